@@ -1,0 +1,32 @@
+//! What all doors share, between the gateway's event and a capability's rule.
+//!
+//! ```text
+//! HttpEvent ─> serve ─> Request + Caller ─> authorize ─> capability ─> Response | Problem ─> HttpAnswer
+//! Message   ─> worker ─> capability ─> Done | Retry | Reject
+//! ```
+
+pub mod asyncapi;
+pub mod body;
+pub mod cursor;
+pub mod gateway;
+pub mod health;
+pub mod idempotency;
+pub mod manifest;
+pub mod openapi;
+pub mod operation;
+pub mod principal;
+pub mod problem;
+pub mod queue;
+pub mod request;
+pub mod response;
+pub mod serve;
+pub mod telemetry;
+
+pub use gateway::{HttpAnswer, HttpEvent};
+pub use operation::{Access, Answer, Operation, Parameter};
+pub use principal::{Anonymous, Caller, Principal, Role, Strength};
+pub use problem::{Problem, ProblemType};
+pub use queue::{Message, Outcome};
+pub use request::Request;
+pub use response::Response;
+pub use serve::serve;

@@ -1,0 +1,280 @@
+//! From the gateway's event to a door and back: everything that is the same for all doors.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures::FutureExt;
+use scorpius_core::{Clock, new_id};
+
+use crate::gateway::{HttpAnswer, HttpEvent};
+use crate::idempotency;
+use crate::operation::{Access, Operation};
+use crate::principal::{Anonymous, Caller};
+use crate::problem::{
+    FORBIDDEN, INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem, TIMEOUT, TOO_LARGE, UNAUTHENTICATED,
+};
+use crate::request::Request;
+use crate::response::{BODY_BYTES_MAX, Response};
+use crate::telemetry::{self, Invocation};
+
+/// Bytes of a request's body.
+pub const REQUEST_BYTES_MAX: usize = 4_000_000;
+/// Bytes of all header names and values. Lambda's authorizer takes 8 KB with its own fields.
+pub const HEADER_BYTES_MAX: usize = 6_000;
+/// Bytes of path and query.
+const URL_BYTES_MAX: usize = 4_096;
+
+/// What a function's doors have in common.
+pub struct Door<'a> {
+    /// The function's name in the manifest.
+    pub function: &'a str,
+    /// What it offers.
+    pub operations: &'a [Operation],
+    /// Time and randomness.
+    pub clock: &'a dyn Clock,
+}
+
+/// Answers one event: parses, authorizes, calls `handle`, and says so in one log line.
+/// `patience` ends when the door's deadline has passed: the timer is the host's.
+/// A panic in `handle` is a 500, and costs no other request.
+pub async fn serve<F, R>(
+    door: &Door<'_>,
+    event: HttpEvent,
+    patience: impl Future<Output = ()>,
+    handle: F,
+) -> HttpAnswer
+where
+    F: FnOnce(Request) -> R,
+    R: Future<Output = Response>,
+{
+    let started = Instant::now();
+    let request_id = request_id(&event, door.clock);
+    let (method, path) = (event.request_context.http.method.clone(), event.raw_path.clone());
+    let mut invocation = Invocation::new(door.function, &request_id, &method, &path);
+
+    let response = match admit(door, event, &request_id, &mut invocation) {
+        Err(problem) => problem.into_response(&request_id),
+        Ok(request) => {
+            let work = AssertUnwindSafe(async { handle(request).await }).catch_unwind();
+            match futures::future::select(std::pin::pin!(work), std::pin::pin!(patience)).await {
+                futures::future::Either::Left((Ok(response), _)) => response,
+                futures::future::Either::Left((Err(panic), _)) => {
+                    let mut problem = INTERNAL.plain();
+                    problem.cause = Some(format!("panic: {}", panic_message(panic.as_ref())));
+                    problem.into_response(&request_id)
+                }
+                futures::future::Either::Right(_) => {
+                    TIMEOUT.because("the door's deadline passed").into_response(&request_id)
+                }
+            }
+        }
+    };
+    let response = finish(response, &request_id);
+    invocation.answered(&response, started.elapsed());
+    telemetry::record(&invocation);
+    response.into()
+}
+
+/// What a panic said, for the log.
+#[must_use]
+pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+fn request_id(event: &HttpEvent, clock: &dyn Clock) -> String {
+    let asked = event.headers.get("x-request-id").map(String::as_str).unwrap_or_default();
+    let fine = (8..=100).contains(&asked.len())
+        && asked.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if fine { asked.to_owned() } else { new_id("req", clock) }
+}
+
+fn admit(
+    door: &Door<'_>,
+    event: HttpEvent,
+    request_id: &str,
+    invocation: &mut Invocation,
+) -> Result<Request, Problem> {
+    let operation = door
+        .operations
+        .iter()
+        .find(|operation| operation.route == event.route_key)
+        .ok_or_else(|| NOT_FOUND.because("no such operation"))?;
+    invocation.operation = operation.id;
+    let header_bytes: usize = event.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if header_bytes > HEADER_BYTES_MAX {
+        return Err(TOO_LARGE.because(format_args!("headers of more than {HEADER_BYTES_MAX} bytes")));
+    }
+    if event.raw_path.len() + event.raw_query_string.len() > URL_BYTES_MAX {
+        return Err(TOO_LARGE.because(format_args!("a URL of more than {URL_BYTES_MAX} bytes")));
+    }
+    let caller = event.caller();
+    authorize(operation, &caller, invocation)?;
+    let body = event.body_bytes().ok_or_else(|| INVALID_REQUEST.because("the body is not Base64"))?;
+    if body.len() > REQUEST_BYTES_MAX {
+        return Err(TOO_LARGE.because(format_args!("a body of more than {REQUEST_BYTES_MAX} bytes")));
+    }
+    let headers: BTreeMap<_, _> =
+        event.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    if let ("POST", Some(key)) = (operation.method(), headers.get("idempotency-key")) {
+        idempotency::check_key(key)?;
+    }
+    Ok(Request {
+        operation: operation.id,
+        path: event.raw_path,
+        parameters: event.path_parameters.unwrap_or_default(),
+        query: event.query_string_parameters.unwrap_or_default(),
+        headers,
+        body,
+        caller,
+        request_id: request_id.to_owned(),
+        network: event.request_context.http.source_ip,
+        received_at: door.clock.now(),
+    })
+}
+
+fn authorize(operation: &Operation, caller: &Caller, invocation: &mut Invocation) -> Result<(), Problem> {
+    if let Caller::Known(principal) = caller {
+        invocation.tenant = Some(principal.tenant.to_string());
+        invocation.subject = Some(principal.subject.clone());
+    }
+    match (operation.access, caller) {
+        (Access::Public, _) => Ok(()),
+        (Access::Action(action), Caller::Known(principal)) if principal.may(action) => Ok(()),
+        (Access::Action(action), Caller::Known(_)) => {
+            Err(FORBIDDEN.because(format_args!("this needs the permission `{action}`")))
+        }
+        (Access::Action(_), Caller::Anonymous(reason)) => Err(UNAUTHENTICATED.because(match reason {
+            Anonymous::NoCredential => "send `X-API-Key` or `Authorization: Bearer`",
+            Anonymous::InvalidCredential => "the credential is not valid",
+            Anonymous::ExpiredCredential => "the credential has expired",
+            Anonymous::RevokedCredential => "the credential was revoked",
+        })),
+    }
+}
+
+/// What every answer carries.
+fn finish(response: Response, request_id: &str) -> Response {
+    let response = match response.body.len() > BODY_BYTES_MAX {
+        true => INTERNAL.because("an answer over 4 MB").into_response(request_id),
+        false => response,
+    };
+    // OWASP Secure Headers; the API serves no page, so nothing may be loaded or framed.
+    let mut response = response
+        .with_header("x-request-id", request_id)
+        .with_header("strict-transport-security", "max-age=63072000; includeSubDomains")
+        .with_header("x-content-type-options", "nosniff")
+        .with_header("x-frame-options", "DENY")
+        .with_header("referrer-policy", "no-referrer")
+        .with_header("cross-origin-resource-policy", "same-site");
+    if response.header("content-security-policy").is_none() {
+        response =
+            response.with_header("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+    }
+    response
+}
+
+/// Cross-origin rules of the gateway (Fetch standard). On AWS the HTTP API applies the same, from the same list.
+#[derive(Clone, Debug, Default)]
+pub struct Cors {
+    /// Origins that may call, exactly as the browser sends them. Empty: none.
+    pub origins: Vec<String>,
+}
+
+impl Cors {
+    /// The headers for an answer to `origin`; with `preflight`, also what may be sent.
+    #[must_use]
+    pub fn headers(&self, origin: &str, preflight: bool) -> Vec<(&'static str, String)> {
+        if !self.origins.iter().any(|allowed| allowed == origin) {
+            return Vec::new();
+        }
+        let mut headers = vec![
+            ("access-control-allow-origin", origin.to_owned()),
+            ("vary", "origin".to_owned()),
+            (
+                "access-control-expose-headers",
+                "x-request-id, retry-after, etag, idempotency-replayed".to_owned(),
+            ),
+        ];
+        if preflight {
+            headers.extend([
+                ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE".to_owned()),
+                (
+                    "access-control-allow-headers",
+                    "authorization, content-type, idempotency-key, if-match, x-api-key, x-request-id"
+                        .to_owned(),
+                ),
+                ("access-control-max-age", "600".to_owned()),
+            ]);
+        }
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scorpius_core::SystemClock;
+
+    use super::*;
+
+    fn door(operations: &[Operation]) -> Door<'_> {
+        Door { function: "test", operations, clock: &SystemClock }
+    }
+
+    fn event(route: &str) -> HttpEvent {
+        HttpEvent { route_key: route.to_owned(), raw_path: "/x".to_owned(), ..HttpEvent::default() }
+    }
+
+    fn ask(access: Access, event: HttpEvent, handle: impl FnOnce(Request) -> Response) -> HttpAnswer {
+        let operations = [Operation::new("GET /x", "getX", "Gets x.", access)];
+        let door = door(&operations);
+        let answer =
+            serve(&door, event, std::future::pending(), |request| std::future::ready(handle(request)));
+        futures::executor::block_on(answer)
+    }
+
+    fn fine(_: Request) -> Response {
+        Response::new(http::StatusCode::OK)
+    }
+
+    #[test]
+    fn a_door_is_closed_unless_its_operation_says_otherwise() {
+        assert_eq!(ask(Access::Public, event("GET /x"), fine).status_code, 200);
+        assert_eq!(ask(Access::Action("risk:read"), event("GET /x"), fine).status_code, 401);
+        assert_eq!(ask(Access::Public, event("GET /y"), fine).status_code, 404);
+    }
+
+    #[test]
+    fn a_panic_is_an_answer_without_detail() {
+        let answer = ask(Access::Public, event("GET /x"), |_| panic!("secret"));
+        assert_eq!(answer.status_code, 500);
+        assert!(!answer.body.contains("secret"));
+    }
+
+    #[test]
+    fn headers_and_bodies_have_limits() {
+        let mut large = event("GET /x");
+        large.headers.insert("x-a".to_owned(), "a".repeat(HEADER_BYTES_MAX));
+        assert_eq!(ask(Access::Public, large, fine).status_code, 413);
+        let mut large = event("GET /x");
+        large.body = Some("a".repeat(REQUEST_BYTES_MAX + 1));
+        assert_eq!(ask(Access::Public, large, fine).status_code, 413);
+    }
+
+    #[test]
+    fn every_answer_carries_the_request_id_and_the_security_headers() {
+        let mut asked = event("GET /x");
+        asked.headers.insert("x-request-id".to_owned(), "my-request-1".to_owned());
+        let answer = ask(Access::Public, asked, fine);
+        assert_eq!(answer.headers["x-request-id"], "my-request-1");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        let mut forged = event("GET /x");
+        forged.headers.insert("x-request-id".to_owned(), "a\nb:cccccccc".to_owned());
+        assert!(ask(Access::Public, forged, fine).headers["x-request-id"].starts_with("req_"));
+    }
+}
