@@ -1,0 +1,188 @@
+//! `FolderBlobs`: each blob a file.
+
+mod signed;
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use scorpius_core::{BlobName, Blobs, Clock, PortError, Put};
+use zeroize::Zeroizing;
+
+use crate::durable;
+use crate::keys::secret_file;
+use signed::Signer;
+pub use signed::{BadSignature, Signed};
+
+/// Bytes of one part of a path; file systems take 255.
+const PART_BYTES_MAX: usize = 200;
+
+/// A blob that cannot be handed over.
+#[derive(Debug, thiserror::Error)]
+enum BlobError {
+    #[error("the blob has {size} bytes, and at most {max} are wanted")]
+    TooLarge { size: u64, max: u64 },
+}
+
+/// Blobs in a folder. A file system that tells `a` from `A` is needed.
+#[derive(Clone)]
+pub struct FolderBlobs {
+    blobs: Arc<Path>,
+    staging: Arc<Path>,
+    signer: Arc<Signer>,
+}
+
+impl FolderBlobs {
+    /// Blobs below `dir/blobs`; URLs are signed with a key in `dir/keys` and begin with `base_url`,
+    /// the host's own address without a closing slash (empty: they are paths). `dir` is this process's alone.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or others may read the key.
+    pub fn open(dir: &Path, clock: Arc<dyn Clock>, base_url: &str) -> Result<Self, PortError> {
+        let staging = dir.join("staging");
+        durable::clear_staging(&staging).map_err(port)?;
+        let key = secret_file(&dir.join("keys"), "url.key", &*clock)
+            .map_err(|error| PortError::new("blobs", error))?;
+        Ok(Self {
+            blobs: dir.join("blobs").into(),
+            staging: staging.into(),
+            signer: Arc::new(Signer { key, clock, base_url: base_url.to_owned() }),
+        })
+    }
+
+    /// Blobs below `dir/blobs` that are only read, as in a copy: nothing is cleared, no key is
+    /// needed, and URLs signed here are good for nobody.
+    #[must_use]
+    pub fn for_reading(dir: &Path) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(scorpius_core::SystemClock);
+        let mut key = Secret::default();
+        clock.fill_random(&mut *key);
+        Self {
+            blobs: dir.join("blobs").into(),
+            staging: dir.join("staging").into(),
+            signer: Arc::new(Signer { key, clock, base_url: String::new() }),
+        }
+    }
+
+    /// What a request to a signed URL may do, given its method, path and query.
+    ///
+    /// # Errors
+    /// When the signature is not ours, is for something else, or is too old.
+    pub fn check_signed(&self, method: &str, path: &str, query: &str) -> Result<Signed, BadSignature> {
+        self.signer.check(method, path, query)
+    }
+
+    /// A folder's name has no mark and a file's ends with `~`, so that `a` and `a/b` are both possible;
+    /// a long part is several folders whose names end with `+`. No blob's name has either.
+    fn path_of(&self, name: &BlobName) -> PathBuf {
+        let mut path = self.blobs.to_path_buf();
+        let mut segments = name.as_str().split('/').peekable();
+        while let Some(mut segment) = segments.next() {
+            while let Some((part, rest)) = segment.split_at_checked(PART_BYTES_MAX)
+                && !rest.is_empty()
+            {
+                path.push(format!("{part}+"));
+                segment = rest;
+            }
+            match segments.peek() {
+                Some(_) => path.push(segment),
+                None => path.push(format!("{segment}~")),
+            }
+        }
+        path
+    }
+}
+
+#[async_trait]
+impl Blobs for FolderBlobs {
+    async fn put_if_absent(&self, name: &BlobName, bytes: Bytes) -> Result<Put, PortError> {
+        let (staging, target) = (Arc::clone(&self.staging), self.path_of(name));
+        let created = off_thread(move || durable::create(&staging, &target, &bytes)).await?;
+        Ok(if created { Put::Stored } else { Put::AlreadyThere })
+    }
+
+    async fn put(&self, name: &BlobName, bytes: Bytes) -> Result<(), PortError> {
+        let (staging, target) = (Arc::clone(&self.staging), self.path_of(name));
+        off_thread(move || durable::replace(&staging, &target, &bytes)).await
+    }
+
+    async fn get(&self, name: &BlobName, max_bytes: u64) -> Result<Option<Bytes>, PortError> {
+        let path = self.path_of(name);
+        off_thread(move || {
+            let Some(file) = open(&path)? else { return Ok(None) };
+            let size = file.metadata()?.len();
+            if size > max_bytes {
+                return Err(io::Error::other(BlobError::TooLarge { size, max: max_bytes }));
+            }
+            read(file, size).map(Some)
+        })
+        .await
+    }
+
+    async fn get_range(&self, name: &BlobName, range: Range<u64>) -> Result<Option<Bytes>, PortError> {
+        let path = self.path_of(name);
+        off_thread(move || {
+            let Some(mut file) = open(&path)? else { return Ok(None) };
+            let end = range.end.min(file.metadata()?.len());
+            let wanted = end.saturating_sub(range.start);
+            if wanted > 0 {
+                file.seek(SeekFrom::Start(range.start))?;
+            }
+            read(file, wanted).map(Some)
+        })
+        .await
+    }
+
+    async fn delete(&self, name: &BlobName) -> Result<(), PortError> {
+        let path = self.path_of(name);
+        off_thread(move || durable::remove(&path)).await
+    }
+
+    async fn sign_get(&self, name: &BlobName, valid_for: Duration) -> Result<String, PortError> {
+        Ok(self.signer.sign(&Signed::Get { name: name.clone() }, valid_for))
+    }
+
+    async fn sign_put(
+        &self,
+        name: &BlobName,
+        max_bytes: u64,
+        valid_for: Duration,
+    ) -> Result<String, PortError> {
+        Ok(self.signer.sign(&Signed::PutOnce { name: name.clone(), max_bytes }, valid_for))
+    }
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn read(file: File, wanted: u64) -> io::Result<Bytes> {
+    let mut bytes = Vec::with_capacity(usize::try_from(wanted).map_err(io::Error::other)?);
+    file.take(wanted).read_to_end(&mut bytes)?;
+    Ok(bytes.into())
+}
+
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, PortError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| PortError::new("blobs", error))?.map_err(port)
+}
+
+fn port(error: io::Error) -> PortError {
+    PortError::new("blobs", error)
+}
+
+/// A key of 256 bits that is wiped when it is no longer used.
+pub(crate) type Secret = Zeroizing<[u8; 32]>;
+
+#[cfg(test)]
+mod tests;

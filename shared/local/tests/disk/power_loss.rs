@@ -1,0 +1,199 @@
+//! Power goes under load, at any write or sync: nothing that was acknowledged is lost, no commit is half.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use scorpius_core::{
+    Attributes, Bus, CommitId, Condition, Key, ListQuery, Store, StoreError, SystemClock, Value, Write,
+};
+use scorpius_local::{DatabaseOptions, Durability, QueueSpec, SqliteQueues, SqliteStore};
+
+use crate::power::{Counts, Power, Random};
+use crate::vfs;
+
+const ROUNDS: u64 = 20;
+const COMMITTERS: usize = 8;
+/// Every how many commits a committer also sends a message.
+const SENDS_EVERY: u32 = 4;
+
+/// What was acknowledged, and what was tried.
+#[derive(Default)]
+struct Ledger {
+    commits: BTreeSet<String>,
+    sent: BTreeSet<String>,
+    tried: u64,
+}
+
+fn queues(store: &SqliteStore) -> SqliteQueues {
+    let spec = QueueSpec { name: "q".to_owned(), patterns: Vec::new(), receives_max: 5 };
+    SqliteQueues::beside(store, vec![spec])
+}
+
+/// The writes of one commit: in two partitions, in the outbox, and added up.
+fn writes(name: &str) -> Vec<Write> {
+    let filling = Value::Bytes(vec![7; 100 + name.len() * 50]);
+    let put = |partition| Write::Put {
+        key: Key::new(partition, name),
+        attributes: Attributes::new().with("b", filling.clone()),
+        expires_at: None,
+        condition: Condition::Absent,
+    };
+    let count = Write::Add {
+        key: Key::new("sums", "commits"),
+        deltas: vec![("n".to_owned(), 1)],
+        only_if: None,
+        expires_at: None,
+    };
+    let volatile = Write::Add {
+        key: Key::new("counter#commits", "n"),
+        deltas: vec![("n".to_owned(), 1)],
+        only_if: None,
+        expires_at: None,
+    };
+    vec![put("left"), put("right"), put("outbox#1"), count, volatile]
+}
+
+async fn work(store: SqliteStore, name: String, ledger: Arc<Mutex<Ledger>>) {
+    let queues = queues(&store);
+    for number in 0u32.. {
+        let name = format!("{name}-{number}");
+        ledger.lock().expect("no test panics with it").tried += 1;
+        if store.commit(CommitId::new(&SystemClock), &writes(&name)).await.is_err() {
+            return;
+        }
+        ledger.lock().expect("no test panics with it").commits.insert(name.clone());
+        if number % SENDS_EVERY == 0 {
+            if queues.send("q", name.as_bytes()).await.is_err() {
+                return;
+            }
+            ledger.lock().expect("no test panics with it").sent.insert(name);
+        }
+    }
+}
+
+/// Works until power goes at the `operations`-th write or sync.
+async fn work_until_power_goes(
+    dir: &Path,
+    durability: Durability,
+    round: u64,
+    ledger: &Arc<Mutex<Ledger>>,
+) -> Counts {
+    let power = Arc::new(Power::default());
+    let options = DatabaseOptions { durability, vfs: Some(vfs::register(&power)) };
+    let store = SqliteStore::open_with(dir, Arc::new(SystemClock), options).expect("the folder opens");
+    let opened = power.counts();
+    let operations = 300 + Random(round).below(6_000);
+    power.goes_after(operations as u64, round);
+    let tasks: Vec<_> = (0..COMMITTERS)
+        .map(|task| tokio::spawn(work(store.clone(), format!("{round}-{task}"), Arc::clone(ledger))))
+        .collect();
+    for task in tasks {
+        task.await.expect("the committer ends when power goes");
+    }
+    store.shutdown();
+    let counts = power.counts();
+    Counts { database_syncs: counts.database_syncs - opened.database_syncs, ..counts }
+}
+
+/// What is in the folder when power is back.
+struct Found {
+    left: BTreeSet<String>,
+    right: BTreeSet<String>,
+    outbox: BTreeSet<String>,
+    messages: BTreeSet<String>,
+    sum: i64,
+    /// SQLite's own opinion of the file.
+    sound: String,
+}
+
+async fn all(store: &SqliteStore, partition: &str) -> Result<BTreeSet<String>, StoreError> {
+    let mut query = ListQuery::all(partition);
+    let mut names = BTreeSet::new();
+    loop {
+        let page = store.list(&query).await?;
+        names.extend(page.records.into_iter().map(|record| record.key.sort));
+        query.cursor = page.cursor;
+        if query.cursor.is_none() {
+            return Ok(names);
+        }
+    }
+}
+
+async fn look(dir: &Path) -> Result<Found, Box<dyn Error>> {
+    let store = SqliteStore::open(dir, Arc::new(SystemClock))?;
+    let sum = store.get(&Key::new("sums", "commits")).await?;
+    let sum = sum.map_or(0, |record| record.attributes.int("n"));
+    let (left, right, outbox) =
+        (all(&store, "left").await?, all(&store, "right").await?, all(&store, "outbox#1").await?);
+    drop(store);
+    let file = rusqlite::Connection::open(dir.join("scorpius.db"))?;
+    let sound = file.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    let mut bodies = file.prepare("SELECT CAST(body AS TEXT) FROM messages")?;
+    let messages = bodies.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(Found { left, right, outbox, messages, sum, sound })
+}
+
+/// Opens the folder with power back, and tells what is wrong.
+async fn survey(dir: &Path, ledger: &Mutex<Ledger>) -> Vec<String> {
+    let found = match look(dir).await {
+        Ok(found) => found,
+        Err(error) => return vec![format!("the database is damaged: {error:?}")],
+    };
+    let ledger = ledger.lock().expect("no test panics with it");
+    let mut wrong = Vec::new();
+    let lost = ledger.commits.difference(&found.left).count();
+    if lost > 0 {
+        wrong.push(format!("{lost} of {} acknowledged commits are lost", ledger.commits.len()));
+    }
+    let lost = ledger.sent.difference(&found.messages).count();
+    if lost > 0 {
+        wrong.push(format!("{lost} of {} acknowledged messages are lost", ledger.sent.len()));
+    }
+    let applied = i64::try_from(found.left.len()).expect("not so many");
+    if found.left != found.right || found.left != found.outbox || applied != found.sum {
+        wrong.push("a commit is half".to_owned());
+    }
+    if found.sound != "ok" {
+        wrong.push(format!("the database is damaged: {}", found.sound));
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_acknowledged_is_there_after_every_loss_of_power() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let (mut unsynced, mut folded) = (0, 0);
+    for round in 0..ROUNDS {
+        let counts = work_until_power_goes(folder.path(), Durability::PowerLoss, round, &ledger).await;
+        unsynced += counts.unsynced;
+        folded += counts.database_syncs;
+        let wrong = survey(folder.path(), &ledger).await;
+        assert!(wrong.is_empty(), "round {round}: {wrong:?}");
+    }
+    let ledger = ledger.lock().expect("no test panics with it");
+    let acknowledged = ledger.commits.len() as u64;
+    assert!(acknowledged > 20 * ROUNDS, "only {acknowledged} commits: nothing was tested");
+    assert!(acknowledged < ledger.tried, "power never went while a commit was under way");
+    assert!(unsynced > ROUNDS, "there was nothing to lose");
+    assert!(folded > 0, "the log was never folded in under load");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn without_syncs_the_same_loss_of_power_is_noticed() {
+    for round in 0..4 {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        // The folder is made durably, and only then does the store stop to sync.
+        drop(SqliteStore::open(folder.path(), Arc::new(SystemClock)).expect("an empty folder opens"));
+        let counts = work_until_power_goes(folder.path(), Durability::ProcessDeath, round, &ledger).await;
+        assert_eq!(counts.log_syncs, 0);
+        let wrong = survey(folder.path(), &ledger).await;
+        let noticed = wrong
+            .iter()
+            .any(|what| what.contains("acknowledged commits are lost") || what.contains("is damaged"));
+        assert!(noticed, "round {round}: a store that does not sync kept all it acknowledged: {wrong:?}");
+    }
+}
