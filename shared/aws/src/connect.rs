@@ -1,0 +1,210 @@
+//! One connection for all adapters of a function.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_http_client::{Builder, tls};
+use scorpius_core::{Blobs, Bus, Clock, Keys, Store, SystemClock};
+
+use crate::blobs::S3Blobs;
+use crate::bus::{AwsBus, QueueUrls};
+use crate::keys::KmsKeys;
+use crate::lambda::SqsQueue;
+use crate::settings::{BadSetting, dead_letter_setting, queue_of_setting, queue_setting, setting};
+use crate::store::{DynamoStore, Tables};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one attempt of a call may take; DynamoDB's own limit on a transaction is shorter.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Settings, credentials and one HTTP client; each adapter is made from it once, at the start.
+pub struct Aws {
+    config: SdkConfig,
+    clock: Arc<dyn Clock>,
+}
+
+impl Aws {
+    /// Reads region, credentials and `AWS_ENDPOINT_URL` as every AWS program does. Nothing is sent yet.
+    pub async fn connect() -> Self {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client())
+            .timeout_config(timeouts())
+            .load()
+            .await;
+        Self { config, clock: Arc::new(SystemClock) }
+    }
+
+    /// An emulator at `endpoint`, which takes any credentials.
+    #[must_use]
+    pub fn emulated(endpoint: &str, clock: Arc<dyn Clock>) -> Self {
+        let credentials = Credentials::new("emulator", "emulator", None, None, "emulator");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http_client())
+            .timeout_config(timeouts())
+            .retry_config(RetryConfig::standard())
+            .region(Region::from_static("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(endpoint)
+            .build();
+        Self { config, clock }
+    }
+
+    /// Time and randomness.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// The store on the tables of the settings.
+    ///
+    /// # Errors
+    /// When a setting is missing.
+    pub fn store(&self) -> Result<Arc<dyn Store>, BadSetting> {
+        let tables = Tables {
+            records: setting("TABLE_RECORDS")?,
+            outbox: setting("TABLE_OUTBOX")?,
+            counters: setting("TABLE_COUNTERS")?,
+        };
+        Ok(Arc::new(self.store_on(tables)))
+    }
+
+    /// The store on `tables`.
+    #[must_use]
+    pub fn store_on(&self, tables: Tables) -> DynamoStore {
+        DynamoStore::new(self.dynamodb(), tables, self.clock())
+    }
+
+    /// A client that never tries again by itself, as `DynamoStore` needs.
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let config =
+            aws_sdk_dynamodb::config::Builder::from(&self.config).retry_config(RetryConfig::disabled());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    /// Makes `tables` on an emulator.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub async fn create_tables(&self, tables: &Tables) -> Result<(), scorpius_core::PortError> {
+        tables.create(&self.dynamodb()).await
+    }
+
+    /// The blobs in the bucket of the settings.
+    ///
+    /// # Errors
+    /// When the setting is missing.
+    pub fn blobs(&self) -> Result<Arc<dyn Blobs>, BadSetting> {
+        Ok(Arc::new(self.blobs_in(setting("BUCKET")?)))
+    }
+
+    /// The blobs in `bucket`.
+    #[must_use]
+    pub fn blobs_in(&self, bucket: String) -> S3Blobs {
+        S3Blobs::new(self.s3(), bucket)
+    }
+
+    /// The keys of the settings.
+    ///
+    /// # Errors
+    /// When a setting is missing.
+    pub fn keys(&self) -> Result<Arc<dyn Keys>, BadSetting> {
+        let (token, ledger, wrap) = (setting("KEY_TOKEN")?, setting("KEY_LEDGER")?, setting("KEY_WRAP")?);
+        Ok(Arc::new(self.keys_named(token, ledger, wrap)))
+    }
+
+    /// The KMS keys with these ids or ARNs.
+    #[must_use]
+    pub fn keys_named(&self, token: String, ledger: String, wrap: String) -> KmsKeys {
+        KmsKeys::new(self.kms(), token, ledger, wrap)
+    }
+
+    /// The way out of the outbox: the event bus, and the ledger's queue.
+    ///
+    /// # Errors
+    /// When a setting is missing.
+    pub fn bus(&self) -> Result<Arc<dyn Bus>, BadSetting> {
+        let audit = QueueUrls { live: setting(&queue_setting("audit"))?, dead: None };
+        Ok(Arc::new(self.bus_of(Some(setting("BUS")?), [("audit".to_owned(), audit)])))
+    }
+
+    /// Every queue that the settings name, with its dead letters; nothing can be published.
+    ///
+    /// # Errors
+    /// When a queue's dead letters are not set.
+    pub fn queues(&self) -> Result<Arc<dyn Bus>, BadSetting> {
+        let names = std::env::vars_os().filter_map(|(name, _)| queue_of_setting(name.to_str()?));
+        let queues = names
+            .map(|queue| {
+                let live = setting(&queue_setting(&queue))?;
+                let dead = Some(setting(&dead_letter_setting(&queue))?);
+                Ok((queue, QueueUrls { live, dead }))
+            })
+            .collect::<Result<Vec<_>, BadSetting>>()?;
+        Ok(Arc::new(self.bus_of(None, queues)))
+    }
+
+    /// A bus of these parts.
+    #[must_use]
+    pub fn bus_of(
+        &self,
+        bus: Option<String>,
+        queues: impl IntoIterator<Item = (String, QueueUrls)>,
+    ) -> AwsBus {
+        AwsBus::new(self.events(), self.sqs(), bus, queues.into_iter().collect(), self.clock())
+    }
+
+    /// The queue that `function` consumes.
+    ///
+    /// # Errors
+    /// When a setting is missing.
+    pub fn queue(&self, function: &'static str, queue: &str) -> Result<SqsQueue, BadSetting> {
+        let urls = QueueUrls {
+            live: setting(&queue_setting(queue))?,
+            dead: Some(setting(&dead_letter_setting(queue))?),
+        };
+        Ok(self.queue_at(function, urls))
+    }
+
+    /// The queue at `urls`, consumed by `function`.
+    #[must_use]
+    pub fn queue_at(&self, function: &'static str, urls: QueueUrls) -> SqsQueue {
+        SqsQueue::new(self.sqs(), function, urls)
+    }
+
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
+        aws_sdk_kms::Client::new(&self.config)
+    }
+
+    pub(crate) fn events(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.config)
+    }
+
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        // Emulators answer under one host name.
+        let path_style = self.config.endpoint_url().is_some();
+        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(path_style);
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+}
+
+/// TLS by ring. Clients that share it share its connections.
+fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build()
+}

@@ -1,0 +1,23 @@
+//! The ports on AWS, and the loops that AWS Lambda runs.
+//!
+//! ```text
+//! main ─> Aws::connect ─> DynamoStore · S3Blobs · KmsKeys · AwsBus ─> App of a capability
+//!     └─> lambda::serve_* ─> event ─> door or worker ─> answer
+//! ```
+
+mod blobs;
+mod bus;
+mod connect;
+mod fault;
+mod keys;
+pub mod lambda;
+mod provision;
+pub mod settings;
+mod store;
+
+pub use blobs::S3Blobs;
+pub use bus::{AwsBus, QueueUrls};
+pub use connect::Aws;
+pub use keys::KmsKeys;
+pub use settings::BadSetting;
+pub use store::{DynamoStore, Tables};

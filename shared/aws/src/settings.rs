@@ -1,0 +1,82 @@
+//! Settings, read once at the start by the adapter that needs them.
+//!
+//! | setting | what it is |
+//! | --- | --- |
+//! | `TABLE_RECORDS`, `TABLE_OUTBOX`, `TABLE_COUNTERS` | names of the three tables |
+//! | `BUCKET` | name of the blobs' bucket |
+//! | `BUS` | name of the event bus |
+//! | `QUEUE_<NAME>`, `QUEUE_<NAME>_DEAD` | URLs of queue `<name>` of the manifest and of its dead letters |
+//! | `KEY_TOKEN`, `KEY_LEDGER`, `KEY_WRAP` | ids or ARNs of the KMS keys |
+//! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
+//! | `LOG_ORIGIN` | the ledger's name in its checkpoints |
+
+use std::env::VarError;
+use std::fmt;
+
+/// A setting that is not as it must be.
+#[derive(PartialEq, Eq, thiserror::Error)]
+pub enum BadSetting {
+    /// It is not set, or empty.
+    #[error("the setting `{0}` is missing")]
+    Missing(String),
+    /// It is not text.
+    #[error("the setting `{0}` is not UTF-8")]
+    NotText(String),
+}
+
+/// As the message: `main` prints its error so.
+impl fmt::Debug for BadSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The setting called `name`.
+///
+/// # Errors
+/// When it is missing, so that the start fails with its name.
+pub fn setting(name: &str) -> Result<String, BadSetting> {
+    match std::env::var(name) {
+        Ok(value) if !value.is_empty() => Ok(value),
+        Ok(_) | Err(VarError::NotPresent) => Err(BadSetting::Missing(name.to_owned())),
+        Err(VarError::NotUnicode(_)) => Err(BadSetting::NotText(name.to_owned())),
+    }
+}
+
+/// `QUEUE_AUDIT` for the manifest's queue `audit`.
+#[must_use]
+pub fn queue_setting(queue: &str) -> String {
+    format!("QUEUE_{}", queue.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// `QUEUE_AUDIT_DEAD`.
+#[must_use]
+pub fn dead_letter_setting(queue: &str) -> String {
+    format!("{}_DEAD", queue_setting(queue))
+}
+
+/// The queue's name in the manifest when `name` is such a setting; not for dead letters.
+pub(crate) fn queue_of_setting(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("QUEUE_").filter(|rest| !rest.is_empty() && !rest.ends_with("_DEAD"))?;
+    Some(rest.to_ascii_lowercase().replace('_', "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_setting_is_named() {
+        let missing = setting("SCORPIUS_NO_SUCH_SETTING").expect_err("it is not set");
+        assert_eq!(format!("{missing:?}"), "the setting `SCORPIUS_NO_SUCH_SETTING` is missing");
+    }
+
+    #[test]
+    fn a_queue_s_setting_follows_its_name() {
+        assert_eq!(queue_setting("audit"), "QUEUE_AUDIT");
+        assert_eq!(dead_letter_setting("intel-sync"), "QUEUE_INTEL_SYNC_DEAD");
+        assert_eq!(queue_of_setting("QUEUE_INTEL_SYNC").as_deref(), Some("intel-sync"));
+        assert_eq!(queue_of_setting("QUEUE_INTEL_SYNC_DEAD"), None);
+        assert_eq!(queue_of_setting("TABLE_RECORDS"), None);
+    }
+}
