@@ -1,0 +1,157 @@
+//! `POST /v1/auth/api-keys`.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use scorpius_core::clock::NotATime;
+use scorpius_core::{Condition, StoreError, UnixMillis, Write, new_id};
+use scorpius_edge::idempotency::Once;
+use scorpius_edge::problem::{FORBIDDEN, INVALID_REQUEST, UNAUTHENTICATED};
+use scorpius_edge::{Principal, Problem, Request, Response};
+
+use super::{App, CreateApiKey, CreatedApiKey, ShownApiKey, TOO_MANY_API_KEYS};
+use crate::keys::{ApiKey, ApiKeys, KEYS_MAX, KeyState, created, creation};
+use crate::power::{GrantError, Power};
+use crate::secret::{ApiSecret, KeyKind};
+use crate::tenants::{NAME_CHARS_MAX, is_name};
+
+/// Requests a minute that a key can be limited to.
+const RATE_LIMIT_MAX: u32 = 1_000_000;
+
+/// Where `creation` counts, and where the maker's own key is checked, among the commit's writes.
+const COUNT_AT: usize = 1;
+const MAKER_AT: usize = 2;
+
+#[derive(Debug, thiserror::Error)]
+enum CreateError {
+    #[error("a name is 1 to {NAME_CHARS_MAX} characters without control characters")]
+    Name,
+    #[error("`rate_limit` is 1 to {RATE_LIMIT_MAX} requests a minute")]
+    RateLimit,
+    #[error(transparent)]
+    Time(#[from] NotATime),
+    #[error("`expires_at` is in the past")]
+    Past,
+    #[error("a key ends no later than the key that makes it, at {0}")]
+    OutlivesMaker(UnixMillis),
+    #[error("a restricted key names its permissions")]
+    Unrestricted,
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    #[error("the key that asks does not count any more")]
+    MakerGone,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub(super) async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
+    let asked: CreateApiKey = request.json()?;
+    let once = Once::of(request)?;
+    if let Some(answer) = once.answered_sealed(&*app.store, &*app.keys).await? {
+        return Ok(answer);
+    }
+    let principal = request.principal()?;
+    let (maker, maker_version) = maker(app, principal, request.received_at).await.map_err(problem)?;
+    let (secret, key) = decide(app, principal, &maker, asked, request.received_at).map_err(problem)?;
+
+    let mut writes = creation(&key).to_vec();
+    // A key that is revoked at this very moment leaves nothing behind.
+    let key_of_maker = ApiKey::at(&maker.tenant, &maker.id);
+    writes.push(Write::Check { key: key_of_maker, condition: Condition::VersionIs(maker_version) });
+    writes.push(Write::emit(created(&key, &request.actor()?, &*app.clock)));
+    let answer = CreatedApiKey { api_key: secret.reveal().to_owned(), key: ShownApiKey::from(key) };
+    let response = Response::json(StatusCode::CREATED, &answer);
+    once.commit_sealed(&*app.store, &*app.clock, &*app.keys, writes, response, |index| match index {
+        COUNT_AT => Some(TOO_MANY_API_KEYS.because(format_args!("a tenant has at most {KEYS_MAX} API keys"))),
+        MAKER_AT => Some(problem(CreateError::MakerGone)),
+        _ => None,
+    })
+    .await
+}
+
+/// The key behind the request, as it is now.
+async fn maker(app: &App, principal: &Principal, now: UnixMillis) -> Result<(ApiKey, u64), CreateError> {
+    let keys = ApiKeys(Arc::clone(&app.store));
+    match keys.get(&principal.tenant, &principal.subject).await? {
+        Some((key, version)) if key.state(now) == KeyState::Active => Ok((key, version)),
+        _ => Err(CreateError::MakerGone),
+    }
+}
+
+fn decide(
+    app: &App,
+    principal: &Principal,
+    maker: &ApiKey,
+    asked: CreateApiKey,
+    now: UnixMillis,
+) -> Result<(ApiSecret, ApiKey), CreateError> {
+    if !is_name(&asked.name) {
+        return Err(CreateError::Name);
+    }
+    if asked.rate_limit.is_some_and(|limit| !(1..=RATE_LIMIT_MAX).contains(&limit)) {
+        return Err(CreateError::RateLimit);
+    }
+    let expires_at = end(maker, asked.expires_at.as_deref(), now)?;
+    let power = Power::of(principal).grant(asked.roles.as_deref(), asked.permissions.as_deref())?;
+    let kind = match (asked.kind, &power.permissions) {
+        (Some(KeyKind::Restricted), None) => return Err(CreateError::Unrestricted),
+        (Some(kind), _) => kind,
+        (None, Some(_)) => KeyKind::Restricted,
+        (None, None) => KeyKind::Live,
+    };
+    let id = new_id("key", &*app.clock);
+    let secret = ApiSecret::generate(kind, &principal.tenant, &id, &*app.clock);
+    let key = ApiKey {
+        id,
+        tenant: principal.tenant.clone(),
+        name: asked.name,
+        kind,
+        sha256: hex::encode(secret.hash()),
+        roles: power.roles,
+        permissions: power.permissions,
+        rate_limit: asked.rate_limit,
+        expires_at,
+        created_at: now,
+        created_by: principal.subject.clone(),
+        revoked_at: None,
+    };
+    Ok((secret, key))
+}
+
+/// When the key ends: as asked, or with its maker, and never later than that.
+fn end(maker: &ApiKey, asked: Option<&str>, now: UnixMillis) -> Result<Option<UnixMillis>, CreateError> {
+    let asked: Option<UnixMillis> = asked.map(str::parse).transpose()?;
+    match (asked, maker.expires_at) {
+        (None, maker_end) => Ok(maker_end),
+        (Some(end), _) if end <= now => Err(CreateError::Past),
+        (Some(end), Some(maker_end)) if end > maker_end => Err(CreateError::OutlivesMaker(maker_end)),
+        (Some(end), _) => Ok(Some(end)),
+    }
+}
+
+fn problem(error: CreateError) -> Problem {
+    let at = |pointer: &str, error: CreateError| INVALID_REQUEST.because(&error).at(pointer, &error);
+    match error {
+        CreateError::Name => at("/name", error),
+        CreateError::RateLimit => at("/rate_limit", error),
+        CreateError::Time(_) | CreateError::Past => at("/expires_at", error),
+        CreateError::Unrestricted => at("/permissions", error),
+        CreateError::OutlivesMaker(_) => FORBIDDEN.because(error),
+        CreateError::Grant(refused) => grant_problem(&refused),
+        CreateError::MakerGone => UNAUTHENTICATED.because(error),
+        CreateError::Store(error) => error.into(),
+    }
+}
+
+/// What a door answers when more was asked than can be given.
+pub(super) fn grant_problem(refused: &GrantError) -> Problem {
+    match refused {
+        GrantError::NoRole => INVALID_REQUEST.because(refused).at("/roles", refused),
+        GrantError::NoPermission | GrantError::Unknown(_) | GrantError::Twice(_) => {
+            INVALID_REQUEST.because(refused).at("/permissions", refused)
+        }
+        GrantError::Operator | GrantError::RoleNotHeld(_) | GrantError::PermissionNotHeld(_) => {
+            FORBIDDEN.because(refused)
+        }
+    }
+}
