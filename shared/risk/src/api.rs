@@ -1,0 +1,245 @@
+//! The doors of `risk-score`.
+//!
+//! ```text
+//! request ─> Question ─> Inputs (lists asked) ─> decide ─> one commit: verdict, idempotency, event ─> answer
+//! ```
+
+mod documents;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+use scorpius_core::event::Event;
+use scorpius_core::id::is_id;
+use scorpius_core::{Blobs, Clock, Store, Write, new_id};
+use scorpius_edge::idempotency::Once;
+use scorpius_edge::problem::{INTERNAL, NOT_FOUND, Problem, ProblemType};
+use scorpius_edge::{Access, Answer, Operation, Request, Response};
+use scorpius_ledger::Proofs;
+use sha2::{Digest, Sha256};
+
+use crate::address::Account;
+pub use crate::api::documents::{AddressRequest, Proof, ProvedVerdict, Replay, TransactionRequest};
+use crate::engine::inputs::{Inputs, Question};
+use crate::engine::rules::RuleSet;
+use crate::engine::verdict::Verdict;
+use crate::engine::{ENGINE, decide, decide_hashed};
+use crate::events::Scored;
+use crate::lists::Lists;
+use crate::verdicts::{KeepError, Kept, Verdicts};
+
+/// An address is mistyped: not 40 hex digits, or its EIP-55 checksum is wrong.
+pub const INVALID_ADDRESS: ProblemType =
+    ProblemType { code: "invalid-address", title: "Invalid address", status: StatusCode::BAD_REQUEST };
+/// An address of a chain that is not an EVM chain.
+pub const UNSUPPORTED_ADDRESS: ProblemType = ProblemType {
+    code: "unsupported-address",
+    title: "Address of an unsupported kind",
+    status: StatusCode::BAD_REQUEST,
+};
+/// The chain is neither known by name nor an EVM chain by number.
+pub const UNSUPPORTED_CHAIN: ProblemType =
+    ProblemType { code: "unsupported-chain", title: "Unsupported chain", status: StatusCode::BAD_REQUEST };
+/// The value or the calldata of a transaction is not in its form or over its limit.
+pub const INVALID_TRANSACTION: ProblemType = ProblemType {
+    code: "invalid-transaction",
+    title: "Invalid transaction",
+    status: StatusCode::BAD_REQUEST,
+};
+/// This release does not have the engine or the rule set that made the verdict.
+pub const ENGINE_NOT_AVAILABLE: ProblemType = ProblemType {
+    code: "engine-not-available",
+    title: "The engine of this verdict is not in this release",
+    status: StatusCode::CONFLICT,
+};
+
+/// What the doors need.
+pub struct App {
+    /// What was judged before.
+    pub verdicts: Verdicts,
+    /// Time and ids.
+    pub clock: Arc<dyn Clock>,
+    /// What is asked about every party.
+    pub lists: Lists,
+    /// Proofs that a verdict's event is in the ledger.
+    pub proofs: Proofs,
+}
+
+impl App {
+    /// With the lists that are in the program.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
+        let proofs = Proofs { store: store.clone(), blobs: blobs.clone() };
+        Self { verdicts: Verdicts { store, blobs }, clock, lists: Lists::seed(), proofs }
+    }
+}
+
+/// What is offered.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("POST /v1/risk/address", "scoreAddress", "Judges an address.", Access::Action("risk:score"))
+            .takes::<AddressRequest>(
+                r#"{"chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"}"#,
+            )
+            .answers(Answer::json::<Verdict>(200, "The verdict."))
+            .fails(&INVALID_ADDRESS)
+            .fails(&UNSUPPORTED_ADDRESS)
+            .fails(&UNSUPPORTED_CHAIN),
+        Operation::new(
+            "POST /v1/risk/transaction",
+            "scoreTransaction",
+            "Judges a transaction before it is signed.",
+            Access::Action("risk:score"),
+        )
+        .takes::<TransactionRequest>(
+            r#"{"chain": "ethereum", "to": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "value": "0", "data": "0x095ea7b3000000000000000000000000fb6916095ca1df60bb79ce92ce3ea74c37c5d359ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"}"#,
+        )
+        .answers(Answer::json::<Verdict>(200, "The verdict."))
+        .fails(&INVALID_ADDRESS)
+        .fails(&UNSUPPORTED_ADDRESS)
+        .fails(&UNSUPPORTED_CHAIN)
+        .fails(&INVALID_TRANSACTION),
+        Operation::new(
+            "GET /v1/verdicts/{id}",
+            "getVerdict",
+            "Shows a verdict again, with the proof that the ledger has it.",
+            Access::Action("risk:read"),
+        )
+        .answers(Answer::json::<ProvedVerdict>(200, "The verdict as it was answered, and `proof`.")),
+        Operation::new(
+            "POST /v1/verdicts/{id}/replay",
+            "replayVerdict",
+            "Makes a verdict again from its stored inputs and compares the bytes. Changes nothing.",
+            Access::Action("risk:read"),
+        )
+        .answers(Answer::json::<Replay>(200, "What came out."))
+        .fails(&ENGINE_NOT_AVAILABLE),
+    ]
+}
+
+/// Request in, verdict or problem out.
+pub async fn handle(app: &App, request: Request) -> Response {
+    let answered = match request.operation {
+        "scoreAddress" => score(app, &request, documents::address).await,
+        "scoreTransaction" => score(app, &request, documents::transaction).await,
+        "getVerdict" => show(app, &request).await,
+        "replayVerdict" => replay(app, &request).await,
+        other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
+    };
+    answered.unwrap_or_else(|problem| problem.into_response(&request.request_id))
+}
+
+type Asked = (Question, Vec<Account>);
+
+async fn score(
+    app: &App,
+    request: &Request,
+    read: fn(&Request) -> Result<Asked, Problem>,
+) -> Result<Response, Problem> {
+    let (tenant, actor, once) = (request.tenant()?, request.actor()?, Once::of(request)?);
+    if let Some(answer) = once.answered(&*app.verdicts.store).await? {
+        return Ok(answer);
+    }
+    let (question, history) = read(request)?;
+    let id = new_id("vrd", &*app.clock);
+    let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at);
+    let bytes = inputs.canonical();
+    let verdict = decide_hashed(&inputs, sha256(&bytes), RuleSet::base());
+    let answer = verdict.canonical();
+
+    let event = Event::of(&scored(&verdict, &answer), &verdict.id, 1, tenant, &actor, &*app.clock);
+    let kept = Kept {
+        verdict: String::from_utf8(answer.clone()).map_err(|error| INTERNAL.because(error))?,
+        inputs: Bytes::from(bytes),
+        event_id: event.id.clone(),
+    };
+    let put = app.verdicts.keep(tenant, &verdict.id, &kept).await?;
+    let writes = vec![put, Write::emit(event)];
+    let response = Response::json_bytes(StatusCode::OK, answer);
+    once.commit(&*app.verdicts.store, &*app.clock, writes, response).await
+}
+
+fn scored(verdict: &Verdict, canonical: &[u8]) -> Scored {
+    Scored {
+        verdict_id: verdict.id.clone(),
+        subject_kind: verdict.subject.kind().to_owned(),
+        level: verdict.level,
+        score: verdict.score,
+        verdict_sha256: sha256(canonical),
+        inputs_sha256: verdict.inputs_sha256.clone(),
+        rules_sha256: verdict.rules_sha256.clone(),
+        engine: verdict.engine.clone(),
+    }
+}
+
+async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
+    let (tenant, id) = (request.tenant()?, verdict_id(request)?);
+    let (verdict, event_id) = app.verdicts.shown(tenant, id).await?.ok_or_else(|| unknown(id))?;
+    let proof = match app.proofs.of_event(tenant, &event_id).await? {
+        Some(document) => Proof::Included(Box::new(document)),
+        None => Proof::Pending { event_id },
+    };
+    let proof = serde_json::to_string(&proof).map_err(|error| INTERNAL.because(error))?;
+    // The stored bytes as they are, with one member more: without `proof` their hash is the event's.
+    let stored =
+        verdict.strip_suffix('}').ok_or_else(|| INTERNAL.because("a stored verdict is no object"))?;
+    Ok(Response::json_bytes(StatusCode::OK, format!("{stored},\"proof\":{proof}}}")))
+}
+
+async fn replay(app: &App, request: &Request) -> Result<Response, Problem> {
+    let (tenant, id) = (request.tenant()?, verdict_id(request)?);
+    let kept = app.verdicts.whole(tenant, id).await?.ok_or_else(|| unknown(id))?;
+    let stored: Verdict = serde_json::from_str(&kept.verdict).map_err(|error| INTERNAL.because(error))?;
+    if stored.engine != ENGINE {
+        let made_by = &stored.engine;
+        return Err(ENGINE_NOT_AVAILABLE
+            .because(format_args!("the verdict was made by `{made_by}`, and this is `{ENGINE}`")));
+    }
+    let rules = RuleSet::known(&stored.rules_sha256).ok_or_else(|| {
+        let made_by = &stored.rules_sha256;
+        ENGINE_NOT_AVAILABLE.because(format_args!("this release does not have the rule set `{made_by}`"))
+    })?;
+    if sha256(&kept.inputs) != stored.inputs_sha256 {
+        return Err(INTERNAL.because("the stored inputs are not those that the verdict names"));
+    }
+    let inputs = Inputs::parse(&kept.inputs).map_err(|error| INTERNAL.because(error))?;
+    let verdict = decide(&inputs, rules);
+    let replayed = verdict.canonical();
+    let answer = Replay {
+        same: replayed == kept.verdict.as_bytes(),
+        engine: ENGINE.to_owned(),
+        stored_sha256: sha256(kept.verdict.as_bytes()),
+        replayed_sha256: sha256(&replayed),
+        verdict,
+    };
+    Ok(Response::json(StatusCode::OK, &answer))
+}
+
+fn verdict_id(request: &Request) -> Result<&str, Problem> {
+    let id = request.parameter("id")?;
+    if is_id("vrd", id) { Ok(id) } else { Err(unknown(id)) }
+}
+
+fn unknown(id: &str) -> Problem {
+    let id: String = id.chars().take(40).collect();
+    NOT_FOUND.because(format_args!("no verdict `{id}`"))
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+impl From<KeepError> for Problem {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Damaged { .. } => INTERNAL.because(error),
+            KeepError::Store(error) => error.into(),
+            KeepError::Port(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

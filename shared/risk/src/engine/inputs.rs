@@ -1,0 +1,321 @@
+//! Everything that a verdict is made from, as one document.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::U256;
+use scorpius_core::UnixMillis;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::address::{Account, ChainId};
+use crate::calldata::{self, CALLDATA_BYTES_MAX, Calls, Role};
+use crate::engine::verdict::{Block, Subject};
+use crate::lists::{ListKind, ListRef, Lists, Row};
+
+/// Addresses of a history.
+pub const HISTORY_MAX: usize = 1_000;
+/// The form of this document.
+const SCHEMA: u32 = 1;
+
+/// An amount of wei: below 2^256, in JSON a decimal number in a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Wei(U256);
+
+/// Not an amount.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a decimal number below 2^256 without sign or leading zeros")]
+pub struct BadWei;
+
+impl TryFrom<String> for Wei {
+    type Error = BadWei;
+
+    fn try_from(text: String) -> Result<Self, BadWei> {
+        let plain = (1..=78).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_digit())
+            && (text == "0" || !text.starts_with('0'));
+        if !plain {
+            return Err(BadWei);
+        }
+        U256::from_str_radix(&text, 10).map(Self).map_err(|_| BadWei)
+    }
+}
+
+impl From<Wei> for String {
+    fn from(wei: Wei) -> Self {
+        wei.0.to_string()
+    }
+}
+
+impl Wei {
+    /// Whether it is nothing.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.0.is_zero()
+    }
+}
+
+/// Calldata, in JSON hex after `0x`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Calldata(Vec<u8>);
+
+/// Not calldata.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadCalldata {
+    /// Not hex.
+    #[error("not `0x` and an even number of hex digits")]
+    Form,
+    /// Over the limit.
+    #[error("more than {CALLDATA_BYTES_MAX} bytes")]
+    TooLong,
+}
+
+impl TryFrom<String> for Calldata {
+    type Error = BadCalldata;
+
+    fn try_from(text: String) -> Result<Self, BadCalldata> {
+        let digits = text.strip_prefix("0x").ok_or(BadCalldata::Form)?;
+        if digits.len() > CALLDATA_BYTES_MAX * 2 {
+            return Err(BadCalldata::TooLong);
+        }
+        hex::decode(digits).map(Self).map_err(|_| BadCalldata::Form)
+    }
+}
+
+impl From<Calldata> for String {
+    fn from(data: Calldata) -> Self {
+        format!("0x{}", hex::encode(data.0))
+    }
+}
+
+/// What is to be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Question {
+    /// An address.
+    Address {
+        /// On which chain.
+        chain: ChainId,
+        /// Which.
+        address: Account,
+    },
+    /// A transaction.
+    Transaction {
+        /// On which chain.
+        chain: ChainId,
+        /// Who would sign it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Account>,
+        /// Whom it calls or pays.
+        to: Account,
+        /// What it carries.
+        value: Wei,
+        /// What it asks for.
+        data: Calldata,
+    },
+}
+
+/// An account in its part, and in which call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Party {
+    /// Which part.
+    pub role: Role,
+    /// Who.
+    pub account: Account,
+    /// The call's path; `None` for the transaction itself.
+    pub call: Option<String>,
+}
+
+impl Question {
+    /// On which chain.
+    #[must_use]
+    pub fn chain(&self) -> ChainId {
+        match self {
+            Self::Address { chain, .. } | Self::Transaction { chain, .. } => *chain,
+        }
+    }
+
+    /// The calls of a transaction.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        match self {
+            Self::Address { .. } => Calls::default(),
+            Self::Transaction { to, data, .. } => calldata::read(*to, &data.0),
+        }
+    }
+
+    /// Everyone in it, each part of each account once.
+    #[must_use]
+    pub fn parties(&self, calls: &Calls) -> Vec<Party> {
+        let (sender, target) = match self {
+            Self::Address { address, .. } => {
+                return vec![Party { role: Role::Subject, account: *address, call: None }];
+            }
+            Self::Transaction { from, to, data, .. } => {
+                let role = if data.0.is_empty() { Role::Recipient } else { Role::Target };
+                (*from, (role, *to))
+            }
+        };
+        let mut seen = BTreeSet::new();
+        let own = sender.map(|from| (Role::Sender, from)).into_iter().chain([target]);
+        let own = own.map(|(role, account)| Party { role, account, call: None });
+        let inner = calls.calls.iter().flat_map(|call| {
+            let parties = call.effects.iter().flat_map(calldata::Effect::parties);
+            parties.map(|(role, account)| Party { role, account, call: Some(call.path.clone()) })
+        });
+        own.chain(inner).filter(|party| seen.insert((party.role, party.account))).collect()
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        match self {
+            Self::Address { chain, address } => {
+                Subject::Address { chain: chain.to_string(), address: address.checksummed() }
+            }
+            Self::Transaction { chain, from, to, value, data } => Subject::Transaction {
+                chain: chain.to_string(),
+                from: from.map(|from| from.checksummed()),
+                to: to.checksummed(),
+                value: (*value).into(),
+                data_sha256: hex::encode(Sha256::digest(&data.0)),
+                data_bytes: data.0.len(),
+            },
+        }
+    }
+}
+
+/// What a list says of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Says {
+    /// It is sanctioned.
+    Sanctioned,
+    /// It was, and is not any more.
+    Delisted,
+    /// It is well known on this chain.
+    WellKnown,
+    /// It has the ends of a well-known address, and is another.
+    Imitates,
+}
+
+/// One answer of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    /// Who was asked about.
+    pub account: Account,
+    /// What the list says.
+    pub says: Says,
+    /// Which list.
+    pub list: String,
+    /// The list's row.
+    pub row: Row,
+}
+
+/// All that the engine looks at. The same document gives the same verdict, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// The form of this document: 1.
+    pub schema: u32,
+    /// The id that the verdict will have.
+    pub verdict_id: String,
+    /// When it was asked, RFC 3339.
+    pub asked_at: String,
+    /// What is to be judged.
+    pub question: Question,
+    /// Accounts that the asker has dealt with, by address.
+    pub history: Vec<Account>,
+    /// The lists that were asked.
+    pub lists: Vec<ListRef>,
+    /// What they said.
+    pub facts: Vec<Fact>,
+    /// Where the chain was read; `None` when it was not.
+    pub block: Option<Block>,
+}
+
+impl Inputs {
+    /// Asks `lists` about everyone in `question`.
+    #[must_use]
+    pub fn gather(
+        question: Question,
+        history: &[Account],
+        lists: &Lists,
+        verdict_id: String,
+        asked_at: UnixMillis,
+    ) -> Self {
+        let accounts: BTreeSet<_> =
+            question.parties(&question.calls()).into_iter().map(|party| party.account).collect();
+        let chain = question.chain();
+        let facts = accounts.iter().flat_map(|account| facts(account, chain, lists)).collect();
+        let history: BTreeSet<_> = history.iter().copied().collect();
+        Self {
+            schema: SCHEMA,
+            verdict_id,
+            asked_at: asked_at.to_string(),
+            question,
+            history: history.into_iter().collect(),
+            lists: lists.iter().map(|list| list.reference().clone()).collect(),
+            facts,
+            block: None,
+        }
+    }
+
+    /// Reads what `canonical` wrote.
+    ///
+    /// # Errors
+    /// When it is another document or of another form.
+    pub fn parse(json: &[u8]) -> Result<Self, BadInputs> {
+        let inputs: Self = serde_json::from_slice(json)?;
+        match inputs.schema == SCHEMA && inputs.asked_at.parse::<UnixMillis>().is_ok() {
+            true => Ok(inputs),
+            false => Err(BadInputs::Schema(inputs.schema)),
+        }
+    }
+
+    /// RFC 8785 bytes.
+    ///
+    /// # Panics
+    /// Never: inputs have string keys and whole numbers only.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        serde_json_canonicalizer::to_vec(self).expect("inputs have string keys and whole numbers only")
+    }
+}
+
+/// A document that is not a verdict's inputs.
+#[derive(Debug, thiserror::Error)]
+pub enum BadInputs {
+    /// Of another shape.
+    #[error("not the inputs of a verdict")]
+    Form(#[from] serde_json::Error),
+    /// Of a form that this release does not read, or without a time.
+    #[error("inputs of form {0} are not read")]
+    Schema(u32),
+}
+
+fn facts(account: &Account, chain: ChainId, lists: &Lists) -> Vec<Fact> {
+    let fact = |says, list: &crate::lists::List, row: &Row| Fact {
+        account: *account,
+        says,
+        list: list.reference().name.clone(),
+        row: row.clone(),
+    };
+    let mut facts: Vec<_> = lists
+        .iter()
+        .filter_map(|list| {
+            let row = list.row(account).filter(|row| row.holds_on(chain))?;
+            let says = match (list.kind(), &row.delisted) {
+                (ListKind::Sanctions, None) => Says::Sanctioned,
+                (ListKind::Sanctions, Some(_)) => Says::Delisted,
+                (ListKind::Registry, _) => Says::WellKnown,
+            };
+            Some(fact(says, list, row))
+        })
+        .collect();
+    let known = facts.iter().any(|fact| fact.says == Says::WellKnown);
+    if let (false, Some((list, row))) = (known, lists.imitated_by(account)) {
+        facts.push(fact(Says::Imitates, list, row));
+    }
+    facts
+}

@@ -1,0 +1,141 @@
+//! The engine: inputs and rules in, verdict out. No I/O, no clock, no randomness.
+//!
+//! ```text
+//! Question + history + lists ─> Inputs ─┐
+//!                          RuleSet ─────┴─> decide ─> Verdict, the same bytes everywhere
+//! ```
+
+mod findings;
+pub mod inputs;
+pub mod odds;
+mod party_rules;
+pub mod rules;
+mod transaction_rules;
+pub mod verdict;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::engine::findings::{Findings, Found};
+use crate::engine::inputs::{Inputs, Question};
+use crate::engine::odds::Probability;
+use crate::engine::party_rules::Known;
+use crate::engine::rules::{Class, RuleSet, SignalRule};
+use crate::engine::verdict::{Level, Signal, Verdict};
+
+/// This engine. It changes whenever the same inputs and rules would give other bytes (the golden
+/// verdicts say so), because a verdict is only replayed by the engine that made it.
+pub const ENGINE: &str = "scorpius-risk/1";
+
+/// Judges `inputs` by `rules`.
+#[must_use]
+pub fn decide(inputs: &Inputs, rules: &RuleSet) -> Verdict {
+    decide_hashed(inputs, hex::encode(Sha256::digest(inputs.canonical())), rules)
+}
+
+/// As `decide`, where the hash of the canonical inputs is known already.
+pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &RuleSet) -> Verdict {
+    let mut findings = Findings::default();
+    let known = Known::of(inputs, rules);
+    let mut calls = inputs.question.calls();
+    calls.settle(|token| known.is_fungible(token));
+    known.look(&inputs.question.parties(&calls), &mut findings);
+    let prior = match &inputs.question {
+        Question::Address { .. } => rules.prior.address,
+        Question::Transaction { .. } => {
+            transaction_rules::look(&calls, inputs, rules, &known, &mut findings);
+            rules.prior.transaction
+        }
+    };
+    let weighed: Vec<_> = findings
+        .into_found()
+        .filter_map(|found| Some((rules.signals.get(&found.id)?, signal(found, rules)?)))
+        .collect();
+
+    let log_odds = prior + weighed.iter().map(|(_, signal)| signal.contribution).sum::<i64>();
+    let widened: i64 = weighed.iter().map(|(rule, _)| rule.widens_up).sum();
+    let probability = Probability::of_log_odds(log_odds);
+    let interval = [log_odds - rules.spread.down, log_odds + rules.spread.up + widened];
+    let level = level(log_odds, &weighed, rules);
+    let advice = advice(level, &weighed, rules);
+
+    let mut signals: Vec<_> = weighed.into_iter().map(|(_, signal)| signal).collect();
+    signals.sort_by(|one, two| {
+        two.contribution.abs().cmp(&one.contribution.abs()).then_with(|| one.id.cmp(&two.id))
+    });
+    signals.insert(0, prior_signal(prior, rules));
+    Verdict {
+        id: inputs.verdict_id.clone(),
+        subject: inputs.question.subject(),
+        score: probability.score(),
+        level,
+        probability: probability.to_string(),
+        interval: interval.map(|end| Probability::of_log_odds(end).to_string()),
+        signals,
+        engine: ENGINE.to_owned(),
+        rules_sha256: rules.sha256().to_owned(),
+        lists: inputs.lists.clone(),
+        block: inputs.block.clone(),
+        inputs_sha256,
+        advice,
+    }
+}
+
+fn prior_signal(prior: i64, rules: &RuleSet) -> Signal {
+    Signal {
+        id: "prior".to_owned(),
+        value: 1,
+        weight: prior,
+        contribution: prior,
+        evidence: json!({"rules": rules.name}),
+        source: "rules".to_owned(),
+        as_of: rules.date.clone(),
+    }
+}
+
+fn signal(found: Found, rules: &RuleSet) -> Option<Signal> {
+    let rule = rules.signals.get(&found.id)?;
+    let mut evidence = found.evidence;
+    if rule.widens_up > 0 {
+        evidence["widens_up"] = Value::from(rule.widens_up);
+    }
+    let value = 1;
+    Some(Signal {
+        id: found.id.name(),
+        value,
+        weight: rule.weight,
+        contribution: value * rule.weight,
+        evidence,
+        source: found.source,
+        as_of: found.as_of,
+    })
+}
+
+fn level(log_odds: i64, weighed: &[(&SignalRule, Signal)], rules: &RuleSet) -> Level {
+    let has = |class: Class| weighed.iter().any(|(rule, _)| rule.class == class);
+    if has(Class::Hard) || log_odds >= rules.levels.critical {
+        return Level::Critical;
+    }
+    match log_odds {
+        odds if odds >= rules.levels.danger => Level::Danger,
+        odds if odds >= rules.levels.caution => Level::Caution,
+        _ if has(Class::Missing) => Level::Unknown,
+        _ => Level::Safe,
+    }
+}
+
+/// The words of the reason that weighs most, from caution upwards; else the level's own.
+fn advice(level: Level, weighed: &[(&SignalRule, Signal)], rules: &RuleSet) -> String {
+    let by_level = || rules.advice.get(&level).cloned().unwrap_or_default();
+    if level < Level::Caution {
+        return by_level();
+    }
+    weighed
+        .iter()
+        .filter_map(|(rule, signal)| Some((signal.contribution, rule.advice.as_ref()?)))
+        .max_by_key(|(contribution, _)| *contribution)
+        .map_or_else(by_level, |(_, advice)| advice.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! What is found about each party, whatever it is a party to.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::address::Account;
+use crate::calldata::Role;
+use crate::engine::findings::{Finding, Findings};
+use crate::engine::inputs::{Fact, Inputs, Party, Says};
+use crate::engine::rules::{Rules, SignalId};
+use crate::lookalike::LookAlikes;
+
+/// What is known of the parties of one question.
+pub(super) struct Known<'a> {
+    inputs: &'a Inputs,
+    rules: &'a Rules,
+    facts: BTreeMap<Account, Vec<&'a Fact>>,
+    history: LookAlikes,
+}
+
+/// Accounts that belong to nobody.
+enum Special {
+    /// Zero, or one of the addresses that are used to burn.
+    Burn,
+    /// A precompiled contract.
+    Precompile,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn of(inputs: &'a Inputs, rules: &'a Rules) -> Self {
+        let mut facts: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for fact in &inputs.facts {
+            facts.entry(fact.account).or_default().push(fact);
+        }
+        let history = LookAlikes::of(inputs.history.iter().copied());
+        Self { inputs, rules, facts, history }
+    }
+
+    pub(super) fn is_well_known(&self, account: &Account) -> bool {
+        self.said(account, Says::WellKnown).next().is_some()
+    }
+
+    pub(super) fn is_fungible(&self, account: &Account) -> bool {
+        let kinds = self.said(account, Says::WellKnown).filter_map(|fact| fact.row.kind.as_deref());
+        kinds.into_iter().any(|kind| matches!(kind, "token" | "wrapped-native"))
+    }
+
+    fn said(&self, account: &Account, says: Says) -> impl Iterator<Item = &'a Fact> {
+        self.facts.get(account).into_iter().flatten().copied().filter(move |fact| fact.says == says)
+    }
+
+    fn as_of(&self, fact: &Fact) -> &'a str {
+        let list = self.inputs.lists.iter().find(|list| list.name == fact.list);
+        list.map_or(self.inputs.asked_at.as_str(), |list| list.as_of.as_str())
+    }
+
+    /// Something found in the request itself.
+    pub(super) fn asked(&self, source: &str, evidence: Value) -> Finding {
+        Finding { evidence, source: source.to_owned(), as_of: self.inputs.asked_at.clone() }
+    }
+
+    /// Looks at `parties`; those whose rights are taken back are only shown.
+    pub(super) fn look(&self, parties: &[Party], findings: &mut Findings) {
+        for party in parties {
+            match party.role {
+                Role::Revoked => {
+                    findings.add(SignalId::RevokedParty, self.asked("calldata", party.evidence()));
+                }
+                Role::Sender | Role::Owner => self.look_at_lists(party, findings),
+                Role::Subject
+                | Role::Target
+                | Role::Token
+                | Role::Recipient
+                | Role::Spender
+                | Role::Operator => {
+                    self.look_at_lists(party, findings);
+                    self.look_at_digits(party, findings);
+                }
+            }
+        }
+        self.look_at_trust(parties, findings);
+    }
+
+    fn look_at_lists(&self, party: &Party, findings: &mut Findings) {
+        for (says, id) in
+            [(Says::Sanctioned, SignalId::SanctionsList), (Says::Delisted, SignalId::FormerlyListed)]
+        {
+            for fact in self.said(&party.account, says) {
+                findings.add(id, fact.finding(party, self.as_of(fact)));
+            }
+        }
+    }
+
+    /// What the address itself tells: nobody's, searched for, or made to look like another.
+    fn look_at_digits(&self, party: &Party, findings: &mut Findings) {
+        let account = &party.account;
+        let asked = |source| self.asked(source, party.evidence());
+        match special(account) {
+            Some(Special::Burn) => return findings.add(SignalId::BurnAddress, asked("request")),
+            Some(Special::Precompile) => return findings.add(SignalId::Precompile, asked("request")),
+            None => {}
+        }
+        for fact in self.said(account, Says::Imitates) {
+            findings.add(SignalId::LookalikeKnown, fact.finding(party, self.as_of(fact)));
+        }
+        if let Some(twin) = self.history.twin(account) {
+            let id = match self.history.contains(account) {
+                true => SignalId::LookalikeAmbiguous,
+                false => SignalId::LookalikeHistory,
+            };
+            let (left, right) = account.common_digits(&twin);
+            let mut evidence = party.evidence();
+            evidence["looks_like"] = Value::from(twin.checksummed());
+            evidence["equal_digits"] = json!({"leading": left, "trailing": right});
+            findings.add(id, self.asked("history", evidence));
+        }
+        let zeros = account.leading_zeros();
+        if zeros >= self.rules.vanity_zeros_min && !self.is_well_known(account) {
+            let mut evidence = party.evidence();
+            evidence["leading_zeros"] = Value::from(zeros);
+            findings.add(SignalId::VanityAddress, self.asked("request", evidence));
+        }
+    }
+
+    /// Trust needs every other side to be known; whoever is not, was not looked up on the chain.
+    fn look_at_trust(&self, parties: &[Party], findings: &mut Findings) {
+        let others = || {
+            parties
+                .iter()
+                .filter(|party| !matches!(party.role, Role::Sender | Role::Owner | Role::Revoked))
+                .filter(|party| special(&party.account).is_none())
+        };
+        let unknown = || others().filter(|party| !self.is_well_known(&party.account));
+        if unknown().next().is_none() {
+            for party in others() {
+                for fact in self.said(&party.account, Says::WellKnown) {
+                    findings.add(SignalId::WellKnown, fact.finding(party, self.as_of(fact)));
+                }
+            }
+        }
+        if self.inputs.block.is_none() {
+            for party in unknown() {
+                findings.add(SignalId::NoChainData, self.asked("chain", party.evidence()));
+            }
+        }
+    }
+}
+
+fn special(account: &Account) -> Option<Special> {
+    let (head, tail) = account.bytes().split_at(18);
+    let number = match tail {
+        [high, low] => u16::from(*high) << 8 | u16::from(*low),
+        _ => return None,
+    };
+    let zeros = head.iter().all(|byte| *byte == 0);
+    let repeated = |text: &[u8]| head.iter().zip(text.iter().cycle()).all(|(one, two)| one == two);
+    match number {
+        0 | 0xdead if zeros => Some(Special::Burn),
+        // 0xdead…dead, as several token issuers use it.
+        0xdead if repeated(&[0xde, 0xad]) => Some(Special::Burn),
+        // EIP-4844 ends at 0x0a, EIP-2537 at 0x11; EIP-7951 is 0x100.
+        1..=0x11 | 0x100 if zeros => Some(Special::Precompile),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<bool>) {
+        let account: Account = text.parse().expect("an address");
+        assert_eq!(special(&account).map(|special| matches!(special, Special::Burn)), expected, "{text}");
+    }
+
+    #[test]
+    fn addresses_that_belong_to_nobody_are_known() {
+        check("0x0000000000000000000000000000000000000000", Some(true));
+        check("0x000000000000000000000000000000000000dead", Some(true));
+        check("0xdeaddeaddeaddeaddeaddeaddeaddeaddeaddead", Some(true));
+        check("0x0000000000000000000000000000000000000001", Some(false));
+        check("0x0000000000000000000000000000000000000011", Some(false));
+        check("0x0000000000000000000000000000000000000100", Some(false));
+        check("0x0000000000000000000000000000000000000012", None);
+        check("0x0100000000000000000000000000000000000001", None);
+    }
+}

@@ -1,0 +1,331 @@
+//! The rule set: weights, thresholds and words, as data named by the hash of its canonical JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::engine::verdict::Level;
+
+/// Bytes of a rule set.
+const RULES_BYTES_MAX: usize = 1_000_000;
+
+/// Everything that the engine can find. Which weight it has is the rule set's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the rule set says what each means, and its hash covers the words")]
+pub enum SignalId {
+    SanctionsList,
+    LookalikeHistory,
+    LookalikeKnown,
+    LookalikeAmbiguous,
+    TransferToToken,
+    BurnAddress,
+    Precompile,
+    UnlimitedApproval,
+    ApprovalForAll,
+    PermitFarDeadline,
+    MalformedCalldata,
+    NoncanonicalCalldata,
+    UnknownSpender,
+    VanityAddress,
+    TrailingCalldata,
+    WellKnown,
+    Revocation,
+    NoChainData,
+    UnknownCall,
+    CallsNotDecoded,
+    FormerlyListed,
+    RevokedParty,
+    DecodedCalls,
+}
+
+impl SignalId {
+    /// Every signal.
+    pub const ALL: [Self; 23] = [
+        Self::SanctionsList,
+        Self::LookalikeHistory,
+        Self::LookalikeKnown,
+        Self::LookalikeAmbiguous,
+        Self::TransferToToken,
+        Self::BurnAddress,
+        Self::Precompile,
+        Self::UnlimitedApproval,
+        Self::ApprovalForAll,
+        Self::PermitFarDeadline,
+        Self::MalformedCalldata,
+        Self::NoncanonicalCalldata,
+        Self::UnknownSpender,
+        Self::VanityAddress,
+        Self::TrailingCalldata,
+        Self::WellKnown,
+        Self::Revocation,
+        Self::NoChainData,
+        Self::UnknownCall,
+        Self::CallsNotDecoded,
+        Self::FormerlyListed,
+        Self::RevokedParty,
+        Self::DecodedCalls,
+    ];
+
+    /// As verdicts name it.
+    #[must_use]
+    pub fn name(self) -> String {
+        serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
+/// What kind of thing a signal is, and so what it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Decides alone: critical.
+    Hard,
+    /// Speaks for risk.
+    Evidence,
+    /// Unusual or not known: all of them together stay below danger.
+    Novelty,
+    /// Speaks against risk.
+    Trust,
+    /// Something was not looked at: widens the interval upwards, and nothing is called safe.
+    Missing,
+    /// Shown, not weighed.
+    Information,
+}
+
+/// One signal's part of the rule set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRule {
+    /// What kind of thing it is.
+    pub class: Class,
+    /// Log-odds in thousandths.
+    pub weight: i64,
+    /// How far it moves the interval's upper end, in thousandths of log-odds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub widens_up: i64,
+    /// What it means.
+    pub meaning: String,
+    /// What to do when it weighs most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+/// Where counting starts, by what is judged.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prior {
+    /// For an address.
+    pub address: i64,
+    /// For a transaction.
+    pub transaction: i64,
+}
+
+/// The least log-odds of each level, in thousandths.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Levels {
+    /// Below it is safe, or unknown.
+    pub caution: i64,
+    /// From here on.
+    pub danger: i64,
+    /// From here on.
+    pub critical: i64,
+}
+
+/// How far the interval reaches when nothing is missing, in thousandths of log-odds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    /// Downwards.
+    pub down: i64,
+    /// Upwards.
+    pub up: i64,
+}
+
+/// A rule set's content.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// Its name.
+    pub name: String,
+    /// When it was written, `YYYY-MM-DD`.
+    pub date: String,
+    /// Where its numbers come from.
+    pub about: String,
+    /// Where counting starts.
+    pub prior: Prior,
+    /// Thresholds.
+    pub levels: Levels,
+    /// The interval's least width.
+    pub spread: Spread,
+    /// A permission that ends later than this many seconds from now is a far one.
+    pub permit_far_s: u64,
+    /// Leading zero digits from which an address was searched for.
+    pub vanity_zeros_min: usize,
+    /// All signals.
+    pub signals: BTreeMap<SignalId, SignalRule>,
+    /// What to do at each level, when no signal says more.
+    pub advice: BTreeMap<Level, String>,
+}
+
+/// Rules that would break a promise of the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum BadRules {
+    /// Over the limit.
+    #[error("a rule set of more than {RULES_BYTES_MAX} bytes")]
+    TooLong,
+    /// Not JSON of a rule set's form.
+    #[error("not a rule set")]
+    Form(#[from] serde_json::Error),
+    /// A signal or a level has no entry.
+    #[error("nothing is said of `{0}`")]
+    Absent(String),
+    /// A number breaks a promise.
+    #[error("{0}")]
+    Promise(&'static str),
+}
+
+/// A rule set that keeps the engine's promises, with its hash.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    rules: Rules,
+    sha256: String,
+}
+
+static BASE: LazyLock<RuleSet> = LazyLock::new(|| {
+    RuleSet::parse(include_bytes!("../../rules/base.json"))
+        .expect("the rules in this crate are read by its tests")
+});
+
+impl RuleSet {
+    /// The rule set of this release.
+    #[must_use]
+    pub fn base() -> &'static Self {
+        &BASE
+    }
+
+    /// The rule set with this hash, if this release has it.
+    #[must_use]
+    pub fn known(sha256: &str) -> Option<&'static Self> {
+        Some(Self::base()).filter(|rules| rules.sha256 == sha256)
+    }
+
+    /// Reads a rule set and checks that it keeps the engine's promises.
+    ///
+    /// # Errors
+    /// `BadRules`.
+    pub fn parse(json: &[u8]) -> Result<Self, BadRules> {
+        if json.len() > RULES_BYTES_MAX {
+            return Err(BadRules::TooLong);
+        }
+        let rules: Rules = serde_json::from_slice(json)?;
+        check(&rules)?;
+        // RFC 8785: the hash is the content's, not the layout's.
+        let canonical = serde_json_canonicalizer::to_vec(&rules)?;
+        Ok(Self { rules, sha256: hex::encode(Sha256::digest(canonical)) })
+    }
+
+    /// SHA-256 of the canonical JSON, in hex.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+}
+
+impl std::ops::Deref for RuleSet {
+    type Target = Rules;
+
+    fn deref(&self) -> &Rules {
+        &self.rules
+    }
+}
+
+fn check(rules: &Rules) -> Result<(), BadRules> {
+    if let Some(absent) = SignalId::ALL.into_iter().find(|id| !rules.signals.contains_key(id)) {
+        return Err(BadRules::Absent(absent.name()));
+    }
+    let levels = BTreeSet::from(Level::ALL);
+    if let Some(absent) = levels.into_iter().find(|level| !rules.advice.contains_key(level)) {
+        return Err(BadRules::Absent(absent.name().to_owned()));
+    }
+    let promise = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err(BadRules::Promise(what)) };
+    let all = || rules.signals.values();
+    let sum = |class: Class| all().filter(|rule| rule.class == class).map(|rule| rule.weight).sum::<i64>();
+    let prior_max = rules.prior.address.max(rules.prior.transaction);
+    let prior_min = rules.prior.address.min(rules.prior.transaction);
+    promise(
+        all().all(|rule| rule.weight.abs() <= 1_000_000 && (0..=1_000_000).contains(&rule.widens_up)),
+        "a weight is at most a million",
+    )?;
+    promise(prior_max.abs() <= 1_000_000 && prior_min.abs() <= 1_000_000, "a prior is at most a million")?;
+    promise(
+        rules.levels.caution < rules.levels.danger && rules.levels.danger < rules.levels.critical,
+        "the levels rise",
+    )?;
+    promise(rules.spread.down >= 0 && rules.spread.up >= 0, "the interval holds the estimate")?;
+    promise(prior_max + sum(Class::Novelty) < rules.levels.danger, "novelty alone never reaches danger")?;
+    promise(
+        all().all(|rule| match rule.class {
+            Class::Hard => {
+                // Far enough above that no trust brings the printed probability below one.
+                prior_min + rule.weight + sum(Class::Trust) > 20_000
+            }
+            Class::Evidence | Class::Novelty => rule.weight > 0,
+            Class::Trust => rule.weight < 0,
+            Class::Missing => rule.weight == 0 && rule.widens_up > 0,
+            Class::Information => rule.weight == 0,
+        }),
+        "a signal's weight fits its class",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn changed(change: impl FnOnce(&mut Value)) -> Result<RuleSet, BadRules> {
+        let mut rules: Value = serde_json::from_str(include_str!("../../rules/base.json")).expect("JSON");
+        change(&mut rules);
+        RuleSet::parse(rules.to_string().as_bytes())
+    }
+
+    #[test]
+    fn the_base_rules_keep_every_promise_and_are_named_by_content() {
+        let base = RuleSet::base();
+        let relaid = changed(|_| ()).expect("the same rules in another layout");
+        assert_eq!(base.sha256(), relaid.sha256());
+        assert!(RuleSet::known(base.sha256()).is_some() && RuleSet::known("00").is_none());
+        let other = changed(|rules| rules["prior"]["address"] = json!(-3891)).expect("other rules");
+        assert_ne!(base.sha256(), other.sha256());
+    }
+
+    #[test]
+    fn rules_that_break_a_promise_are_refused() {
+        let signal = |id: &'static str, key: &'static str, value: i64| {
+            changed(move |rules| rules["signals"][id][key] = json!(value))
+        };
+        assert!(matches!(signal("unknown_spender", "weight", 4_000), Err(BadRules::Promise(_))));
+        assert!(matches!(signal("sanctions_list", "weight", 6_000), Err(BadRules::Promise(_))));
+        assert!(matches!(signal("no_chain_data", "weight", -1), Err(BadRules::Promise(_))));
+        assert!(matches!(signal("well_known", "weight", 1), Err(BadRules::Promise(_))));
+        assert!(matches!(signal("burn_address", "weight", i64::MAX), Err(BadRules::Promise(_))));
+        assert!(matches!(signal("burn_address", "wieght", 1), Err(BadRules::Form(_))));
+        let absent = changed(|rules| {
+            rules["signals"].as_object_mut().expect("an object").remove("precompile");
+        });
+        assert!(matches!(absent, Err(BadRules::Absent(name)) if name == "precompile"));
+        assert!(matches!(
+            changed(|rules| rules["levels"]["danger"] = json!(-9_000)),
+            Err(BadRules::Promise(_))
+        ));
+    }
+}

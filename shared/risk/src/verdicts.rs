@@ -1,0 +1,117 @@
+//! Verdicts as they are kept: the answered bytes, and the inputs to make them again.
+//!
+//! Inputs below 64 KB are in the verdict's own record: one sync for both. Larger ones (a long history,
+//! much calldata) are a blob, written before the commit that names it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scorpius_core::{
+    Attributes, BlobName, Blobs, Condition, Key, PortError, Record, Store, StoreError, TenantId, Value, Write,
+};
+
+/// Inputs of this many bytes and more are a blob. A record takes 350 KB, and a verdict needs its part.
+pub const INPUTS_INLINE_BYTES_MAX: usize = 65_536;
+/// Bytes of inputs that are read back; calldata in hex and a full history are below.
+const INPUTS_BYTES_MAX: u64 = 4_000_000;
+const FOLDER: &str = "verdict-inputs";
+
+/// One verdict, kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// RFC 8785 bytes, exactly as answered.
+    pub verdict: String,
+    /// RFC 8785 bytes of the inputs.
+    pub inputs: Bytes,
+    /// The event that told of it: what the ledger proves.
+    pub event_id: String,
+}
+
+/// A tenant's verdicts.
+#[derive(Clone)]
+pub struct Verdicts {
+    /// Where the records are.
+    pub store: Arc<dyn Store>,
+    /// Where large inputs are.
+    pub blobs: Arc<dyn Blobs>,
+}
+
+/// The record is there and cannot be what was written.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// An attribute is missing, or the blob that it names.
+    #[error("the record of verdict `{id}` has no `{part}`")]
+    Damaged {
+        /// Which verdict.
+        id: String,
+        /// What is missing.
+        part: &'static str,
+    },
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The blobs did not answer.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl Verdicts {
+    /// Stores large inputs, and says what is to be committed.
+    ///
+    /// # Errors
+    /// When the blobs do not answer.
+    pub async fn keep(&self, tenant: &TenantId, id: &str, kept: &Kept) -> Result<Write, PortError> {
+        let attributes = Attributes::new()
+            .with("verdict", Value::Text(kept.verdict.clone()))
+            .with("event_id", Value::Text(kept.event_id.clone()));
+        let attributes = match kept.inputs.len() < INPUTS_INLINE_BYTES_MAX {
+            true => attributes.with("inputs", Value::Bytes(kept.inputs.to_vec())),
+            false => {
+                let name = BlobName::of_content(FOLDER, &kept.inputs);
+                self.blobs.put_if_absent(&name, kept.inputs.clone()).await?;
+                attributes.with("inputs_blob", Value::Text(name.as_str().to_owned()))
+            }
+        };
+        Ok(Write::Put { key: key(tenant, id), attributes, expires_at: None, condition: Condition::Absent })
+    }
+
+    /// The verdict and the event that told of it, without inputs.
+    ///
+    /// # Errors
+    /// `KeepError`.
+    pub async fn shown(&self, tenant: &TenantId, id: &str) -> Result<Option<(String, String)>, KeepError> {
+        match self.store.get(&key(tenant, id)).await? {
+            None => Ok(None),
+            Some(record) => Ok(Some((text(&record, id, "verdict")?, text(&record, id, "event_id")?))),
+        }
+    }
+
+    /// The verdict with its inputs.
+    ///
+    /// # Errors
+    /// `KeepError`.
+    pub async fn whole(&self, tenant: &TenantId, id: &str) -> Result<Option<Kept>, KeepError> {
+        let Some(record) = self.store.get(&key(tenant, id)).await? else { return Ok(None) };
+        let inputs = match record.attributes.0.get("inputs") {
+            Some(Value::Bytes(inputs)) => Bytes::from(inputs.clone()),
+            _ => self.large_inputs(&record, id).await?,
+        };
+        let (verdict, event_id) = (text(&record, id, "verdict")?, text(&record, id, "event_id")?);
+        Ok(Some(Kept { verdict, inputs, event_id }))
+    }
+
+    async fn large_inputs(&self, record: &Record, id: &str) -> Result<Bytes, KeepError> {
+        let damaged = |part| KeepError::Damaged { id: id.to_owned(), part };
+        let name = text(record, id, "inputs_blob")?.parse().map_err(|_| damaged("inputs_blob"))?;
+        self.blobs.get(&name, INPUTS_BYTES_MAX).await?.ok_or_else(|| damaged("inputs"))
+    }
+}
+
+fn key(tenant: &TenantId, id: &str) -> Key {
+    Key::new(format!("{tenant}#verdict"), id)
+}
+
+fn text(record: &Record, id: &str, part: &'static str) -> Result<String, KeepError> {
+    let text = record.attributes.text(part).map(str::to_owned);
+    text.ok_or_else(|| KeepError::Damaged { id: id.to_owned(), part })
+}
