@@ -1,0 +1,281 @@
+//! The doors of function `scan`.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use schemars::JsonSchema;
+use scorpius_core::id::is_id;
+use scorpius_core::{Blobs, Clock, Event, PortError, Store, StoreError, Write, new_id};
+use scorpius_edge::cursor::{self, Pagination};
+use scorpius_edge::idempotency::Once;
+use scorpius_edge::operation::PAGING;
+use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND, TOO_LARGE};
+use scorpius_edge::{Access, Answer, Operation, Problem, ProblemType, Request, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::bytecode::{Bytecode, NotBytecode};
+use crate::engine::{Budget, Report};
+use crate::facts::ScanRequested;
+use crate::sarif;
+use crate::scans::{self, ScanRecord, Scans, Status};
+
+/// Characters of a label.
+const LABEL_CHARS_MAX: usize = 100;
+/// The name of the list of scans, for cursors.
+const LIST: &str = "scans";
+
+/// The scan has no report yet.
+pub const SCAN_NOT_FINISHED: ProblemType =
+    ProblemType { code: "scan-not-finished", title: "Scan not finished", status: StatusCode::CONFLICT };
+/// The scan will have no report.
+pub const SCAN_FAILED: ProblemType =
+    ProblemType { code: "scan-failed", title: "Scan failed", status: StatusCode::CONFLICT };
+
+/// What the doors need.
+pub struct App {
+    /// Remembers answers, and has the outbox.
+    pub store: Arc<dyn Store>,
+    /// What was asked for, and what became of it.
+    pub scans: Scans,
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl App {
+    /// Over the ports.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
+        let scans = Scans::new(Arc::clone(&store), blobs);
+        Self { store, scans, clock }
+    }
+}
+
+/// A contract to scan.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewScan {
+    /// The contract's runtime bytecode: `0x` and hex digits, at most 128 KiB of code.
+    pub bytecode: String,
+    /// What to call the scan: at most 100 characters.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// How much the scan may cost; `standard` unless said.
+    #[serde(default)]
+    pub budget: Budget,
+}
+
+/// Where to look.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Links {
+    /// The scan and its report.
+    #[serde(rename = "self")]
+    pub this: String,
+    /// The report as SARIF 2.1.0.
+    pub sarif: String,
+}
+
+/// One scan, and its report once it is completed.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ScanView {
+    /// What was asked for, and what became of it.
+    #[serde(flatten)]
+    pub scan: ScanRecord,
+    /// Where to look.
+    pub links: Links,
+    /// What was found; absent in lists and until the scan is completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+}
+
+/// A page of scans.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ScanList {
+    /// Newest first.
+    pub scans: Vec<ScanView>,
+    /// How the list goes on.
+    pub pagination: Pagination,
+}
+
+/// What is offered.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "POST /v1/scans",
+            "createScan",
+            "Takes a contract to scan.",
+            Access::Action("scan:write"),
+        )
+        .takes::<NewScan>(r#"{"bytecode": "0x33ff", "label": "anyone may end it", "budget": "quick"}"#)
+        .answers(Answer::json::<ScanView>(202, "It waits for its turn.")),
+        Operation::new(
+            "GET /v1/scans",
+            "listScans",
+            "Lists scans, newest first.",
+            Access::Action("scan:read"),
+        )
+        .asks(&PAGING)
+        .answers(Answer::json::<ScanList>(200, "A page of scans.")),
+        Operation::new(
+            "GET /v1/scans/{id}",
+            "getScan",
+            "Shows a scan, and its report once it is completed.",
+            Access::Action("scan:read"),
+        )
+        .answers(Answer::json::<ScanView>(200, "The scan.")),
+        Operation::new(
+            "GET /v1/scans/{id}/sarif",
+            "getScanSarif",
+            "Shows a completed scan's report as SARIF 2.1.0.",
+            Access::Action("scan:read"),
+        )
+        .answers(Answer::other(200, "The report.", sarif::CONTENT_TYPE))
+        .fails(&SCAN_NOT_FINISHED)
+        .fails(&SCAN_FAILED),
+    ]
+}
+
+/// Request in, answer or problem out.
+pub async fn handle(app: &App, request: Request) -> Response {
+    let answer = match request.operation {
+        "createScan" => create(app, &request).await,
+        "listScans" => list(app, &request).await,
+        "getScan" => show(app, &request).await,
+        "getScanSarif" => show_sarif(app, &request).await,
+        other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
+    };
+    answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))
+}
+
+async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
+    let once = Once::of(request)?;
+    if let Some(answer) = once.answered(&*app.store).await? {
+        return Ok(answer);
+    }
+    let asked: NewScan = request.json()?;
+    let code: Bytecode = asked.bytecode.parse().map_err(bad_bytecode)?;
+    let scan = ScanRecord {
+        id: new_id("scn", &*app.clock),
+        label: asked.label.map(label).transpose()?,
+        status: Status::Queued,
+        budget: asked.budget,
+        code_sha256: code.sha256(),
+        size_bytes: code.as_bytes().len(),
+        requested_by: request.principal()?.subject.clone(),
+        requested_at: request.received_at.to_string(),
+        finished_at: None,
+        result: None,
+        failure: None,
+    };
+    let fact = ScanRequested {
+        scan_id: scan.id.clone(),
+        code_sha256: scan.code_sha256.clone(),
+        size_bytes: scan.size_bytes,
+        budget: scan.budget,
+    };
+    let tenant = request.tenant()?;
+    let event = Event::of(&fact, &scan.id, 1, tenant, &request.actor()?, &*app.clock);
+    // The worker must find the code, so it is durable before anybody hears of the scan.
+    app.scans.keep_code(&code).await?;
+    let writes = vec![scans::put_new(tenant, &scan), Write::emit(event)];
+    let response = Response::json(StatusCode::ACCEPTED, &view(scan, None));
+    once.commit(&*app.store, &*app.clock, writes, response).await
+}
+
+fn bad_bytecode(error: NotBytecode) -> Problem {
+    let kind = match error {
+        NotBytecode::Empty | NotBytecode::NotHex => &INVALID_REQUEST,
+        NotBytecode::TooLong => &TOO_LARGE,
+    };
+    kind.because(format_args!("`bytecode`: {error}")).at("/bytecode", error)
+}
+
+fn label(text: String) -> Result<String, Problem> {
+    let fine =
+        !text.is_empty() && text.chars().count() <= LABEL_CHARS_MAX && !text.chars().any(char::is_control);
+    match fine {
+        true => Ok(text),
+        false => Err(INVALID_REQUEST
+            .because(format_args!(
+                "`label` is 1 to {LABEL_CHARS_MAX} characters, none of them a control character"
+            ))
+            .at("/label", "not a label")),
+    }
+}
+
+fn view(scan: ScanRecord, report: Option<Report>) -> ScanView {
+    let this = format!("/v1/scans/{}", scan.id);
+    let links = Links { sarif: format!("{this}/sarif"), this };
+    ScanView { scan, links, report }
+}
+
+async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
+    let from = cursor::open(LIST, request)?;
+    let (scans, page) = app.scans.newest(request.tenant()?, request.limit()?, from).await?;
+    let scans = scans.into_iter().map(|scan| view(scan, None)).collect();
+    Ok(Response::json(StatusCode::OK, &ScanList { scans, pagination: Pagination::after(LIST, &page) }))
+}
+
+/// Why there is no report to show.
+#[derive(Debug, thiserror::Error)]
+enum ShowError {
+    #[error("there is no scan `{id}`")]
+    Unknown { id: String },
+    #[error("the scan is still queued; ask again in a moment")]
+    NotFinished,
+    #[error("the scan failed, so there is no report")]
+    Failed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+fn problem(error: ShowError) -> Problem {
+    match error {
+        ShowError::Unknown { .. } => NOT_FOUND.because(error),
+        ShowError::NotFinished => SCAN_NOT_FINISHED.because(error).retry_after_s(1),
+        ShowError::Failed => SCAN_FAILED.because(error),
+        ShowError::Store(error) => error.into(),
+        ShowError::Port(error) => error.into(),
+    }
+}
+
+async fn find(app: &App, request: &Request) -> Result<ScanRecord, Problem> {
+    let id = request.parameter("id")?;
+    let unknown = || problem(ShowError::Unknown { id: id.chars().take(60).collect() });
+    if !is_id("scn", id) {
+        return Err(unknown());
+    }
+    let found = app.scans.find(request.tenant()?, id).await?;
+    found.map(|(scan, _)| scan).ok_or_else(unknown)
+}
+
+async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
+    let scan = find(app, request).await?;
+    let report = match &scan.result {
+        Some(result) => Some(app.scans.report(result).await?),
+        None => None,
+    };
+    Ok(Response::json(StatusCode::OK, &view(scan, report)))
+}
+
+async fn show_sarif(app: &App, request: &Request) -> Result<Response, Problem> {
+    let scan = find(app, request).await?;
+    let report = report_of(app, &scan).await.map_err(problem)?;
+    let document = sarif::document(&report);
+    let mut response = Response::json(StatusCode::OK, &document);
+    response.headers.retain(|(name, _)| name != "content-type");
+    Ok(response.with_header("content-type", sarif::CONTENT_TYPE))
+}
+
+async fn report_of(app: &App, scan: &ScanRecord) -> Result<Report, ShowError> {
+    match (scan.status, &scan.result) {
+        (Status::Completed, Some(result)) => Ok(app.scans.report(result).await?),
+        (Status::Failed, _) => Err(ShowError::Failed),
+        (Status::Queued | Status::Completed, _) => Err(ShowError::NotFinished),
+    }
+}
+
+#[cfg(test)]
+mod tests;

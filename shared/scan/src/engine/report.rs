@@ -1,0 +1,223 @@
+//! What a scan says.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::code::Shape;
+use super::deadline::Budget;
+
+/// Which engine made a report; changes whenever a report for the same bytes may.
+pub const ENGINE: &str = concat!("scorpius-scan/", env!("CARGO_PKG_VERSION"), "+1");
+
+/// One contract's report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// Which engine made it.
+    pub engine: String,
+    /// How much it was allowed to cost.
+    pub budget: Budget,
+    /// What the bytes are.
+    pub code: Shape,
+    /// The contract's functions, by selector.
+    pub functions: Vec<Function>,
+    /// How much of the code was followed.
+    pub coverage: Coverage,
+    /// What evmole, a second opinion on control flow, says.
+    pub cross_check: CrossCheck,
+    /// Whether something was not explored. A report without findings then says little.
+    pub incomplete: bool,
+    /// Whether time ran out, so that another run of the same scan may see more.
+    pub stopped_by_time: bool,
+    /// What was not explored, and why; empty when the exploration is complete.
+    pub not_explored: Vec<NotExplored>,
+    /// Worst first, then in the order of the code; at most 100.
+    pub findings: Vec<Finding>,
+}
+
+/// One function that callers can choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Function {
+    /// `0x` and 8 hex digits.
+    pub selector: String,
+    /// Where it starts.
+    pub pc: usize,
+    /// Whether our own exploration reached it.
+    pub explored: bool,
+    /// Whether evmole lists it; `None` when evmole gave no answer.
+    pub known_to_evmole: Option<bool>,
+}
+
+/// How much of the code was followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Coverage {
+    /// Basic blocks that a path reached.
+    pub blocks: usize,
+    /// States of paths, a block counted once for each function, return address and guard.
+    pub states: usize,
+    /// Instructions run.
+    pub steps: u64,
+    /// Jumps that a path reached.
+    pub jumps: usize,
+    /// Of these, how many have a known destination on every path.
+    pub jumps_resolved: usize,
+    /// Of the resolved ones, how many only evmole could resolve.
+    pub jumps_recovered: usize,
+    /// `jumps_resolved` of `jumps`, in thousandths; 1,000 when there is none.
+    pub jumps_resolved_permille: usize,
+}
+
+/// How two ways to recover control flow compare.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum CrossCheck {
+    /// evmole answered.
+    Compared {
+        /// Blocks that both reach.
+        blocks_shared: usize,
+        /// Blocks that only our exploration reaches.
+        blocks_only_here: usize,
+        /// Blocks that only evmole reaches: mostly branches that constants rule out.
+        blocks_only_evmole: usize,
+        /// Selectors that only evmole lists.
+        selectors_only_evmole: Vec<String>,
+    },
+    /// evmole did not answer.
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Something that was not explored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct NotExplored {
+    /// `code`, `jump`, `block`, `function`, `findings` or `delegatecall_target`.
+    pub what: String,
+    /// Where, if it has a place.
+    pub pc: Option<usize>,
+    /// Why not.
+    pub why: String,
+}
+
+/// How bad it is if it is true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Costs little.
+    Low,
+    /// Costs some users something.
+    Medium,
+    /// Costs users what they put in, under conditions.
+    High,
+    /// Costs everybody everything.
+    Critical,
+}
+
+impl Severity {
+    /// As in the report.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// How sure the engine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// A path shows it, and something on the path was not followed or depends on the contract's state.
+    Possible,
+    /// A path shows it from the first instruction to the last.
+    Likely,
+}
+
+impl Confidence {
+    /// As in the report.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Possible => "possible",
+            Self::Likely => "likely",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// Which rule: `unguarded-selfdestruct`, ...
+    pub detector: String,
+    /// The rule in a few words.
+    pub title: String,
+    /// `access_control`: the category of the DASP ten.
+    pub category: String,
+    /// Smart contract weakness: 106 is SWC-106.
+    pub swc: u16,
+    /// Common weakness enumeration: 284 is CWE-284.
+    pub cwe: u16,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// Where in the code.
+    pub pc: usize,
+    /// The function through which it is reached; `None` is the fallback or code before any function.
+    pub selector: Option<String>,
+    /// All functions through which it is reached, at most 50.
+    pub selectors: Vec<String>,
+    /// What it means here, in one or two sentences.
+    pub summary: String,
+    /// What shows it.
+    pub evidence: Evidence,
+    /// Stays the same when code elsewhere moves or metadata changes.
+    pub fingerprint: String,
+}
+
+/// What shows a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// The blocks of one path to the finding, by their start; the last 200.
+    pub path: Vec<usize>,
+    /// The branches on that path; the last 50.
+    pub conditions: Vec<Branch>,
+    /// Guards on the way to this instruction: those that do not protect it, and those of other paths.
+    pub guards: Vec<GuardSeen>,
+    /// The beneficiary, the target or the comparison.
+    pub subject: String,
+}
+
+/// One branch of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Branch {
+    /// Start of the block that it ends.
+    pub block: usize,
+    /// The `JUMPI`.
+    pub pc: usize,
+    /// Its condition.
+    pub condition: String,
+    /// Whether the condition is non-zero on the path.
+    pub holds: bool,
+}
+
+/// One guard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GuardSeen {
+    /// The `JUMPI`.
+    pub pc: usize,
+    /// `caller`, `origin`, `lookup` or `signature`.
+    pub kind: String,
+    /// What it compares.
+    pub condition: String,
+    /// Whether it is on the reported path.
+    pub on_path: bool,
+    /// Why it protects nothing: who may write what it trusts.
+    pub void_because: Option<String>,
+}

@@ -1,0 +1,107 @@
+//! What happened to a scan.
+
+use schemars::JsonSchema;
+use scorpius_core::Fact;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Budget, Report, Severity};
+
+/// A contract's code was handed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScanRequested {
+    /// `scn_…`.
+    pub scan_id: String,
+    /// SHA-256 of the code.
+    pub code_sha256: String,
+    /// Bytes of code.
+    pub size_bytes: usize,
+    /// How much the scan may cost.
+    pub budget: Budget,
+}
+
+impl Fact for ScanRequested {
+    const TYPE: &'static str = "scorpius.scan.requested.v1";
+    const MEANING: &'static str = "A contract's code was handed in to be scanned.";
+}
+
+/// How many findings there are of each severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingCounts {
+    /// Costs everybody everything.
+    pub critical: usize,
+    /// Costs users what they put in, under conditions.
+    pub high: usize,
+    /// Costs some users something.
+    pub medium: usize,
+    /// Costs little.
+    pub low: usize,
+    /// Worth knowing.
+    pub info: usize,
+}
+
+impl FindingCounts {
+    /// Counts the findings of `report`.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let mut counts = Self::default();
+        for finding in &report.findings {
+            let count = match finding.severity {
+                Severity::Critical => &mut counts.critical,
+                Severity::High => &mut counts.high,
+                Severity::Medium => &mut counts.medium,
+                Severity::Low => &mut counts.low,
+                Severity::Info => &mut counts.info,
+            };
+            *count += 1;
+        }
+        counts
+    }
+}
+
+/// A scan has a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScanCompleted {
+    /// `scn_…`.
+    pub scan_id: String,
+    /// SHA-256 of the code.
+    pub code_sha256: String,
+    /// SHA-256 of the report, as it is stored.
+    pub report_sha256: String,
+    /// Which engine made the report.
+    pub engine: String,
+    /// How many findings there are.
+    pub findings: FindingCounts,
+    /// Whether something was not explored.
+    pub incomplete: bool,
+}
+
+impl Fact for ScanCompleted {
+    const TYPE: &'static str = "scorpius.scan.completed.v1";
+    const MEANING: &'static str = "A scan has a report.";
+}
+
+/// Why there is no report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureReason {
+    /// The code that was handed in is not there any more.
+    CodeMissing,
+    /// The engine broke on this code.
+    EngineBroke,
+}
+
+/// A scan will have no report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScanFailed {
+    /// `scn_…`.
+    pub scan_id: String,
+    /// SHA-256 of the code.
+    pub code_sha256: String,
+    /// Why.
+    pub reason: FailureReason,
+}
+
+impl Fact for ScanFailed {
+    const TYPE: &'static str = "scorpius.scan.failed.v1";
+    const MEANING: &'static str = "A scan will have no report.";
+}

@@ -1,0 +1,37 @@
+//! Scans contracts: bytecode in, findings with evidence out.
+//!
+//! ```text
+//! POST /v1/scans ─> code blob + record + `scan.requested` ─> queue `scan` ─> worker: engine ─> report blob
+//!                                                                              └─> record + `scan.completed`
+//! GET /v1/scans/{id} · /sarif <─ record + report
+//! ```
+
+pub mod engine;
+pub mod evaluation;
+pub mod sarif;
+
+pub mod api;
+mod bytecode;
+mod facts;
+mod scans;
+pub mod worker;
+
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod testing;
+
+pub use bytecode::{Bytecode, NotBytecode};
+pub use facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed, ScanRequested};
+pub use scans::{ScanRecord, Scans, Status};
+
+/// The events that scanning emits.
+#[must_use]
+pub fn events() -> Vec<scorpius_core::EventSchema> {
+    use scorpius_core::EventSchema;
+    vec![
+        EventSchema::of::<ScanRequested>(),
+        EventSchema::of::<ScanCompleted>(),
+        EventSchema::of::<ScanFailed>(),
+    ]
+}

@@ -1,0 +1,216 @@
+//! Scans that were asked for, and what became of them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use scorpius_core::{
+    Attributes, BlobName, Blobs, Condition, Key, ListQuery, Page, PortError, Store, StoreError, TenantId,
+    UnixMillis, Write,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::bytecode::Bytecode;
+use crate::engine::{Budget, CODE_BYTES_MAX, Report};
+use crate::facts::{FailureReason, FindingCounts};
+
+/// Bytes of a report; the engine's own limits keep it well below.
+const REPORT_BYTES_MAX: u64 = 3_500_000;
+/// How long a report is given again for the same code.
+const REUSED_FOR_S: u64 = 30 * 86_400;
+
+/// Where a scan stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Waits for its turn.
+    Queued,
+    /// Has a report.
+    Completed,
+    /// Will have none.
+    Failed,
+}
+
+/// One scan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScanRecord {
+    /// `scn_…`.
+    pub id: String,
+    /// What the caller calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// How much it may cost.
+    pub budget: Budget,
+    /// SHA-256 of the code.
+    pub code_sha256: String,
+    /// Bytes of code.
+    pub size_bytes: usize,
+    /// Who asked.
+    pub requested_by: String,
+    /// When, RFC 3339.
+    pub requested_at: String,
+    /// When it was completed or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<String>,
+    /// What the report says in short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<ResultSummary>,
+    /// Why there is no report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureReason>,
+}
+
+/// A report in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResultSummary {
+    /// SHA-256 of the report, as it is stored.
+    pub report_sha256: String,
+    /// Which engine made it.
+    pub engine: String,
+    /// How many findings there are.
+    pub findings: FindingCounts,
+    /// Whether something was not explored.
+    pub incomplete: bool,
+}
+
+/// A tenant's scans.
+#[derive(Clone)]
+pub struct Scans {
+    store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
+}
+
+/// Bytes under a name that are not what was put there.
+#[derive(Debug, thiserror::Error)]
+#[error("blob `{name}` does not hold a report")]
+struct BadReport {
+    name: BlobName,
+    #[source]
+    source: Option<serde_json::Error>,
+}
+
+impl Scans {
+    /// Over the two ports.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>) -> Self {
+        Self { store, blobs }
+    }
+
+    /// The scan and the version of its record.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn find(&self, tenant: &TenantId, id: &str) -> Result<Option<(ScanRecord, u64)>, StoreError> {
+        let Some(record) = self.store.get(&scan_key(tenant, id)).await? else { return Ok(None) };
+        let scan: ScanRecord = record.document()?;
+        Ok(Some((scan, record.version)))
+    }
+
+    /// One page, newest first.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn newest(
+        &self,
+        tenant: &TenantId,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<(Vec<ScanRecord>, Page), StoreError> {
+        let query = ListQuery { descending: true, limit, cursor, ..ListQuery::all(partition(tenant)) };
+        let page = self.store.list(&query).await?;
+        let scans = page.records.iter().map(|record| record.document()).collect::<Result<_, _>>()?;
+        Ok((scans, page))
+    }
+
+    /// Keeps the code until it is scanned.
+    ///
+    /// # Errors
+    /// What the blobs say.
+    pub(crate) async fn keep_code(&self, code: &Bytecode) -> Result<(), PortError> {
+        let bytes = Bytes::copy_from_slice(code.as_bytes());
+        self.blobs.put_if_absent(&BlobName::of_content("code", &bytes), bytes).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn code(&self, sha256: &str) -> Result<Option<Bytes>, PortError> {
+        let Some(name) = content_name("code", sha256) else { return Ok(None) };
+        self.blobs.get(&name, CODE_BYTES_MAX as u64).await
+    }
+
+    /// Keeps a report; answers with its SHA-256.
+    pub(crate) async fn keep_report(&self, report: &Report) -> Result<String, PortError> {
+        let json = serde_json::to_vec(report).map_err(|error| PortError::new("blobs", error))?;
+        let name = BlobName::of_content("scan-reports", &json);
+        self.blobs.put_if_absent(&name, Bytes::from(json)).await?;
+        Ok(name.as_str().rsplit('/').next().unwrap_or_default().to_owned())
+    }
+
+    /// The report of a completed scan.
+    ///
+    /// # Errors
+    /// What the blobs say; a report that is gone or is none.
+    pub async fn report(&self, summary: &ResultSummary) -> Result<Report, PortError> {
+        let bad = |name, source| PortError::new("blobs", BadReport { name, source });
+        let name = content_name("scan-reports", &summary.report_sha256)
+            .unwrap_or_else(|| BlobName::of_content("scan-reports", b""));
+        let Some(json) = self.blobs.get(&name, REPORT_BYTES_MAX).await? else { return Err(bad(name, None)) };
+        serde_json::from_slice(&json).map_err(|error| bad(name, Some(error)))
+    }
+
+    /// What an earlier scan of the same code by the same engine with the same budget found.
+    pub(crate) async fn earlier(
+        &self,
+        tenant: &TenantId,
+        scan: &ScanRecord,
+        engine: &str,
+    ) -> Result<Option<ResultSummary>, StoreError> {
+        match self.store.get(&earlier_key(tenant, scan, engine)).await? {
+            Some(record) => Ok(Some(record.document()?)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Writes a scan that is asked for.
+pub(crate) fn put_new(tenant: &TenantId, scan: &ScanRecord) -> Write {
+    Write::put(scan_key(tenant, &scan.id), scan, Condition::Absent)
+}
+
+/// Writes what became of a scan whose record had `version`.
+pub(crate) fn put_finished(tenant: &TenantId, scan: &ScanRecord, version: u64) -> Write {
+    Write::put(scan_key(tenant, &scan.id), scan, Condition::VersionIs(version))
+}
+
+/// Remembers a result for the same code. Per tenant: what one tenant scans is nobody else's business.
+pub(crate) fn put_earlier(
+    tenant: &TenantId,
+    scan: &ScanRecord,
+    summary: &ResultSummary,
+    now: UnixMillis,
+) -> Write {
+    Write::Put {
+        key: earlier_key(tenant, scan, &summary.engine),
+        attributes: Attributes::document(summary),
+        expires_at: Some(now.plus_s(REUSED_FOR_S)),
+        condition: Condition::Always,
+    }
+}
+
+fn partition(tenant: &TenantId) -> String {
+    format!("{tenant}#scans")
+}
+
+fn scan_key(tenant: &TenantId, id: &str) -> Key {
+    Key::new(partition(tenant), id)
+}
+
+fn earlier_key(tenant: &TenantId, scan: &ScanRecord, engine: &str) -> Key {
+    let sort = format!("{}#{engine}#{}", scan.code_sha256, scan.budget.name());
+    Key::new(format!("{tenant}#scan-results"), sort)
+}
+
+fn content_name(folder: &str, sha256: &str) -> Option<BlobName> {
+    format!("{folder}/{sha256}").parse().ok()
+}

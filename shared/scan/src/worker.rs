@@ -1,0 +1,176 @@
+//! The worker of function `scan-job`: one message is one contract to scan.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use scorpius_core::error::chain;
+use scorpius_core::{Actor, Blobs, Clock, CommitId, Event, PortError, Store, StoreError, TenantId, Write};
+use scorpius_edge::idempotency::commit_with_retry;
+use scorpius_edge::{Message, Outcome};
+
+use crate::engine::{self, ENGINE, Report};
+use crate::facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed, ScanRequested};
+use crate::scans::{self, ResultSummary, ScanRecord, Scans, Status};
+
+/// The function's name, as an actor.
+const FUNCTION: &str = "scan-job";
+/// Hand-outs after which code that is not there counts as lost.
+const CODE_TRIES: u32 = 3;
+
+/// What the worker needs.
+pub struct App {
+    /// Has the outbox.
+    pub store: Arc<dyn Store>,
+    /// What was asked for, and what became of it.
+    pub scans: Scans,
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl App {
+    /// Over the ports.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
+        let scans = Scans::new(Arc::clone(&store), blobs);
+        Self { store, scans, clock }
+    }
+}
+
+/// Why a message is not done.
+#[derive(Debug, thiserror::Error)]
+enum ScanJobError {
+    #[error("not a request to scan")]
+    NotARequest,
+    #[error("not the data of a request to scan")]
+    BadRequest(#[source] serde_json::Error),
+    #[error("there is no scan `{0}`")]
+    UnknownScan(String),
+    #[error("the code is not there yet")]
+    CodeNotThere,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Message in, outcome out. The same message again changes nothing.
+pub async fn handle(app: &App, message: &Message) -> Outcome {
+    let event = match message.event() {
+        Ok(event) => event,
+        Err(outcome) => return outcome,
+    };
+    match scan(app, &event, message.receives).await {
+        Ok(()) => Outcome::Done,
+        Err(
+            error @ (ScanJobError::NotARequest | ScanJobError::BadRequest(_) | ScanJobError::UnknownScan(_)),
+        ) => Outcome::reject(chain(&error)),
+        Err(error @ (ScanJobError::CodeNotThere | ScanJobError::Store(_) | ScanJobError::Port(_))) => {
+            Outcome::retry(chain(&error))
+        }
+    }
+}
+
+async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobError> {
+    let request: ScanRequested =
+        event.fact().map_err(ScanJobError::BadRequest)?.ok_or(ScanJobError::NotARequest)?;
+    let tenant = &event.tenantid;
+    let found = app.scans.find(tenant, &request.scan_id).await?;
+    let (scan, version) = found.ok_or(ScanJobError::UnknownScan(request.scan_id))?;
+    match scan.status {
+        Status::Queued => {}
+        Status::Completed | Status::Failed => return Ok(()),
+    }
+    let job = Job { app, event, tenant, version };
+    if let Some(summary) = app.scans.earlier(tenant, &scan, ENGINE).await? {
+        return job.complete(scan, summary, false).await;
+    }
+    let Some(code) = app.scans.code(&scan.code_sha256).await? else {
+        return match receives < CODE_TRIES {
+            true => Err(ScanJobError::CodeNotThere),
+            false => job.fail(scan, FailureReason::CodeMissing).await,
+        };
+    };
+    // The engine is not supposed to panic; if it does, one scan fails and not the function.
+    let Ok(report) = catch_unwind(AssertUnwindSafe(|| engine::scan(&code, scan.budget))) else {
+        return job.fail(scan, FailureReason::EngineBroke).await;
+    };
+    let summary = ResultSummary {
+        report_sha256: app.scans.keep_report(&report).await?,
+        engine: report.engine.clone(),
+        findings: FindingCounts::of(&report),
+        incomplete: report.incomplete,
+    };
+    job.complete(scan, summary, is_repeatable(&report)).await
+}
+
+/// Whether the same bytes give the same report again: what only time cut short may come out better.
+fn is_repeatable(report: &Report) -> bool {
+    !report.stopped_by_time && matches!(report.cross_check, engine::CrossCheck::Compared { .. })
+}
+
+struct Job<'a> {
+    app: &'a App,
+    event: &'a Event,
+    tenant: &'a TenantId,
+    version: u64,
+}
+
+impl Job<'_> {
+    async fn complete(
+        &self,
+        mut scan: ScanRecord,
+        summary: ResultSummary,
+        remember: bool,
+    ) -> Result<(), ScanJobError> {
+        let now = self.app.clock.now();
+        scan.status = Status::Completed;
+        scan.finished_at = Some(now.to_string());
+        let fact = ScanCompleted {
+            scan_id: scan.id.clone(),
+            code_sha256: scan.code_sha256.clone(),
+            report_sha256: summary.report_sha256.clone(),
+            engine: summary.engine.clone(),
+            findings: summary.findings,
+            incomplete: summary.incomplete,
+        };
+        let mut writes = Vec::new();
+        if remember {
+            writes.push(scans::put_earlier(self.tenant, &scan, &summary, now));
+        }
+        scan.result = Some(summary);
+        writes.push(scans::put_finished(self.tenant, &scan, self.version));
+        writes.push(self.tell(&fact, &scan));
+        self.commit(&writes, &scan.id).await
+    }
+
+    async fn fail(&self, mut scan: ScanRecord, reason: FailureReason) -> Result<(), ScanJobError> {
+        scan.status = Status::Failed;
+        scan.finished_at = Some(self.app.clock.now().to_string());
+        scan.failure = Some(reason);
+        let fact = ScanFailed { scan_id: scan.id.clone(), code_sha256: scan.code_sha256.clone(), reason };
+        let writes = [scans::put_finished(self.tenant, &scan, self.version), self.tell(&fact, &scan)];
+        self.commit(&writes, &scan.id).await
+    }
+
+    fn tell<F: scorpius_core::Fact>(&self, fact: &F, scan: &ScanRecord) -> Write {
+        let actor = Actor::reacting(FUNCTION, self.event);
+        // The request was the scan's first event.
+        Write::emit(Event::of(fact, &scan.id, 2, self.tenant, &actor, &*self.app.clock))
+    }
+
+    async fn commit(&self, writes: &[Write], id: &str) -> Result<(), ScanJobError> {
+        let app = self.app;
+        match commit_with_retry(&*app.store, CommitId::new(&*app.clock), writes).await {
+            Ok(_) => Ok(()),
+            // Somebody else had the same message and was first.
+            Err(error @ StoreError::Conflict { .. }) => match app.scans.find(self.tenant, id).await? {
+                Some((scan, _)) if scan.status != Status::Queued => Ok(()),
+                _ => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
