@@ -1,0 +1,189 @@
+//! The tenant's doors to the ledger.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use schemars::JsonSchema;
+use scorpius_core::{Blobs, Clock, Keys, PortError, Store, id};
+use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
+use scorpius_edge::{Access, Answer, Operation, Parameter, Problem, ProblemType, Request, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::{BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Witnesses};
+use crate::entry::TenantKey;
+use crate::keys::TenantKeys;
+use crate::proofs::{ProofDocument, Proofs, Proved};
+
+/// No checkpoint covers it: it is on its way, or it does not exist, or it is somebody else's. A caller
+/// who knows that it exists tries again in a moment.
+const NOT_YET_INCLUDED: ProblemType = ProblemType {
+    code: "not-yet-included",
+    title: "Not covered by a checkpoint",
+    status: StatusCode::NOT_FOUND,
+};
+
+/// What the doors need.
+pub struct App {
+    proofs: Proofs,
+    tenant_keys: TenantKeys,
+}
+
+impl App {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        blobs: Arc<dyn Blobs>,
+        keys: Arc<dyn Keys>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let tenant_keys = TenantKeys::new(Arc::clone(&store), keys, clock);
+        Self { proofs: Proofs { store, blobs }, tenant_keys }
+    }
+}
+
+/// Which events to prove.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleRequest {
+    /// 1 to 50 ids, each once.
+    #[schemars(length(min = 1, max = 50))]
+    pub event_ids: Vec<String>,
+}
+
+/// What is offered.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let action = Access::Action("audit:read");
+    vec![
+        Operation::new(
+            "GET /v1/audit/checkpoint",
+            "getCheckpoint",
+            "Answers the ledger's latest checkpoint, a signed note as C2SP defines it.",
+            action,
+        )
+        .answers(Answer::other(200, "The note.", "text/plain; charset=utf-8"))
+        .answers(Answer::other(304, "It is the one that `If-None-Match` names.", "text/plain; charset=utf-8"))
+        .fails(&NOT_YET_INCLUDED),
+        Operation::new(
+            "GET /v1/audit/proofs",
+            "getProof",
+            "Proves that an event of the caller's tenant is in the ledger.",
+            action,
+        )
+        .asks(&[Parameter { name: "event_id", meaning: "The event's id, `evt_…`.", required: true }])
+        .answers(Answer::json::<ProofDocument>(200, "The proof, under the latest checkpoint."))
+        .fails(&NOT_YET_INCLUDED),
+        Operation::new(
+            "POST /v1/audit/bundles",
+            "makeBundle",
+            "Makes an evidence bundle: a file that proves events offline, to somebody who has the ledger's verifier key.",
+            action,
+        )
+        .takes::<BundleRequest>(r#"{"event_ids": ["evt_019ab5d2a0007c3e8f2b6a51d4e09c77"]}"#)
+        .answers(Answer::json::<Bundle>(200, "The bundle. It opens these entries, and no others."))
+        .fails(&NOT_YET_INCLUDED),
+    ]
+}
+
+/// Request in, answer or problem out.
+pub async fn handle(app: &App, request: Request) -> Response {
+    let answer = match request.operation {
+        "getCheckpoint" => checkpoint(app, &request).await,
+        "getProof" => proof(app, &request).await,
+        "makeBundle" => bundle(app, &request).await,
+        other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
+    };
+    answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))
+}
+
+async fn checkpoint(app: &App, request: &Request) -> Result<Response, Problem> {
+    let published = app.proofs.published().await?;
+    let published = published.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
+    // Two checkpoints of one size have one root.
+    let etag = format!("\"{}\"", published.size);
+    let asked = request.headers.get("if-none-match").map(String::as_str).unwrap_or_default();
+    let known = asked.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag);
+    let response = match known {
+        true => Response::new(StatusCode::NOT_MODIFIED),
+        false => Response::new(StatusCode::OK)
+            .with_header("content-type", "text/plain; charset=utf-8")
+            .with_body(published.note),
+    };
+    Ok(response.with_header("etag", &etag).with_header("cache-control", "no-cache"))
+}
+
+async fn proof(app: &App, request: &Request) -> Result<Response, Problem> {
+    let event_id = request.query.get("event_id").map(String::as_str).unwrap_or_default();
+    check_event_id(event_id, "/event_id")?;
+    let document = app.proofs.of_event(request.tenant()?, event_id).await?;
+    let document = document.ok_or_else(|| NOT_YET_INCLUDED.because(NOT_COVERED).retry_after_s(1))?;
+    Ok(Response::json(StatusCode::OK, &document))
+}
+
+const NOT_COVERED: &str = "no checkpoint covers such an event of this tenant; events follow within seconds";
+
+/// Reads only, so that it needs no `Idempotency-Key`: asked again it answers under a later checkpoint.
+async fn bundle(app: &App, request: &Request) -> Result<Response, Problem> {
+    let tenant = request.tenant()?;
+    let BundleRequest { event_ids } = request.json()?;
+    check_event_ids(&event_ids)?;
+    let ids: Vec<_> = event_ids.iter().map(String::as_str).collect();
+    let mut proved = Vec::with_capacity(ids.len());
+    for (at, found) in app.proofs.of_events(tenant, &ids).await?.into_iter().enumerate() {
+        let missing = || {
+            let pointer = format!("/event_ids/{at}");
+            NOT_YET_INCLUDED.because(NOT_COVERED).at(pointer, "not covered by a checkpoint").retry_after_s(1)
+        };
+        proved.push(found.ok_or_else(missing)?);
+    }
+    let key = app.tenant_keys.get(tenant).await?;
+    let key = key.ok_or_else(|| PortError::new("store", "a tenant with entries has no ledger key"))?;
+    let checkpoint = proved.first().map(|first| first.document.checkpoint.clone()).unwrap_or_default();
+    let origin = checkpoint.lines().next().unwrap_or_default().to_owned();
+    let entries = proved.into_iter().map(|proved| open(proved, &key, tenant)).collect::<Result<_, _>>()?;
+    let bundle = Bundle {
+        format: BUNDLE_FORMAT.to_owned(),
+        origin,
+        entries,
+        checkpoint,
+        witnesses: Witnesses::default(),
+    };
+    Ok(Response::json(StatusCode::OK, &bundle)
+        .with_header("content-disposition", "attachment; filename=\"evidence.json\""))
+}
+
+fn open(proved: Proved, key: &TenantKey, tenant: &scorpius_core::TenantId) -> Result<BundleEntry, PortError> {
+    let ProofDocument { event_id, index, entry, proof, .. } = proved.document;
+    let data = serde_json::from_str(&proved.placed.data).map_err(|error| PortError::new("store", error))?;
+    let entry_key = key.entry_key(tenant, &event_id).to_text();
+    Ok(BundleEntry { entry, entry_key, index, proof, data: Some(data) })
+}
+
+fn check_event_ids(event_ids: &[String]) -> Result<(), Problem> {
+    if !(1..=BUNDLE_EVENTS_MAX).contains(&event_ids.len()) {
+        return Err(INVALID_REQUEST
+            .because(format_args!("`event_ids` has 1 to {BUNDLE_EVENTS_MAX} ids"))
+            .at("/event_ids", "too few or too many"));
+    }
+    for (at, event_id) in event_ids.iter().enumerate() {
+        let pointer = format!("/event_ids/{at}");
+        check_event_id(event_id, &pointer)?;
+        if event_ids.iter().take(at).any(|before| before == event_id) {
+            return Err(INVALID_REQUEST.because("an event is named twice").at(pointer, "named before"));
+        }
+    }
+    Ok(())
+}
+
+fn check_event_id(event_id: &str, pointer: &str) -> Result<(), Problem> {
+    match id::is_id("evt", event_id) {
+        true => Ok(()),
+        false => Err(INVALID_REQUEST
+            .because("an event's id is `evt_` and 32 lower-case hex digits")
+            .at(pointer, "not an event's id")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

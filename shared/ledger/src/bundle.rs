@@ -1,0 +1,62 @@
+//! The evidence bundle: one JSON file that proves events to somebody who has a verifier key and nothing else.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::entry::Entry;
+
+/// What `Bundle::format` says.
+pub const BUNDLE_FORMAT: &str = "scorpius-evidence/1";
+/// Events of one bundle.
+pub const BUNDLE_EVENTS_MAX: usize = 50;
+/// Bytes of a bundle's file.
+pub const BUNDLE_BYTES_MAX: usize = 4_000_000;
+
+/// By how many of how many witnesses a checkpoint was cosigned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Witnesses {
+    /// Cosignatures there are.
+    pub k: u32,
+    /// Witnesses that were asked.
+    pub n: u32,
+}
+
+impl std::fmt::Display for Witnesses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}", self.k, self.n)
+    }
+}
+
+/// Proof of some events of one tenant. It holds no verifier key: who is trusted is not its to say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// `scorpius-evidence/1`.
+    pub format: String,
+    /// The log.
+    pub origin: String,
+    /// 1 to 50, in the order they were asked for.
+    pub entries: Vec<BundleEntry>,
+    /// The log's checkpoint as a signed note (C2SP).
+    pub checkpoint: String,
+    /// Who else saw that checkpoint.
+    pub witnesses: Witnesses,
+}
+
+/// One event and its proof.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleEntry {
+    /// What the ledger says of the event.
+    pub entry: Entry,
+    /// Opens the entry's leaf: HMAC-SHA256 key, 64 hex digits.
+    pub entry_key: String,
+    /// Its place in the log, from 0.
+    pub index: u64,
+    /// RFC 6962 inclusion proof, nearest sibling first, in Base64.
+    pub proof: Vec<String>,
+    /// The event's data. May be taken out before the bundle is handed on; the proof stands without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<serde_json::Value>,
+}

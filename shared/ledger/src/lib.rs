@@ -1,0 +1,41 @@
+//! The ledger: every event of every tenant once, in one signed log that anybody can check.
+//!
+//! ```text
+//! queue audit ─> worker ─> sequencer (stage, commit, apply, publish) ─> tiles + checkpoint (C2SP)
+//! tenant's doors ─> api ─> proofs ─> evidence bundle ─> verify (offline, with a key from elsewhere)
+//! ```
+//!
+//! The log is shared: a leaf is the HMAC of an entry under a key of its own, so that tiles tell
+//! nobody anything. Entries in clear are records of their tenant.
+
+pub mod api;
+pub mod bundle;
+pub mod entry;
+pub mod hash;
+mod keys;
+pub mod note;
+mod proofs;
+pub mod read;
+mod records;
+pub mod sequencer;
+mod staging;
+pub mod tile;
+pub mod tree;
+pub mod verify;
+pub mod worker;
+
+#[cfg(test)]
+mod testing;
+
+pub use bundle::{Bundle, Witnesses};
+pub use entry::Entry;
+pub use note::{Checkpoint, Origin, VerifierKey};
+pub use proofs::{ProofDocument, Proofs};
+pub use read::audit_log;
+pub use sequencer::Sequencer;
+
+/// The ledger emits nothing: checkpoints are its record.
+#[must_use]
+pub fn events() -> Vec<scorpius_core::EventSchema> {
+    Vec::new()
+}

@@ -1,0 +1,196 @@
+//! The ledger's records: its head, the batches it took, and where each event is.
+
+use std::sync::Arc;
+
+use scorpius_core::{
+    Attributes, Condition, Key, PortError, Record, Store, StoreError, TenantId, UnixMillis, Value, Write,
+};
+use serde::{Deserialize, Serialize};
+use tlog_tiles::Hash;
+
+use crate::entry::Recorded;
+use crate::hash;
+use crate::note::{Checkpoint, Origin};
+
+/// How long a batch's id is remembered. Queues keep a message for 14 days; after that, each event's own record still
+/// keeps it from entering twice.
+const BATCH_MEMORY_S: u64 = 30 * 86_400;
+
+/// Where the log stands: the one record whose versions decide what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Head {
+    /// The log's name; never changes.
+    pub origin: Origin,
+    /// Entries that are in the log for good.
+    pub size: u64,
+    /// The root over them, in Base64.
+    pub root: String,
+    /// The blob from which tiles up to `size` can be written, by whoever comes.
+    pub staging: String,
+    /// What was published last; none before the first time.
+    pub published: Option<Published>,
+}
+
+/// A checkpoint whose tiles are all there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Published {
+    /// Entries that it covers.
+    pub size: u64,
+    /// The root over them, in Base64.
+    pub root: String,
+    /// The signed note.
+    pub note: String,
+}
+
+/// A root that is written in a record.
+pub(crate) fn root_of(text: &str) -> Result<Hash, PortError> {
+    hash::from_text(text).ok_or_else(|| PortError::new("store", "the head's root is no hash"))
+}
+
+impl Head {
+    /// Entries that the published checkpoint covers.
+    #[must_use]
+    pub(crate) fn published_size(&self) -> u64 {
+        self.published.as_ref().map_or(0, |published| published.size)
+    }
+
+    /// Whether entries are committed that no checkpoint covers yet.
+    #[must_use]
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.size > self.published_size()
+    }
+
+    /// What a checkpoint of this head says.
+    pub(crate) fn checkpoint(&self) -> Result<Checkpoint, PortError> {
+        Ok(Checkpoint { origin: self.origin.clone(), size: self.size, root: root_of(&self.root)? })
+    }
+}
+
+/// A head, and the version of its record that a commit must still find.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadHead {
+    /// What it says.
+    pub head: Head,
+    /// The record's version.
+    pub version: u64,
+}
+
+/// Where an event is in the log, and its clear entry: its tenant's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// From 0.
+    pub index: u64,
+    /// The entry as RFC 8785 JSON.
+    pub entry: String,
+    /// The event's data as RFC 8785 JSON.
+    pub data: String,
+    /// What is in the shared log.
+    pub leaf: [u8; 32],
+}
+
+/// The ledger's records.
+#[derive(Clone)]
+pub(crate) struct Records {
+    store: Arc<dyn Store>,
+}
+
+impl Records {
+    /// Over `store`.
+    #[must_use]
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Where the log stands; `None` before its first entry.
+    ///
+    /// # Errors
+    /// When the store fails, or the record is not ours.
+    pub(crate) async fn head(&self) -> Result<Option<ReadHead>, StoreError> {
+        let Some(record) = self.store.get(&head_key()).await? else { return Ok(None) };
+        Ok(Some(ReadHead { head: record.document()?, version: record.version }))
+    }
+
+    /// Whether this batch is in the log.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn has_batch(&self, batch_id: &str) -> Result<bool, StoreError> {
+        Ok(self.store.get(&batch_key(batch_id)).await?.is_some())
+    }
+
+    /// Where the events are, in the order asked; at most 200.
+    ///
+    /// # Errors
+    /// When the store fails, or a record is not ours.
+    pub(crate) async fn placed(
+        &self,
+        events: &[(&TenantId, &str)],
+    ) -> Result<Vec<Option<Placed>>, StoreError> {
+        let keys: Vec<_> = events.iter().map(|(tenant, id)| event_key(tenant, id)).collect();
+        let records = self.store.get_many(&keys).await?;
+        records
+            .iter()
+            .map(|record| record.as_ref().map(placed_of).transpose().map_err(StoreError::from))
+            .collect()
+    }
+
+    /// Moves the head from what `read` saw to `head`.
+    pub(crate) fn put_head(head: &Head, read: Option<u64>) -> Write {
+        Write::put(head_key(), head, read.map_or(Condition::Absent, Condition::VersionIs))
+    }
+
+    /// Remembers a batch.
+    pub(crate) fn put_batch(batch_id: &str, size: u64, now: UnixMillis) -> Write {
+        Write::Put {
+            key: batch_key(batch_id),
+            attributes: Attributes::new().with("size", int(size)),
+            expires_at: Some(now.plus_s(BATCH_MEMORY_S)),
+            condition: Condition::Absent,
+        }
+    }
+
+    /// Remembers where an event is. An event that is in the log already fails the commit: once is all it enters.
+    pub(crate) fn put_event(tenant: &TenantId, recorded: &Recorded, index: u64, leaf: &[u8; 32]) -> Write {
+        Write::Put {
+            key: event_key(tenant, &recorded.entry.id),
+            attributes: Attributes::new()
+                .with("index", int(index))
+                .with("entry", Value::Text(recorded.entry.canonical()))
+                .with("data", Value::Text(recorded.data.clone()))
+                .with("leaf", Value::Bytes(leaf.to_vec())),
+            expires_at: None,
+            condition: Condition::Absent,
+        }
+    }
+}
+
+fn head_key() -> Key {
+    Key::new("ledger#log", "head")
+}
+
+fn batch_key(batch_id: &str) -> Key {
+    Key::new("ledger#batches", batch_id)
+}
+
+fn event_key(tenant: &TenantId, event_id: &str) -> Key {
+    Key::new(format!("{tenant}#ledger-event"), event_id)
+}
+
+// Sizes stay below 2^48.
+fn int(number: u64) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn placed_of(record: &Record) -> Result<Placed, PortError> {
+    let bad = || PortError::new("store", "a ledger event's record without place, entry or leaf");
+    let attributes = &record.attributes;
+    let Some(Value::Bytes(leaf)) = attributes.0.get("leaf") else { return Err(bad()) };
+    Ok(Placed {
+        index: u64::try_from(attributes.int("index")).map_err(|_| bad())?,
+        entry: attributes.text("entry").ok_or_else(bad)?.to_owned(),
+        data: attributes.text("data").ok_or_else(bad)?.to_owned(),
+        leaf: leaf.as_slice().try_into().map_err(|_| bad())?,
+    })
+}

@@ -1,0 +1,350 @@
+use std::collections::BTreeSet;
+
+use tlog_tiles::{check_tree, record_hash};
+
+use super::*;
+use crate::proofs::Proofs;
+use crate::read::{audit_log, prove_consistency, prove_inclusion};
+use crate::testing::{Script, Trouble, World, event, event_of, tenant};
+
+fn batch(numbers: std::ops::Range<u64>) -> Vec<Event> {
+    numbers.map(event).collect()
+}
+
+async fn published(world: &World) -> Option<Published> {
+    Records::new(world.store.clone()).head().await.expect("a head").and_then(|read| read.head.published)
+}
+
+/// The log is whole, its head is published, and each of `events` is in it exactly once.
+async fn check(world: &World, events: &[Event]) {
+    let audit = audit_log(&*world.blobs, &world.trusted().await).await.expect("a log that is whole");
+    let head = Records::new(world.store.clone()).head().await.expect("a store").expect("a head").head;
+    assert!(!head.is_ahead());
+    assert_eq!(head.published.as_ref().map(|published| published.size), Some(events.len() as u64));
+    assert_eq!(
+        (audit.checkpoint.size, Ok(audit.checkpoint.root)),
+        (head.size, root_of(&head.root).map_err(|_| ()))
+    );
+    let proofs = Proofs { store: world.store.clone(), blobs: world.blobs.clone() };
+    let mut indexes = BTreeSet::new();
+    for event in events {
+        let proof =
+            proofs.of_event(&event.tenantid, &event.id).await.expect("a proof").expect("it is in the log");
+        assert_eq!(proof.entry, Recorded::of(event).expect("an entry").entry);
+        assert!(indexes.insert(proof.index), "two events at {}", proof.index);
+    }
+    assert_eq!(indexes.into_iter().collect::<Vec<_>>(), (0..events.len() as u64).collect::<Vec<_>>());
+    assert_eq!(world.blobs.names("ledger/staging/"), [""; 0], "nothing is left behind");
+    nothing_that_counts_ever_changed(world).await;
+}
+
+/// Every byte that was ever put: tiles have one content, and each note is of a root that won.
+async fn nothing_that_counts_ever_changed(world: &World) {
+    let history = world.blobs.history.lock().expect("unpoisoned").clone();
+    let mut tiles: BTreeMap<String, Bytes> = BTreeMap::new();
+    let key = world.trusted().await;
+    let mut roots = BTreeMap::new();
+    for (name, bytes) in &history {
+        if name.as_str().starts_with("ledger/tile/") {
+            let before = tiles.insert(name.to_string(), bytes.clone());
+            assert!(before.is_none_or(|before| before == bytes), "{name} changed");
+        } else if name.as_str() == "ledger/checkpoint" {
+            let checkpoint = crate::Checkpoint::open(bytes, &key).expect("a checkpoint");
+            let before = roots.insert(checkpoint.size, checkpoint.root);
+            assert!(before.is_none_or(|before| before == checkpoint.root), "a split view");
+        } else {
+            assert!(!String::from_utf8_lossy(bytes).contains('—'), "{name} holds a signature");
+        }
+    }
+    // Any two checkpoints that anybody ever saw are of one history.
+    let all: Vec<_> = roots.into_iter().collect();
+    for (at, (old, old_root)) in all.iter().enumerate() {
+        for (new, new_root) in &all[at..] {
+            let proof = prove_consistency(&*world.blobs, *new, *old).await.expect("a proof");
+            check_tree(&proof, *new, *new_root, *old, *old_root).expect("consistent");
+        }
+    }
+}
+
+#[tokio::test]
+async fn batches_follow_each_other_through_full_tiles() {
+    let world = World::new();
+    let sequencer = world.sequencer();
+    let mut sizes = Vec::new();
+    for number in 0..6 {
+        let events = batch(number * 97..(number + 1) * 97);
+        let appended = sequencer.append(&format!("bat_{number}"), &events).await.expect("appended");
+        assert_eq!(appended, Appended::Committed { entries: 97 });
+        sizes.push(published(&world).await.expect("published").size);
+    }
+    assert_eq!(sizes, [97, 194, 291, 388, 485, 582]);
+    check(&world, &batch(0..582)).await;
+}
+
+#[tokio::test]
+async fn the_same_batch_twice_enters_once() {
+    let world = World::new();
+    for expected in [Appended::Committed { entries: 5 }, Appended::Known] {
+        assert_eq!(world.sequencer().append("bat_1", &batch(0..5)).await.expect("appended"), expected);
+    }
+    check(&world, &batch(0..5)).await;
+}
+
+#[tokio::test]
+async fn events_regrouped_into_other_batches_enter_once() {
+    let world = World::new();
+    let append =
+        async |id: &str, events: &[Event]| world.sequencer().append(id, events).await.expect("appended");
+    assert_eq!(append("bat_1", &batch(0..10)).await, Appended::Committed { entries: 10 });
+    assert_eq!(append("bat_2", &batch(5..15)).await, Appended::Committed { entries: 5 });
+    assert_eq!(append("bat_3", &batch(3..12)).await, Appended::Known);
+    let twice = [batch(14..16), batch(14..16)].concat();
+    assert_eq!(append("bat_4", &twice).await, Appended::Committed { entries: 1 });
+    check(&world, &batch(0..16)).await;
+}
+
+#[tokio::test]
+async fn the_ledger_s_own_events_never_enter() {
+    let world = World::new();
+    let mut events = batch(0..3);
+    events[1].kind = "scorpius.ledger.checkpoint_published.v1".to_owned();
+    let appended = world.sequencer().append("bat_1", &events).await.expect("appended");
+    assert_eq!(appended, Appended::Committed { entries: 2 });
+    events.remove(1);
+    check(&world, &events).await;
+    let mut own = event(9);
+    own.kind = "scorpius.ledger.checkpoint_published.v1".to_owned();
+    assert_eq!(world.sequencer().append("bat_2", &[own]).await.expect("appended"), Appended::Known);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_back_changed_is_refused() {
+    let world = World::new();
+    world.sequencer().append("bat_1", &batch(0..3)).await.expect("appended");
+    let mut forged = event(1);
+    forged.actor = "key_2".to_owned();
+    for events in [vec![forged.clone()], vec![event(7), event(1), forged.clone()]] {
+        let refused = world.sequencer().append("bat_2", &events).await.expect_err("refused");
+        assert!(matches!(refused, SequenceError::EventChanged(id) if id == forged.id));
+    }
+    check(&world, &batch(0..3)).await;
+}
+
+#[tokio::test]
+async fn tenants_share_the_log_and_nothing_else() {
+    let world = World::new();
+    let events: Vec<_> = (0..20).map(|number| event_of(number, &tenant(number % 3))).collect();
+    world.sequencer().append("bat_1", &events).await.expect("appended");
+    check(&world, &events).await;
+    let proofs = Proofs { store: world.store.clone(), blobs: world.blobs.clone() };
+    assert!(proofs.of_event(&tenant(1), &events[0].id).await.expect("an answer").is_none());
+    // Nothing that can be fetched names a tenant, an event or a subject.
+    let history = world.blobs.history.lock().expect("unpoisoned");
+    for (name, bytes) in history.iter() {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(
+            !["ten_", "evt_", "vrd_", "key_", "scorpius.risk"].iter().any(|word| text.contains(word)),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_log_has_one_name() {
+    let world = World::new();
+    world.sequencer().append("bat_1", &batch(0..1)).await.expect("appended");
+    let other = "example.com/other".parse().expect("an origin");
+    let clock = Arc::new(scorpius_core::SystemClock);
+    let sequencer =
+        Sequencer::new(world.store.clone(), world.blobs.clone(), world.keys.clone(), clock, other);
+    let refused = sequencer.append("bat_2", &batch(1..2)).await.expect_err("refused");
+    assert!(matches!(refused, SequenceError::OtherOrigin { .. }));
+}
+
+#[tokio::test]
+async fn a_tile_that_changed_stops_the_log() {
+    for changed in ["ledger/tile/0/000.p/5", "ledger/tile/entries/000.p/5"] {
+        let world = World::new();
+        world.sequencer().append("bat_1", &batch(0..5)).await.expect("appended");
+        let name: BlobName = changed.parse().expect("a name");
+        let mut bytes = world.blobs.now.lock().expect("unpoisoned")[&name].to_vec();
+        bytes[20] ^= 1;
+        world.blobs.now.lock().expect("unpoisoned").insert(name, bytes.into());
+        assert!(audit_log(&*world.blobs, &world.trusted().await).await.is_err());
+        let appended = world.sequencer().append("bat_2", &batch(5..6)).await;
+        // A changed entry goes into no tile of hashes; whoever reads the whole log finds it.
+        assert_eq!(appended.is_err(), changed.contains("tile/0/"), "{changed}");
+    }
+}
+
+#[tokio::test]
+async fn a_tile_that_somebody_else_wrote_is_never_overwritten() {
+    let world = World::new();
+    let name: BlobName = "ledger/tile/0/000.p/5".parse().expect("a name");
+    world.blobs.now.lock().expect("unpoisoned").insert(name.clone(), Bytes::from_static(b"mine"));
+    let stopped = world.sequencer().append("bat_1", &batch(0..5)).await.expect_err("stopped");
+    assert!(matches!(stopped, SequenceError::Broken(_)), "{stopped}");
+    assert!(published(&world).await.is_none());
+    assert_eq!(world.blobs.now.lock().expect("unpoisoned")[&name], "mine");
+    // Once it is out of the way, the committed batch is finished from its staging.
+    world.blobs.now.lock().expect("unpoisoned").remove(&name);
+    assert_eq!(world.sequencer().append("bat_1", &batch(0..5)).await.expect("appended"), Appended::Known);
+    check(&world, &batch(0..5)).await;
+}
+
+/// A log with a part of a tile behind it, so that every step has something to read.
+async fn begun() -> World {
+    let world = World::new();
+    world.sequencer().append("bat_0", &batch(0..97)).await.expect("appended");
+    world.sequencer().append("bat_1", &batch(97..194)).await.expect("appended");
+    world.sequencer().append("bat_2", &batch(194..250)).await.expect("appended");
+    world
+}
+
+#[tokio::test]
+async fn trouble_at_any_call_loses_nothing_and_doubles_nothing() {
+    let (next, then) = (batch(250..260), batch(260..262));
+    for trouble in Trouble::DEADLY {
+        for at in 1.. {
+            let world = begun().await;
+            let script = Script::new(trouble, at);
+            let first = world.troubled(&script).append("bat_3", &next).await;
+            let size_before = published(&world).await.expect("published").size;
+            assert!(
+                first.is_err() || size_before == 260,
+                "{trouble:?} at {at}: acknowledged and not published"
+            );
+            // Other work may come before the retry, and the same events in another batch.
+            world.sequencer().append("bat_4", &then).await.expect("appended");
+            assert!(published(&world).await.expect("published").size >= size_before);
+            world.sequencer().append("bat_3", &next).await.expect("appended");
+            world.sequencer().append("bat_5", &[&next[3..], &then[..]].concat()).await.expect("appended");
+            forget_orphans(&world);
+            check(&world, &batch(0..262)).await;
+            if !script.was_reached() {
+                assert!(at > 15, "a batch makes more calls than {at}");
+                break;
+            }
+        }
+    }
+}
+
+/// A sequencer that died between staging and commit leaves its staging behind; a rule on the folder removes it.
+fn forget_orphans(world: &World) {
+    world
+        .blobs
+        .now
+        .lock()
+        .expect("unpoisoned")
+        .retain(|name, _| !name.as_str().starts_with("ledger/staging/"));
+}
+
+#[tokio::test]
+async fn a_sequencer_that_sleeps_at_any_call_breaks_nothing() {
+    // The same batch, one of equal length, and two batches, while the first sequencer sleeps.
+    let others: [&[(&str, std::ops::Range<u64>)]; 3] =
+        [&[("bat_3", 250..257)], &[("bat_4", 300..307)], &[("bat_3", 250..257), ("bat_4", 300..307)]];
+    for other in others {
+        for at in 1.. {
+            let world = begun().await;
+            let (busy, batches) = (world.sequencer(), other.to_vec());
+            let script = Script::sleeping(at, async move {
+                for (id, numbers) in batches {
+                    busy.append(id, &batch(numbers)).await.expect("appended");
+                }
+            });
+            let sleeper = world.troubled(&script);
+            sleeper.append("bat_3", &batch(250..257)).await.expect("appended");
+            if !script.was_reached() {
+                assert!(at > 15, "a batch makes more calls than {at}");
+                break;
+            }
+            let mut events = batch(0..257);
+            if other.iter().any(|(id, _)| *id == "bat_4") {
+                events.extend(batch(300..307));
+            }
+            check(&world, &events).await;
+        }
+    }
+}
+
+/// The same log with a batch on top that is committed, and whose sequencer has died: at the first call from
+/// `from` on where that is so, which is answered too.
+async fn begun_and_ahead(from: u64) -> (World, u64) {
+    for at in from.. {
+        let world = begun().await;
+        let died =
+            world.troubled(&Script::new(Trouble::DiesBefore, at)).append("bat_3", &batch(250..260)).await;
+        assert!(died.is_err(), "no call is between commit and publication");
+        let head = Records::new(world.store.clone()).head().await.expect("a store").expect("a head").head;
+        if head.is_ahead() {
+            return (world, at);
+        }
+    }
+    unreachable!("the calls of a batch are few")
+}
+
+#[tokio::test]
+async fn a_sequencer_that_sleeps_while_it_recovers_breaks_nothing() {
+    let mut dies_at = 1;
+    for at in 1.. {
+        let world;
+        (world, dies_at) = begun_and_ahead(dies_at).await;
+        let busy = world.sequencer();
+        let script = Script::sleeping(at, async move {
+            busy.append("bat_4", &batch(260..270)).await.expect("appended");
+        });
+        world.troubled(&script).append("bat_3", &batch(250..260)).await.expect("appended");
+        if !script.was_reached() {
+            assert!(at > 8, "a recovery makes more calls than {at}");
+            break;
+        }
+        check(&world, &batch(0..270)).await;
+    }
+}
+
+#[tokio::test]
+async fn sequencers_at_once_agree_on_one_history() {
+    let world = World::new();
+    let work = |own: u64| {
+        let world = world.clone();
+        async move {
+            let sequencer = world.sequencer();
+            for step in 0..8 {
+                // Everybody gets every batch, in another order.
+                let number = (step * 3 + own * 5) % 8;
+                let events = batch(number * 40..(number + 1) * 40);
+                while let Err(error) = sequencer.append(&format!("bat_{number}"), &events).await {
+                    assert!(
+                        matches!(error, SequenceError::Contention | SequenceError::Store(StoreError::Busy)),
+                        "{error}"
+                    );
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    };
+    futures::future::join4(work(0), work(1), work(2), work(3)).await;
+    check(&world, &batch(0..320)).await;
+}
+
+#[tokio::test]
+async fn a_proof_under_an_old_checkpoint_stands() {
+    let world = World::new();
+    world.sequencer().append("bat_1", &batch(0..97)).await.expect("appended");
+    let old = published(&world).await.expect("published");
+    for number in 1..4 {
+        let events = batch(number * 97..(number + 1) * 97);
+        world.sequencer().append(&format!("bat_{}", number + 1), &events).await.expect("appended");
+    }
+    // The partial tile of the old tree may be gone once the full one is there.
+    for partial in ["ledger/tile/0/000.p/97", "ledger/tile/entries/000.p/97"] {
+        world.blobs.now.lock().expect("unpoisoned").remove(&partial.parse::<BlobName>().expect("a name"));
+    }
+    let records = Records::new(world.store.clone());
+    let place =
+        records.placed(&[(&tenant(1), &event(5).id)]).await.expect("placed").remove(0).expect("there");
+    let root = root_of(&old.root).expect("a root");
+    let proof = prove_inclusion(&*world.blobs, old.size, &root, place.index, record_hash(&place.leaf)).await;
+    assert!(proof.is_ok());
+}

@@ -1,0 +1,83 @@
+//! Events, tenants and evidence for tests.
+
+mod world;
+
+use ed25519_dalek::{Signer, SigningKey};
+use scorpius_core::{Event, TenantId, UnixMillis};
+use serde_json::json;
+use tlog_tiles::prove_record;
+
+use crate::bundle::{BUNDLE_FORMAT, Bundle, BundleEntry, Witnesses};
+use crate::entry::{Recorded, TenantKey};
+use crate::hash::to_text;
+use crate::note::{Checkpoint, Origin, VerifierKey};
+use crate::tree::{Edge, Tiles};
+
+pub(crate) use world::{Script, Trouble, World, origin};
+
+/// A moment in November 2026.
+pub(crate) const NOW: UnixMillis = UnixMillis(1_795_254_040_000);
+
+pub(crate) fn tenant(number: u64) -> TenantId {
+    format!("ten_{number:032x}").parse().expect("a tenant")
+}
+
+/// The `number`-th event, of tenant 1.
+pub(crate) fn event(number: u64) -> Event {
+    event_of(number, &tenant(1))
+}
+
+pub(crate) fn event_of(number: u64, tenant: &TenantId) -> Event {
+    Event {
+        specversion: "1.0".to_owned(),
+        id: format!("evt_{number:032x}"),
+        source: "/scorpius/risk".to_owned(),
+        kind: "scorpius.risk.scored.v1".to_owned(),
+        subject: format!("vrd_{number}"),
+        time: NOW.plus_ms(number).to_string(),
+        datacontenttype: "application/json".to_owned(),
+        tenantid: tenant.clone(),
+        actor: "key_1".to_owned(),
+        traceparent: None,
+        aggregate: format!("vrd_{number}"),
+        sequence: 1,
+        hops: 0,
+        data: json!({"number": number, "level": "safe"}),
+    }
+}
+
+/// A log of `events` under the key of the seed 0909…09, and the bundle that proves all of them.
+pub(crate) fn bundle_of(events: &[Event]) -> (Bundle, VerifierKey) {
+    let secret = TenantKey::new([3; 32]);
+    let recorded: Vec<_> = events.iter().map(|event| Recorded::of(event).expect("an entry")).collect();
+    let keys: Vec<_> = events.iter().map(|event| secret.entry_key(&event.tenantid, &event.id)).collect();
+    let leaves: Vec<_> = recorded.iter().zip(&keys).map(|(recorded, key)| recorded.entry.leaf(key)).collect();
+    let mut edge = Edge::empty();
+    let full = edge.append(&leaves);
+    let tiles =
+        full.into_iter().chain(edge.partial_tiles(0)).map(|(name, bytes)| (name, bytes.into())).collect();
+    let entries = (0..).zip(recorded).zip(&keys).map(|((index, recorded), key)| BundleEntry {
+        proof: prove_record(edge.size(), index, &Tiles(&tiles))
+            .expect("a proof")
+            .iter()
+            .map(to_text)
+            .collect(),
+        data: Some(serde_json::from_str(&recorded.data).expect("JSON")),
+        entry: recorded.entry,
+        entry_key: key.to_text(),
+        index,
+    });
+    let origin: Origin = "example.com/audit".parse().expect("an origin");
+    let checkpoint = Checkpoint { origin: origin.clone(), size: edge.size(), root: edge.root() };
+    let signing = SigningKey::from_bytes(&[9; 32]);
+    let key = VerifierKey::new(&origin, signing.verifying_key().as_bytes()).expect("a key");
+    let signature = signing.sign(checkpoint.body().as_bytes()).to_bytes();
+    let bundle = Bundle {
+        format: BUNDLE_FORMAT.to_owned(),
+        origin: origin.to_string(),
+        entries: entries.collect(),
+        checkpoint: checkpoint.signed(&key, &signature).expect("a note"),
+        witnesses: Witnesses::default(),
+    };
+    (bundle, key)
+}

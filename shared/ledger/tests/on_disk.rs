@@ -1,0 +1,77 @@
+//! The ledger on one machine's files: what it wrote is there after a restart, and an auditor reads all of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use scorpius_core::{BlobName, Blobs, Event, SystemClock, TenantId};
+use scorpius_edge::{Message, Outcome};
+use scorpius_ledger::worker::{self, AuditBatch};
+use scorpius_ledger::{Origin, Proofs, VerifierKey, audit_log, hash};
+use scorpius_local::{Local, LocalOptions};
+use serde_json::json;
+
+fn origin() -> Origin {
+    "example.com/audit".parse().expect("an origin")
+}
+
+fn open(dir: &Path) -> (Local, worker::App) {
+    let clock = Arc::new(SystemClock);
+    let local = Local::open(dir, clock.clone(), LocalOptions::default()).expect("a data folder");
+    let (store, blobs, keys) =
+        (Arc::new(local.store.clone()), Arc::new(local.blobs.clone()), Arc::new(local.keys.clone()));
+    (local, worker::App::new(store, blobs, keys, clock, origin()))
+}
+
+fn tenant() -> TenantId {
+    "ten_00000000000000000000000000000001".parse().expect("a tenant")
+}
+
+fn event(number: u64) -> Event {
+    Event {
+        specversion: "1.0".to_owned(),
+        id: format!("evt_{number:032x}"),
+        source: "/scorpius/scan".to_owned(),
+        kind: "scorpius.scan.completed.v1".to_owned(),
+        subject: format!("scn_{number}"),
+        time: "2026-11-21T09:40:40Z".to_owned(),
+        datacontenttype: "application/json".to_owned(),
+        tenantid: tenant(),
+        actor: "system:scan-job".to_owned(),
+        traceparent: None,
+        aggregate: format!("scn_{number}"),
+        sequence: 2,
+        hops: 1,
+        data: json!({"findings": number}),
+    }
+}
+
+async fn message(local: &Local, number: u64, events: &[Event]) -> Message {
+    let body = serde_json::to_vec(events).expect("JSON");
+    let blob = BlobName::of_content("audit-batches", &body);
+    let sha256 = hash::sha256_hex(&body);
+    local.blobs.put_if_absent(&blob, body.into()).await.expect("stored");
+    let batch_id = format!("bat_{number:032x}");
+    let batch = AuditBatch { batch_id, blob: blob.to_string(), sha256, count: events.len() };
+    let body = serde_json::to_vec(&batch).expect("JSON");
+    Message { id: number.to_string(), body: body.into(), receives: 1 }
+}
+
+#[tokio::test]
+async fn a_log_outlives_its_process_and_is_read_from_end_to_end() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for start in 0..3 {
+        let (local, app) = open(folder.path());
+        for number in 0..2 {
+            let from = (start * 2 + number) * 90;
+            let events: Vec<_> = (from..from + 90).map(event).collect();
+            let message = message(&local, from, &events).await;
+            assert_eq!(worker::handle(&app, &message).await, Outcome::Done);
+        }
+        let trusted = [VerifierKey::of_log(&local.keys, &origin()).await.expect("a key")];
+        let audit = audit_log(&local.blobs, &trusted).await.expect("a log that is whole");
+        assert_eq!(audit.checkpoint.size, (start + 1) * 180);
+        let proofs = Proofs { store: Arc::new(local.store.clone()), blobs: Arc::new(local.blobs.clone()) };
+        let proof = proofs.of_event(&tenant(), &event(17).id).await.expect("an answer").expect("a proof");
+        assert_eq!(proof.index, 17);
+    }
+}
