@@ -1,0 +1,11 @@
+//! audit on AWS Lambda. What it does: `scorpius_ledger::api`.
+
+use scorpius_aws::{Aws, lambda};
+use scorpius_ledger::api::{App, handle, operations};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let aws = Aws::connect().await;
+    let app = App::new(aws.store()?, aws.blobs()?, aws.keys()?, aws.clock());
+    lambda::serve_http("audit", operations(), aws.clock(), |request| handle(&app, request)).await
+}

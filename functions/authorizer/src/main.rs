@@ -1,0 +1,18 @@
+//! authorizer on AWS Lambda. What it does: `scorpius_identity::authorizer`.
+
+use scorpius_aws::settings::setting;
+use scorpius_aws::{Aws, lambda};
+use scorpius_identity::IdentitySettings;
+use scorpius_identity::authorizer::{App, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let aws = Aws::connect().await;
+    let app = App {
+        store: aws.store()?,
+        keys: aws.keys()?,
+        clock: aws.clock(),
+        settings: IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? },
+    };
+    lambda::serve_authorizer(|event| handle(&app, event)).await
+}

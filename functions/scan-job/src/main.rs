@@ -1,0 +1,12 @@
+//! scan-job on AWS Lambda. What it does: `scorpius_scan::worker`.
+
+use scorpius_aws::{Aws, lambda};
+use scorpius_scan::worker::{App, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let aws = Aws::connect().await;
+    let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
+    let queue = aws.queue("scan-job", "scan")?;
+    lambda::serve_queue(queue, async |message| handle(&app, &message).await).await
+}

@@ -1,0 +1,11 @@
+//! scan on AWS Lambda. What it does: `scorpius_scan::api`.
+
+use scorpius_aws::{Aws, lambda};
+use scorpius_scan::api::{App, handle, operations};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let aws = Aws::connect().await;
+    let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
+    lambda::serve_http("scan", operations(), aws.clock(), |request| handle(&app, request)).await
+}
