@@ -1,0 +1,83 @@
+//! `scorpius invoke`: one event file to one function, as `cargo lambda invoke` does it.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use clap::Args;
+use scorpius_core::Clock;
+use scorpius_edge::gateway::{AuthorizerEvent, HttpEvent};
+use scorpius_edge::manifest::Trigger;
+use scorpius_edge::{Message, Outcome};
+use serde_json::Value;
+
+use super::{Done, Verdict, runtime};
+use crate::host::{Host, Settings};
+use crate::terminal::Terminal;
+
+/// Hand one event file to one function, in a data folder that no host uses.
+#[derive(Args)]
+pub struct Invoke {
+    /// As in infra/stack.json.
+    function: String,
+    /// An event as AWS would send it: see events/.
+    event: PathBuf,
+    /// The folder with all state.
+    #[arg(long, default_value = ".scorpius", value_name = "DIR")]
+    data: PathBuf,
+}
+
+impl Invoke {
+    pub(crate) fn run(self) -> Done {
+        let json = std::fs::read_to_string(&self.event)?;
+        let settings = Settings::in_folder(self.data.clone());
+        runtime()?.block_on(async {
+            let clock = settings.clock.clone();
+            let (host, _) = Host::open(settings).await?;
+            invoke(&host, &self.function, &json, &*clock).await
+        })
+    }
+}
+
+async fn invoke(host: &Host, function: &str, json: &str, clock: &dyn Clock) -> Done {
+    let terminal = Terminal::default();
+    let entry = host
+        .manifest
+        .functions
+        .get(function)
+        .ok_or_else(|| format!("no function `{function}` in the manifest"))?;
+    match &entry.trigger {
+        Trigger::Http(_) => {
+            let event: HttpEvent = serde_json::from_str(json)?;
+            let answer = host.door(function, event).await;
+            terminal.text(&(serde_json::to_string_pretty(&answer)? + "\n"));
+            Ok(if answer.status_code < 400 { Verdict::Fine } else { Verdict::NotFine })
+        }
+        Trigger::Queue(_) => {
+            let event: Value = serde_json::from_str(json)?;
+            let mut fine = true;
+            for record in event["Records"].as_array().into_iter().flatten() {
+                let body = record["body"].as_str().unwrap_or_default();
+                let message = Message {
+                    id: record["messageId"].as_str().unwrap_or_default().to_owned(),
+                    body: Bytes::copy_from_slice(body.as_bytes()),
+                    receives: 1,
+                };
+                let outcome = host.message(function, &message).await;
+                fine &= outcome == Outcome::Done;
+                terminal.line(format!("{}: {outcome:?}", message.id));
+            }
+            Ok(if fine { Verdict::Fine } else { Verdict::NotFine })
+        }
+        Trigger::Schedule(_) | Trigger::Stream(_) => {
+            host.tick("outbox-sweep").await?;
+            terminal.line(format!("{function}: done at {}", clock.now()));
+            Ok(Verdict::Fine)
+        }
+        Trigger::Authorizer(_) => {
+            let event: AuthorizerEvent = serde_json::from_str(json)?;
+            let answer = host.functions.authorizer(event).await?;
+            terminal.text(&(serde_json::to_string_pretty(&answer)? + "\n"));
+            Ok(Verdict::Fine)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The commands, one file each; this one only chooses.
+
+mod doctor;
+mod documents;
+mod invoke;
+mod key;
+mod queues;
+mod scan;
+mod screen;
+mod up;
+mod verify;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::terminal::Terminal;
+
+/// What the program can be asked to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the whole platform on this machine.
+    Up(up::Up),
+    /// Scan a contract's runtime bytecode, without a server.
+    Scan(scan::Scan),
+    /// Score an address, without a server.
+    Screen(screen::Screen),
+    /// Check evidence or a whole log offline.
+    Verify(verify::Verify),
+    /// Show queues, and put dead letters back to work.
+    Queues(queues::Queues),
+    /// Hand one event file to one function, in a data folder that no host uses.
+    Invoke(invoke::Invoke),
+    /// Look at a data folder and at this machine, and say what is wrong.
+    Doctor(doctor::Doctor),
+    /// Make one more administrator's key, in a data folder that no host uses.
+    Key(key::NewKey),
+    /// Print the API's description (OpenAPI 3.1).
+    Openapi,
+    /// Print the events' description (AsyncAPI 3.0).
+    Asyncapi,
+}
+
+/// What a command says to the shell.
+pub(crate) enum Verdict {
+    /// 0.
+    Fine,
+    /// 1: it worked, and what was checked is not as it should be.
+    NotFine,
+}
+
+pub(crate) type Done = Result<Verdict, Box<dyn Error>>;
+
+/// Does it. Exit codes: 0 fine, 1 what was checked is not fine, 2 it could not be done.
+#[must_use]
+pub fn run(command: Command) -> ExitCode {
+    let done = match command {
+        Command::Up(up) => up.run(),
+        Command::Scan(scan) => scan.run(),
+        Command::Screen(screen) => screen.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Queues(queues) => queues.run(),
+        Command::Invoke(invoke) => invoke.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Key(key) => key.run(),
+        Command::Openapi => documents::openapi(),
+        Command::Asyncapi => documents::asyncapi(),
+    };
+    match done {
+        Ok(Verdict::Fine) => ExitCode::SUCCESS,
+        Ok(Verdict::NotFine) => ExitCode::from(1),
+        Err(error) => {
+            Terminal::default().failure(&scorpius_core::error::chain(&*error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A runtime for commands that talk to ports.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, std::io::Error> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}

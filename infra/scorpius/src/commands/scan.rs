@@ -1,0 +1,131 @@
+//! `scorpius scan`: the scanner as a program for a repository's own checks.
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use scorpius_scan::engine::{self, Budget, CODE_BYTES_MAX, Report, Severity};
+
+use super::{Done, Verdict};
+use crate::terminal::Terminal;
+
+/// Scan a contract's runtime bytecode, without a server. Exit code 1: something at `--fail-on` or worse was found.
+#[derive(Args)]
+pub struct Scan {
+    /// A file with bytes or hex, or the hex itself.
+    input: String,
+    /// How long it may take: 1, 10 or 60 s.
+    #[arg(long, value_enum, default_value = "standard")]
+    budget: BudgetName,
+    /// Print SARIF 2.1.0 instead of a table.
+    #[arg(long)]
+    sarif: bool,
+    /// Print the report as JSON instead of a table.
+    #[arg(long, conflicts_with = "sarif")]
+    json: bool,
+    /// Fail when something at least this bad is found.
+    #[arg(long, value_enum, default_value = "high")]
+    fail_on: SeverityName,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BudgetName {
+    Quick,
+    Standard,
+    Deep,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SeverityName {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Scan {
+    pub(crate) fn run(self) -> Done {
+        let code = read(&self.input)?;
+        let budget = match self.budget {
+            BudgetName::Quick => Budget::Quick,
+            BudgetName::Standard => Budget::Standard,
+            BudgetName::Deep => Budget::Deep,
+        };
+        let report = engine::scan(&code, budget);
+        let terminal = Terminal::default();
+        if self.sarif {
+            terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::document(&report))? + "\n"));
+        } else if self.json {
+            terminal.text(&(serde_json::to_string_pretty(&report)? + "\n"));
+        } else {
+            table(&report, &terminal);
+        }
+        let limit = match self.fail_on {
+            SeverityName::Info => Severity::Info,
+            SeverityName::Low => Severity::Low,
+            SeverityName::Medium => Severity::Medium,
+            SeverityName::High => Severity::High,
+            SeverityName::Critical => Severity::Critical,
+        };
+        let failed = report.findings.iter().any(|finding| finding.severity >= limit);
+        Ok(if failed { Verdict::NotFine } else { Verdict::Fine })
+    }
+}
+
+/// The code that `input` names: a file of bytes or of hex, or hex.
+fn read(input: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let path = Path::new(input);
+    let bytes = match path.is_file() {
+        true => {
+            let size = path.metadata()?.len();
+            if size > 3 * CODE_BYTES_MAX as u64 {
+                return Err(format!("{input} has {size} bytes: more than any contract").into());
+            }
+            std::fs::read(path)?
+        }
+        false => input.as_bytes().to_vec(),
+    };
+    let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    match hex::decode(digits) {
+        Ok(code) if !code.is_empty() => Ok(code),
+        Ok(_) => Err("there is no code in it".into()),
+        Err(_) if path.is_file() => Ok(bytes),
+        Err(error) => Err(format!("neither a file nor hex: {error}").into()),
+    }
+}
+
+fn table(report: &Report, terminal: &Terminal) {
+    let coverage = &report.coverage;
+    terminal.line(format!(
+        "{}: {} functions, {} blocks, {} of {} jumps resolved",
+        report.engine,
+        report.functions.len(),
+        coverage.blocks,
+        coverage.jumps_resolved,
+        coverage.jumps
+    ));
+    for gap in &report.not_explored {
+        terminal.line(format!("not explored: {} ({})", gap.what, gap.why));
+    }
+    if report.findings.is_empty() {
+        let text = if report.incomplete { "no finding, and not all code was explored" } else { "no finding" };
+        terminal.line(text);
+        return;
+    }
+    terminal.line(format!(
+        "{:<9} {:<9} {:<24} {:>6}  {:<11} finding",
+        "severity", "sure", "rule", "pc", "function"
+    ));
+    for finding in &report.findings {
+        terminal.line(format!(
+            "{:<9} {:<9} {:<24} {:>6}  {:<11} {}",
+            finding.severity.name(),
+            finding.confidence.name(),
+            finding.detector,
+            finding.pc,
+            finding.selector.as_deref().unwrap_or("fallback"),
+            finding.summary,
+        ));
+    }
+}

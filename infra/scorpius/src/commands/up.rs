@@ -1,0 +1,124 @@
+//! `scorpius up`: the whole platform on this machine.
+
+use std::fs::OpenOptions;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use clap::Args;
+use scorpius_edge::serve::Cors;
+use scorpius_egress::AllowedTarget;
+
+use super::{Done, Verdict, runtime};
+use crate::host::{Host, Settings};
+use crate::terminal::Terminal;
+use crate::tour::{Receiver, Tour, Visit};
+
+/// Run the whole platform on this machine.
+#[derive(Args)]
+pub struct Up {
+    /// The folder with all state.
+    #[arg(long, default_value = ".scorpius", value_name = "DIR")]
+    data: PathBuf,
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8480", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Show the main job on real input once it is up.
+    #[arg(long)]
+    tour: bool,
+    /// Stop after the tour instead of staying up.
+    #[arg(long, requires = "tour")]
+    then_stop: bool,
+    /// An origin that browsers may call from; may be given several times.
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Vec<String>,
+    /// A webhook target that may be plain HTTP or private, as host:port; may be given several times.
+    #[arg(long, value_name = "HOST:PORT")]
+    allow_target: Vec<String>,
+    /// Leave the relay off: events then wait for the sweep.
+    #[arg(long, hide = true)]
+    without_relay: bool,
+}
+
+impl Up {
+    pub(crate) fn run(self) -> Done {
+        logs(&self.data)?;
+        runtime()?.block_on(self.serve())
+    }
+
+    async fn serve(self) -> Done {
+        let started = Instant::now();
+        let terminal = Terminal::default();
+        let receiver = if self.tour { Some(Receiver::start().await?) } else { None };
+        let mut allow = self.allow_target.iter().map(|text| target(text)).collect::<Result<Vec<_>, _>>()?;
+        allow.extend(receiver.iter().map(|receiver| AllowedTarget {
+            host: receiver.address.ip().to_string(),
+            port: receiver.address.port(),
+        }));
+        let settings = Settings {
+            cors: Cors { origins: self.cors.clone() },
+            egress_allow: allow,
+            relay: !self.without_relay,
+            ..Settings::in_folder(self.data.clone())
+        };
+        let (host, first) = Host::open(settings).await?;
+        let running = host.start(self.listen).await?;
+        let url = format!("http://{}", running.address);
+        terminal.heading(&format!("Scorpius is up after {} ms", started.elapsed().as_millis()));
+        terminal.line(format!("  listening on {url}"));
+        terminal.line(format!("  state and logs in {}", self.data.display()));
+        let verifier_key = host.functions.verifier_key().clone();
+        let key_file = self.data.join("ledger.vkey");
+        std::fs::write(&key_file, format!("{verifier_key}\n"))?;
+        terminal.line(format!("  the ledger's public key is in {}", key_file.display()));
+        if let Some(first) = &first {
+            terminal.gap();
+            terminal.heading("First start: this is shown once");
+            terminal.line(format!("  tenant:  {}", first.tenant));
+            terminal.line(format!("  API key: {}", first.api_key));
+        }
+
+        let mut fine = true;
+        if let Some(receiver) = receiver {
+            terminal.gap();
+            let key = host.functions.tour_key().await?;
+            let visit = Visit { url: url.clone(), key, verifier_key, folder: self.data.join("tour") };
+            fine = Tour::new(visit, receiver)?.walk().await?;
+        }
+        if !self.then_stop {
+            next_steps(&terminal, &url);
+            tokio::signal::ctrl_c().await?;
+            terminal.line("stopping: requests and messages in work are finished first");
+        }
+        running.stop().await?;
+        Ok(if fine { Verdict::Fine } else { Verdict::NotFine })
+    }
+}
+
+fn next_steps(terminal: &Terminal, url: &str) {
+    terminal.gap();
+    terminal.heading("Try next (KEY is the API key of the first start)");
+    terminal.line(format!("  curl {url}/health/deep"));
+    terminal.line(format!("  curl {url}/openapi.json"));
+    terminal.line(format!(
+        "  curl -H 'X-API-Key: KEY' -H 'Content-Type: application/json' \\\n       -d '{{\"chain\":\"eip155:1\",\"address\":\"0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2\"}}' {url}/v1/risk/address"
+    ));
+    terminal.line("  scorpius scan FILE_OR_HEX, scorpius screen 0x…, scorpius queues (SCORPIUS_API_KEY=KEY)");
+    terminal.line("  Ctrl-C stops; nothing is lost.");
+}
+
+fn target(text: &str) -> Result<AllowedTarget, String> {
+    let bad = || format!("not host:port: `{text}`");
+    let (host, port) = text.rsplit_once(':').ok_or_else(bad)?;
+    Ok(AllowedTarget { host: host.to_owned(), port: port.parse().map_err(|_| bad())? })
+}
+
+/// Log and metric lines go to files in the data folder, so that the terminal stays readable.
+fn logs(data: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(data)?;
+    let open = |name: &str| OpenOptions::new().create(true).append(true).open(data.join(name));
+    scorpius_edge::telemetry::log_json_to(Mutex::new(open("log.jsonl")?));
+    scorpius_edge::telemetry::metrics_to(Box::new(open("metrics.jsonl")?));
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What all functions offer and emit, by the function's name in the manifest.
+
+use std::collections::BTreeMap;
+
+use scorpius_core::EventSchema;
+use scorpius_edge::Operation;
+use scorpius_edge::manifest::Manifest;
+
+/// The manifest that this program was built with.
+pub const STACK: &str = include_str!("../../stack.json");
+
+/// The wiring.
+///
+/// # Panics
+/// When `infra/stack.json` is not a manifest; a test holds that it is.
+#[must_use]
+pub fn manifest() -> Manifest {
+    Manifest::parse(STACK).expect("infra/stack.json was checked by the tests")
+}
+
+/// The operations of each function that has doors.
+#[must_use]
+pub fn operations() -> BTreeMap<String, Vec<Operation>> {
+    [
+        ("admin", scorpius_relay::api::operations()),
+        ("audit", scorpius_ledger::api::operations()),
+        ("auth", scorpius_identity::api::operations()),
+        ("health", scorpius_edge::health::operations()),
+        ("risk-score", scorpius_risk::api::operations()),
+        ("scan", scorpius_scan::api::operations()),
+        ("webhooks", scorpius_notify::api::operations()),
+    ]
+    .into_iter()
+    .map(|(function, operations)| (function.to_owned(), operations))
+    .collect()
+}
+
+/// Every type of event that code emits.
+#[must_use]
+pub fn events() -> Vec<EventSchema> {
+    let mut events = scorpius_identity::events();
+    events.extend(scorpius_notify::events());
+    events.extend(scorpius_relay::events());
+    events.extend(scorpius_risk::events());
+    events.extend(scorpius_scan::events());
+    events
+}
+
+/// `openapi.json`, as served and as committed.
+///
+/// # Panics
+/// Never: the document has string keys only.
+#[must_use]
+pub fn openapi() -> String {
+    let document = scorpius_edge::openapi::document(&operations());
+    serde_json::to_string_pretty(&document).expect("string keys only") + "\n"
+}
+
+/// `asyncapi.json`, as committed.
+///
+/// # Panics
+/// Never: the document has string keys only.
+#[must_use]
+pub fn asyncapi() -> String {
+    let document = scorpius_edge::asyncapi::document(&events(), &manifest());
+    serde_json::to_string_pretty(&document).expect("string keys only") + "\n"
+}

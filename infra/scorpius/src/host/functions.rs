@@ -1,0 +1,199 @@
+//! Every function of the manifest by its name: the host's counterpart of `functions/*/src/main.rs`.
+
+use std::sync::Arc;
+
+use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Store};
+use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
+use scorpius_edge::problem::NOT_FOUND;
+use scorpius_edge::{HttpEvent, Message, Operation, Outcome, Request, Response, health};
+use scorpius_egress::{EgressOptions, GuardedEgress};
+use scorpius_identity::authorizer::AuthorizerError;
+use scorpius_identity::{Bootstrap, BootstrapError, IdentitySettings};
+use scorpius_ledger::VerifierKey;
+use scorpius_local::Local;
+
+use super::{HostError, Settings};
+
+/// How long the key that a tour is given counts.
+const TOUR_KEY_S: u64 = 3_600;
+
+/// The capabilities, wired to one folder.
+pub struct Functions {
+    operations: std::collections::BTreeMap<String, Vec<Operation>>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    verifier_key: VerifierKey,
+    admin: scorpius_relay::api::App,
+    audit: scorpius_ledger::api::App,
+    audit_append: scorpius_ledger::worker::App,
+    auth: scorpius_identity::api::App,
+    authorizer: scorpius_identity::authorizer::App,
+    health: health::App,
+    notifier: scorpius_notify::fanout::App,
+    notifier_deliver: scorpius_notify::deliver::App,
+    risk_score: scorpius_risk::api::App,
+    scan: scorpius_scan::api::App,
+    scan_job: scorpius_scan::worker::App,
+    webhooks: scorpius_notify::api::App,
+}
+
+impl Functions {
+    pub(super) async fn wire(local: &Local, settings: &Settings) -> Result<Self, HostError> {
+        let store: Arc<dyn Store> = Arc::new(local.store.clone());
+        let blobs: Arc<dyn Blobs> = Arc::new(local.blobs.clone());
+        let keys: Arc<dyn Keys> = Arc::new(local.keys.clone());
+        let bus: Arc<dyn Bus> = Arc::new(local.queues.clone());
+        let clock = Arc::clone(&settings.clock);
+        let options = EgressOptions { allow: settings.egress_allow.clone(), ..EgressOptions::default() };
+        let egress: Arc<dyn Egress> = Arc::new(GuardedEgress::new(options));
+        let origin: scorpius_ledger::Origin = settings.origin.clone();
+        let verifier_key = VerifierKey::of_log(&*keys, &origin).await?;
+        let identity = IdentitySettings {
+            issuer: format!("https://{}", settings.origin.as_str()),
+            audience: "scorpius".to_owned(),
+        };
+
+        Ok(Self {
+            operations: crate::doors::operations(),
+            verifier_key,
+            admin: scorpius_relay::api::App { store: Arc::clone(&store), bus, clock: Arc::clone(&clock) },
+            audit: scorpius_ledger::api::App::new(
+                Arc::clone(&store),
+                Arc::clone(&blobs),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+            ),
+            audit_append: scorpius_ledger::worker::App::new(
+                Arc::clone(&store),
+                Arc::clone(&blobs),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+                origin,
+            ),
+            auth: scorpius_identity::api::App {
+                store: Arc::clone(&store),
+                keys: Arc::clone(&keys),
+                clock: Arc::clone(&clock),
+                settings: identity.clone(),
+            },
+            authorizer: scorpius_identity::authorizer::App {
+                store: Arc::clone(&store),
+                keys: Arc::clone(&keys),
+                clock: Arc::clone(&clock),
+                settings: identity,
+            },
+            health: health::App {
+                store: Arc::clone(&store),
+                blobs: Arc::clone(&blobs),
+                keys: Arc::clone(&keys),
+                openapi: crate::doors::openapi(),
+            },
+            notifier: scorpius_notify::fanout::App { store: Arc::clone(&store), clock: Arc::clone(&clock) },
+            notifier_deliver: scorpius_notify::deliver::App {
+                store: Arc::clone(&store),
+                keys: Arc::clone(&keys),
+                egress: Arc::clone(&egress),
+                clock: Arc::clone(&clock),
+            },
+            risk_score: scorpius_risk::api::App::new(
+                Arc::clone(&store),
+                Arc::clone(&blobs),
+                Arc::clone(&clock),
+            ),
+            scan: scorpius_scan::api::App::new(Arc::clone(&store), Arc::clone(&blobs), Arc::clone(&clock)),
+            scan_job: scorpius_scan::worker::App::new(Arc::clone(&store), blobs, Arc::clone(&clock)),
+            webhooks: scorpius_notify::api::App {
+                store: Arc::clone(&store),
+                keys,
+                egress,
+                clock: Arc::clone(&clock),
+            },
+            store,
+            clock,
+        })
+    }
+
+    /// Makes the first tenant and its key; `None` when there is one.
+    pub(super) async fn bootstrap(&self, name: &str) -> Result<Option<Bootstrap>, BootstrapError> {
+        match scorpius_identity::bootstrap(&*self.store, &*self.clock, name).await {
+            Ok(first) => Ok(Some(first)),
+            Err(BootstrapError::AlreadyDone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A key of the first tenant for a tour: whoever runs the host holds the folder, and so every key anyway.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn tour_key(&self) -> Result<Bootstrap, BootstrapError> {
+        let expires_at = self.clock.now().plus_s(TOUR_KEY_S);
+        scorpius_identity::recover(&*self.store, &*self.clock, "tour", Some(expires_at)).await
+    }
+
+    /// One more administrator's key, for whoever lost the first.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn new_key(&self) -> Result<Bootstrap, BootstrapError> {
+        scorpius_identity::recover(&*self.store, &*self.clock, "recovery", None).await
+    }
+
+    /// The ledger's public key, as note verifiers write it.
+    #[must_use]
+    pub fn verifier_key(&self) -> &VerifierKey {
+        &self.verifier_key
+    }
+
+    /// What a function offers; nothing when it has no doors.
+    #[must_use]
+    pub fn operations(&self, function: &str) -> &[Operation] {
+        self.operations.get(function).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who asks, for a request that is on its way to a door.
+    pub(super) async fn authorize(
+        &self,
+        event: &HttpEvent,
+    ) -> Result<AuthorizerAnswerContext, AuthorizerError> {
+        let event = AuthorizerEvent {
+            headers: event.headers.clone(),
+            route_key: event.route_key.clone(),
+            request_context: event.request_context.clone(),
+        };
+        Ok(self.authorizer(event).await?.context)
+    }
+
+    /// The authorizer.
+    ///
+    /// # Errors
+    /// When it cannot be said who asks.
+    pub async fn authorizer(&self, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizerError> {
+        scorpius_identity::authorizer::handle(&self.authorizer, event).await
+    }
+
+    pub(super) async fn http(&self, function: &str, request: Request) -> Response {
+        match function {
+            "admin" => scorpius_relay::api::handle(&self.admin, request).await,
+            "audit" => scorpius_ledger::api::handle(&self.audit, request).await,
+            "auth" => scorpius_identity::api::handle(&self.auth, request).await,
+            "health" => health::handle(&self.health, request).await,
+            "risk-score" => scorpius_risk::api::handle(&self.risk_score, request).await,
+            "scan" => scorpius_scan::api::handle(&self.scan, request).await,
+            "webhooks" => scorpius_notify::api::handle(&self.webhooks, request).await,
+            other => {
+                NOT_FOUND.because(format_args!("no function `{other}`")).into_response(&request.request_id)
+            }
+        }
+    }
+
+    pub(super) async fn message(&self, function: &str, message: &Message) -> Outcome {
+        match function {
+            "audit-append" => scorpius_ledger::worker::handle(&self.audit_append, message).await,
+            "notifier" => scorpius_notify::fanout::handle(&self.notifier, message).await,
+            "notifier-deliver" => scorpius_notify::deliver::handle(&self.notifier_deliver, message).await,
+            "scan-job" => scorpius_scan::worker::handle(&self.scan_job, message).await,
+            other => Outcome::reject(format_args!("no consumer `{other}`")),
+        }
+    }
+}
