@@ -1,0 +1,23 @@
+//! The AWS side against emulators, which the tests install and start themselves.
+
+mod bus;
+mod lost_answers;
+pub(crate) mod tools;
+
+use std::sync::Arc;
+
+use scorpius_aws::Aws;
+use scorpius_core::SystemClock;
+
+/// An emulated AWS of a test's own.
+pub(crate) struct Emulated {
+    pub(crate) aws: Aws,
+    /// Ends the emulator with the test.
+    _emulator: tools::Emulator,
+}
+
+/// `None`, having said so, where ministack cannot be had.
+pub(crate) async fn emulated() -> Option<Emulated> {
+    let emulator = tokio::task::block_in_place(tools::ministack)?;
+    Some(Emulated { aws: Aws::emulated(&emulator.url, Arc::new(SystemClock)), _emulator: emulator })
+}

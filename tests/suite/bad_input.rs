@@ -1,0 +1,277 @@
+//! Bad input at every door: refused with a problem, without a trace in the store.
+//!
+//! Requests are thrown from a seed, which is printed; `SCORPIUS_SEED` throws the same ones again.
+
+mod bodies;
+mod case;
+mod dice;
+mod heads;
+
+use std::collections::BTreeMap;
+
+use scorpius::host::Host;
+use scorpius_core::store::OUTBOX_PARTITIONS;
+use scorpius_core::{Bus, Clock, ListQuery, Record, Store, SystemClock};
+use scorpius_edge::{Access, HttpAnswer, body};
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+use crate::say;
+use case::{Case, Target};
+use dice::Dice;
+
+/// Requests of which each is wrong for a known reason, for each door.
+const BAD_PER_DOOR: usize = 1_000;
+/// Requests with some bytes changed, which may still be right, for each door with a body.
+const MUTATED_PER_DOOR: usize = 200;
+
+/// Everything that is stored: records, outbox rows, and how many messages wait.
+type Everything = (BTreeMap<(String, String), Record>, u64);
+
+struct Range {
+    desk: Desk,
+    targets: Vec<Target>,
+    /// Keys that may do one thing each.
+    weak: Vec<(&'static str, String)>,
+}
+
+impl Range {
+    async fn new() -> Self {
+        let desk = Desk::open().await;
+        let real = real_things(&desk).await;
+        let openapi: Value = serde_json::from_str(&scorpius::doors::openapi()).expect("JSON");
+        let operations = scorpius::doors::operations();
+        let targets: Vec<_> =
+            operations.values().flatten().map(|operation| Target::of(operation, &openapi, &real)).collect();
+        let routes = desk.host.manifest.routes().count();
+        assert_eq!(targets.len(), routes, "every route of the manifest is a target");
+        let mut weak = Vec::new();
+        for permission in ["risk:read", "scan:read"] {
+            let asked = json!({"name": "weak", "roles": ["viewer"], "permissions": [permission]});
+            let made = desk.post("/v1/auth/api-keys", &asked).await;
+            weak.push((permission, made.text("api_key").to_owned()));
+        }
+        desk.settle().await;
+        Self { desk, targets, weak }
+    }
+}
+
+/// One thing of each kind that paths are about, so that only what is broken is wrong.
+async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
+    let mut real = BTreeMap::from([("{queue}", "scan".to_owned())]);
+    let hook = json!({"url": "https://hooks.example.com/", "events": ["scorpius.scan.failed.v1"]});
+    let address = json!({"chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"});
+    for (base, post, asked, name) in [
+        ("/v1/auth/api-keys/{id}", "/v1/auth/api-keys", json!({"name": "a"}), "key_id"),
+        ("/v1/verdicts/{id}", "/v1/risk/address", address, "id"),
+        ("/v1/scans/{id}", "/v1/scans", json!({"bytecode": "0x600035ff"}), "id"),
+        ("/v1/config/webhooks/{id}", "/v1/config/webhooks", hook, "id"),
+    ] {
+        let made = desk.post(post, &asked).await;
+        real.insert(base, base.replace("{id}", made.text(name)));
+    }
+    real
+}
+
+/// A fresh seed, or the one that is asked for.
+fn seed(name: &str) -> u64 {
+    let mut bytes = [0; 8];
+    SystemClock.fill_random(&mut bytes);
+    let fresh = u64::from_le_bytes(bytes);
+    let seed = std::env::var("SCORPIUS_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(fresh);
+    say(&format!("{name}: SCORPIUS_SEED={seed}"));
+    seed
+}
+
+/// The break and the broken request.
+fn broken(range: &Range, target: &Target, dice: &mut Dice) -> (&'static str, Case) {
+    let mut case = Case::of(target, &range.desk.api_key);
+    if let (Some(example), true) = (&target.example, dice.one_in(2) || target.is_public()) {
+        let (name, how) = dice.pick(&bodies::BREAKS);
+        how(target, example, dice, &mut case);
+        return (name, with_odd_headers(case, dice));
+    }
+    if let (Some(key), true) = (heads::too_weak(target, &range.weak), dice.one_in(12)) {
+        case.headers[0].1 = key.to_owned();
+        case.allowed = &[403];
+        return ("too weak a key", with_odd_headers(case, dice));
+    }
+    let mut breaks = heads::ANY.to_vec();
+    let query = &target.operation.query;
+    let groups = [
+        (!target.is_public(), &heads::CLOSED[..]),
+        (target.operation.method() == "POST" && !target.is_public(), &heads::ONCE[..]),
+        (target.operation.path().contains('{'), &heads::OPEN_PATH[..]),
+        (query.iter().any(|parameter| parameter.name == "cursor"), &heads::PAGED[..]),
+        (query.iter().any(|parameter| parameter.required), &heads::ASKING[..]),
+    ];
+    for (applies, group) in groups {
+        if applies {
+            breaks.extend_from_slice(group);
+        }
+    }
+    let (name, how) = dice.pick(&breaks);
+    how(target, dice, &mut case);
+    (name, with_odd_headers(case, dice))
+}
+
+fn with_odd_headers(mut case: Case, dice: &mut Dice) -> Case {
+    if dice.one_in(3) {
+        let odd = heads::odd(dice);
+        case.headers.push(odd);
+    }
+    case
+}
+
+/// Why `answer` is not a proper refusal with one of `allowed`; `None` when it is.
+fn improper(answer: &HttpAnswer, allowed: &[u16]) -> Option<String> {
+    if !allowed.contains(&answer.status_code) {
+        return Some(format!("answered {} instead of {allowed:?}", answer.status_code));
+    }
+    if answer.headers.get("content-type").map(String::as_str) != Some("application/problem+json") {
+        return Some("not a problem document".to_owned());
+    }
+    let problem: Value = serde_json::from_str(&answer.body).ok()?;
+    let (code, id) = (problem["code"].as_str().unwrap_or_default(), &problem["request_id"]);
+    let fine = !code.is_empty()
+        && problem["type"] == format!("/problems/{code}")
+        && problem["status"] == answer.status_code
+        && problem["title"].is_string()
+        && id
+            .as_str()
+            .is_some_and(|id| answer.headers.get("x-request-id").is_some_and(|header| header == id));
+    (!fine).then(|| "a problem without code, type, title, status or request_id".to_owned())
+}
+
+async fn everything(host: &Host) -> Everything {
+    let mut records = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = host.local.store.scan(0, 1, cursor.as_deref()).await.expect("a scan");
+        records.extend(page.records);
+        match page.cursor {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    for shard in 0..OUTBOX_PARTITIONS {
+        let page = host.local.store.list(&ListQuery::all(format!("outbox#{shard}"))).await.expect("a list");
+        assert!(page.cursor.is_none(), "the outbox of a test is small");
+        records.extend(page.records);
+    }
+    let depths = host.local.queues.depths().await.expect("the queues answer");
+    let waiting = depths.iter().map(|queue| queue.messages + queue.dead_letters).sum();
+    let by_key =
+        records.into_iter().map(|record| ((record.key.partition.clone(), record.key.sort.clone()), record));
+    (by_key.collect(), waiting)
+}
+
+#[tokio::test]
+async fn a_thousand_bad_requests_at_every_door_are_refused_and_leave_nothing() {
+    let seed = seed("bad input");
+    let range = Range::new().await;
+    let mut before = everything(&range.desk.host).await;
+    let (mut asked, mut kinds, mut wrong) = (0, BTreeMap::<&str, usize>::new(), Vec::new());
+    for (number, target) in range.targets.iter().enumerate() {
+        // Each door has its own dice, so that a new door changes no other door's requests.
+        let mut dice = Dice::new(seed ^ (number as u64) << 32);
+        for _ in 0..BAD_PER_DOOR {
+            let (name, case) = broken(&range, target, &mut dice);
+            let answer = range.desk.host.ask(case.request()).await;
+            if let Some(why) = improper(&answer, case.allowed) {
+                wrong.push(format!("{name}: {why}\n{}\n-> {}", case.shown(), answer.body));
+            }
+            asked += 1;
+            *kinds.entry(name).or_default() += 1;
+        }
+        let after = everything(&range.desk.host).await;
+        if before != after {
+            let new: Vec<_> = after.0.keys().filter(|key| !before.0.contains_key(key)).collect();
+            wrong.push(format!("{} left something behind: {new:?}", target.operation.route));
+            before = after;
+        }
+    }
+    let doors = range.targets.len();
+    say(&format!("bad input: {asked} requests at {doors} doors: {kinds:?}"));
+    let shown: Vec<_> = wrong.iter().take(20).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "seed {seed}: {} answered wrongly:\n{}", wrong.len(), shown.join("\n\n"));
+}
+
+#[tokio::test]
+async fn a_request_with_changed_bytes_is_done_whole_or_not_at_all() {
+    let seed = seed("changed bytes");
+    let range = Range::new().await;
+    let (mut taken, mut refused) = (0, 0);
+    for (number, target) in range.targets.iter().enumerate() {
+        let Some(example) = &target.example else { continue };
+        let mut dice = Dice::new(seed ^ (number as u64) << 32);
+        for _ in 0..MUTATED_PER_DOOR {
+            let mut case = Case::of(target, &range.desk.api_key);
+            case.body = mutated(example.to_string().into_bytes(), &mut dice);
+            let before = everything(&range.desk.host).await;
+            let answer = range.desk.host.ask(case.request()).await;
+            let after = everything(&range.desk.host).await;
+            let shown =
+                || format!("seed {seed}: {}\n-> {} {}", case.shown(), answer.status_code, answer.body);
+            if (200..300).contains(&answer.status_code) {
+                let read = body::json::<Value>(Some("application/json"), &case.body);
+                assert!(read.is_ok_and(|body| body.is_object()), "{}", shown());
+                // A change and its event are one commit; a door that emits nothing changes nothing.
+                let rows =
+                    |all: &Everything| all.0.keys().filter(|(part, _)| part.starts_with("outbox#")).count();
+                match emits(&range.desk.host, target) {
+                    true => assert!(rows(&after) == rows(&before) + 1, "one event: {}", shown()),
+                    false => assert!(before == after, "it changes nothing: {}", shown()),
+                }
+                taken += 1;
+            } else {
+                assert!((400..500).contains(&answer.status_code), "{}", shown());
+                let problem = improper(&answer, &[answer.status_code]);
+                assert!(problem.is_none(), "{problem:?} {}", shown());
+                assert!(before == after, "it left something behind: {}", shown());
+                refused += 1;
+            }
+        }
+    }
+    say(&format!("changed bytes: {taken} taken, {refused} refused"));
+    assert!(taken > 0 && refused > 0);
+}
+
+/// Whether the function behind `target` tells of what it does, by the manifest.
+fn emits(host: &Host, target: &Target) -> bool {
+    let route = target.operation.route;
+    let function =
+        host.manifest.routes().find(|(_, known, _)| *known == route).map(|(function, ..)| function);
+    let function = function.expect("a route of the manifest");
+    !host.manifest.functions[function].emits.is_empty()
+}
+
+fn mutated(mut body: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
+    for _ in 0..=dice.below(3) {
+        let at = dice.below(body.len());
+        match dice.below(5) {
+            0 => body[at] ^= 1 << dice.below(8),
+            1 => body[at] = dice.throw() as u8,
+            2 => {
+                body.remove(at);
+            }
+            3 => body.insert(at, dice.pick(b"0a\"{}[],:\\ \n\x00\xff-+.eE")),
+            _ => {
+                let from = dice.below(body.len());
+                let piece = body[from..(from + 8).min(body.len())].to_vec();
+                body.splice(at..at, piece);
+            }
+        }
+        if body.is_empty() {
+            body.push(b'{');
+        }
+    }
+    body
+}
+
+#[test]
+fn public_doors_change_nothing() {
+    for operation in scorpius::doors::operations().values().flatten() {
+        assert!(operation.access != Access::Public || operation.method() == "GET", "{}", operation.route);
+    }
+}

@@ -1,0 +1,130 @@
+//! A host in this process, and someone who asks it things.
+
+use std::sync::Arc;
+
+use scorpius::host::gateway::WireRequest;
+use scorpius::host::{Host, Settings};
+use scorpius_core::{CommitId, Condition, ManualClock, Store, UnixMillis, Write};
+use scorpius_edge::HttpAnswer;
+use scorpius_local::SqliteStore;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::entries::all;
+
+/// A host with a clock of its own, and the first key.
+pub(crate) struct Desk {
+    pub(crate) host: Arc<Host>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) api_key: String,
+    folder: Arc<TempDir>,
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: u16,
+    pub(crate) answer: HttpAnswer,
+    pub(crate) json: Value,
+}
+
+impl Desk {
+    /// A new platform.
+    pub(crate) async fn open() -> Self {
+        Self::open_with(|_| {}).await
+    }
+
+    /// A new platform with other settings.
+    pub(crate) async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        // 2026-11-21T09:40:40Z: after every date that the fixtures name.
+        let clock = Arc::new(ManualClock::at(UnixMillis(1_795_254_040_000)));
+        let mut settings = Settings { clock: clock.clone(), ..Settings::in_folder(folder.path().to_owned()) };
+        change(&mut settings);
+        let (host, first) = Host::open(settings).await.expect("it opens");
+        let api_key = first.expect("a new folder").api_key;
+        Self { host, clock, api_key, folder }
+    }
+
+    /// The same folder in a new process, as far as the host can tell.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { host, clock, api_key, folder } = self;
+        drop(host);
+        let settings = Settings { clock: clock.clone(), ..Settings::in_folder(folder.path().to_owned()) };
+        let (host, first) = Host::open(settings).await.expect("it opens again");
+        assert!(first.is_none(), "the first start is over");
+        Self { host, clock, api_key, folder }
+    }
+
+    /// An administrator's key of another tenant. No door makes tenants yet, so its records are written
+    /// as the first start writes them, under another store's first tenant.
+    pub(crate) async fn second_tenant(&self) -> String {
+        let elsewhere = SqliteStore::in_memory(self.clock.clone()).expect("a store");
+        let made = scorpius_identity::bootstrap(&elsewhere, &*self.clock, "another").await.expect("a tenant");
+        for partition in [format!("tenant#{}", made.tenant), format!("{}#apikey", made.tenant)] {
+            for record in all(&elsewhere, &partition).await {
+                let mut document: Value = record.document().expect("a document");
+                if let Some(roles) = document["roles"].as_array_mut() {
+                    // An administrator of its tenant, and no operator of the platform.
+                    roles.retain(|role| role != "operator");
+                }
+                let copy = Write::put(record.key, &document, Condition::Absent);
+                let id = CommitId::new(&*self.clock);
+                self.host.local.store.commit(id, &[copy]).await.expect("it is copied");
+            }
+        }
+        made.api_key
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Said {
+        self.ask("GET", path, &[], b"").await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Said {
+        let headers = [("content-type", "application/json")];
+        self.ask("POST", path, &headers, body.to_string().as_bytes()).await
+    }
+
+    pub(crate) async fn post_once(&self, path: &str, key: &str, body: &Value) -> Said {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        self.ask("POST", path, &headers, body.to_string().as_bytes()).await
+    }
+
+    /// With the first key, unless a credential is among `headers`.
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Said {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        if !headers.iter().any(|(name, _)| name == "x-api-key" || name == "authorization") {
+            headers.push(("x-api-key".to_owned(), self.api_key.clone()));
+        }
+        let request = WireRequest {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            body: body.to_vec(),
+            source_ip: "192.0.2.7".to_owned(),
+        };
+        let answer = self.host.ask(request).await;
+        let json = serde_json::from_str(&answer.body).unwrap_or_default();
+        Said { status: answer.status_code, answer, json }
+    }
+
+    /// Lets the relay and all workers do what there is to do.
+    pub(crate) async fn settle(&self) {
+        assert!(self.host.drain(100).await.expect("it drains"), "there is always more to do");
+    }
+}
+
+impl Said {
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.answer.body);
+        self.json
+    }
+
+    #[track_caller]
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.json[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {}", self.answer.body))
+    }
+}

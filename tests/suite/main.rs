@@ -1,0 +1,26 @@
+//! Everything that is tested across crates, in one binary.
+
+mod architecture;
+mod aws;
+mod bad_input;
+mod checklist;
+mod death;
+mod desk;
+mod documents;
+mod entries;
+mod examples;
+mod hooks;
+mod journeys;
+mod licences;
+mod platform;
+mod ports;
+mod stack;
+mod tour;
+mod tree;
+mod wiring;
+
+/// A line for whoever reads the test's output (`--nocapture`).
+#[expect(clippy::print_stderr, reason = "this is where tests speak")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
