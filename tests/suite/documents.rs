@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use scorpius::doors;
 use scorpius_core::EventSchema;
 use scorpius_edge::manifest::Function;
-use scorpius_relay::AuditBatch;
 use serde_json::Value;
 
 use crate::tree;
@@ -166,17 +165,6 @@ fn the_asyncapi_document_has_every_event_and_queue_and_no_dangling_reference() {
     for queue in doors::manifest().queues.keys() {
         assert!(document["operations"][format!("receive.{queue}")].is_object(), "{queue}");
     }
-}
-
-#[test]
-fn the_audit_batch_is_described_as_the_relay_sends_it() {
-    let batch = AuditBatch { batch_id: "bat_1".into(), blob: "a/b".into(), sha256: "00".into(), count: 1 };
-    let sent = serde_json::to_value(&batch).expect("JSON");
-    let document = parsed(&doors::asyncapi());
-    let described = &document["components"]["schemas"]["audit-batch"]["properties"];
-    let names =
-        |value: &Value| value.as_object().map(|members| members.keys().cloned().collect::<BTreeSet<_>>());
-    assert_eq!(names(&sent), names(described));
 }
 
 /// Codes of the problem types that the sources define, each with the file.

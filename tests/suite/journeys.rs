@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scorpius_core::{Bus, Event, ListQuery, Store, SystemClock, Write};
 use scorpius_ledger::verify::{self, Verdict};
-use scorpius_relay::AuditBatch;
+use scorpius_edge::queue::AuditBatch;
 use serde_json::{Value, json};
 
 use crate::desk::Desk;

@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use scorpius_core::Event;
 use scorpius_core::event::HOPS_MAX;
+use serde::{Deserialize, Serialize};
+
+/// Events of one audit batch: the ledger's commit holds one write per event, and three more.
+pub const BATCH_EVENTS_MAX: usize = 97;
 
 /// One message of a queue. It may come more than once.
 #[derive(Clone, Debug)]
@@ -15,6 +20,21 @@ pub struct Message {
     pub body: Bytes,
     /// How often it was handed out, this time included.
     pub receives: u32,
+}
+
+/// What the queue `audit` carries: a batch whose members never change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditBatch {
+    /// `bat_…`: the ledger takes each once.
+    pub batch_id: String,
+    /// Where the events are, as one JSON array.
+    pub blob: String,
+    /// SHA-256 of the blob, in hex.
+    pub sha256: String,
+    /// How many events.
+    #[schemars(range(min = 1, max = BATCH_EVENTS_MAX))]
+    pub count: usize,
 }
 
 /// What became of a message.

@@ -20,6 +20,7 @@ use scorpius_core::{
     BlobName, Blobs, Clock, CommitId, Event, KeyName, Keys, PortError, Put, Store, StoreError, Write,
 };
 use scorpius_edge::idempotency::commit_with_retry;
+use scorpius_edge::queue::BATCH_EVENTS_MAX;
 
 use crate::entry::{NotAnEntry, Recorded, is_own};
 use crate::hash::SIZE_MAX;
@@ -30,8 +31,6 @@ use crate::records::{Head, Published, ReadHead, Records, root_of};
 use crate::staging::{STAGED_BYTES_MAX, Staged, last_entries};
 use crate::tree::Edge;
 
-/// Events of one batch: with the head and the batch's record, 99 of the 100 writes that a commit may have.
-pub const BATCH_EVENTS_MAX: usize = 97;
 /// How often the race for the head is run before the queue is asked to wait.
 const RACES_MAX: u32 = 4;
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use scorpius_core::error::chain;
 use scorpius_core::{BlobName, Blobs, Clock, Event, Keys, Store, StoreError};
+use scorpius_edge::queue::{AuditBatch, BATCH_EVENTS_MAX};
 use scorpius_edge::{Message, Outcome};
-use serde::{Deserialize, Serialize};
 
 use crate::hash;
 use crate::note::Origin;
-use crate::sequencer::{BATCH_EVENTS_MAX, SequenceError, Sequencer};
+use crate::sequencer::{SequenceError, Sequencer};
 
 /// Bytes of a batch's blob: 97 events of at most 32,000 bytes, and what lies between them.
 const BATCH_BYTES_MAX: u64 = 4_000_000;
@@ -39,20 +39,6 @@ impl App {
     ) -> Self {
         Self { sequencer: Sequencer::new(store, Arc::clone(&blobs), keys, clock, origin), blobs }
     }
-}
-
-/// What the queue carries: a batch whose members never change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuditBatch {
-    /// `bat_…`.
-    pub batch_id: String,
-    /// Where the events are, as one JSON array.
-    pub blob: String,
-    /// SHA-256 of the blob, in hex.
-    pub sha256: String,
-    /// How many events.
-    pub count: usize,
 }
 
 /// One message in, one outcome out. `Done` means: in the log, and the checkpoint covers it.

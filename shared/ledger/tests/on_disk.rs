@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use scorpius_core::{BlobName, Blobs, Event, SystemClock, TenantId};
+use scorpius_edge::queue::AuditBatch;
 use scorpius_edge::{Message, Outcome};
-use scorpius_ledger::worker::{self, AuditBatch};
+use scorpius_ledger::worker;
 use scorpius_ledger::{Origin, Proofs, VerifierKey, audit_log, hash};
 use scorpius_local::{Local, LocalOptions};
 use serde_json::json;

@@ -11,7 +11,7 @@ pub mod api;
 mod relay;
 mod sweep;
 
-pub use relay::{AuditBatch, BATCH_EVENTS_MAX, Relay, RelayError, Relayed};
+pub use relay::{Relay, RelayError, Relayed};
 pub use sweep::Swept;
 
 /// The events that the operator's doors emit.

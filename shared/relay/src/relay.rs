@@ -7,30 +7,14 @@ use scorpius_core::{
     Attributes, BlobName, Blobs, Bus, Clock, CommitId, Condition, Event, Key, PortError, Store, StoreError,
     Write, new_id,
 };
-use serde::{Deserialize, Serialize};
+use scorpius_edge::queue::{AuditBatch, BATCH_EVENTS_MAX};
 
-/// Events of one audit batch: the ledger's commit holds one write per event, and three more.
-pub const BATCH_EVENTS_MAX: usize = 97;
 /// The queue that audit batches go to.
 pub(crate) const AUDIT_QUEUE: &str = "audit";
 /// Where batches that may not have been sent are recorded.
 pub(crate) const BATCHES: &str = "relay#batches";
 /// How often a claim is tried when another relay takes rows of it away.
 const CLAIMS_MAX: u32 = 5;
-
-/// What the queue `audit` carries: a batch whose members never change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuditBatch {
-    /// `bat_…`: the ledger takes each once.
-    pub batch_id: String,
-    /// Where the events are, as one JSON array.
-    pub blob: String,
-    /// SHA-256 of the blob, in hex.
-    pub sha256: String,
-    /// How many events.
-    pub count: usize,
-}
 
 /// Why rows were not carried on. They are still in the outbox, or in a recorded batch.
 #[derive(Debug, thiserror::Error)]

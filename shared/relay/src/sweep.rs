@@ -2,8 +2,9 @@
 
 use scorpius_core::store::{OUTBOX_PARTITIONS, PAGE_MAX};
 use scorpius_core::{Event, ListQuery, Record, StoreError, UnixMillis};
+use scorpius_edge::queue::{AuditBatch, BATCH_EVENTS_MAX};
 
-use crate::relay::{AuditBatch, BATCH_EVENTS_MAX, BATCHES, Relay, RelayError, Relayed};
+use crate::relay::{BATCHES, Relay, RelayError, Relayed};
 
 /// What one sweep found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

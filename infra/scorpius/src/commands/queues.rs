@@ -48,7 +48,8 @@ impl Queues {
                     queue["queue"].as_str().unwrap_or("?"),
                     number("messages"),
                     number("dead_letters"),
-                    number("oldest_age_s"),
+                    // An empty queue has no oldest message.
+                    queue["oldest_age_s"].as_u64().map_or_else(|| "-".to_owned(), |age| age.to_string()),
                 ));
             }
             Ok(if dead == 0 { Verdict::Fine } else { Verdict::NotFine })

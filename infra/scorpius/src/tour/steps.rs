@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Real runtime bytecode with the address where it is deployed, and whose licence lets it stand here.
-const CONTRACT: &str = include_str!("contract.json");
+const CONTRACT: &str = include_str!("../../../../shared/scan/fixtures/deployed/erc1820-registry.json");
 
 /// PUSH1 0 CALLDATALOAD SELFDESTRUCT.
 const DESTRUCTIBLE: &str = "0x600035ff";
