@@ -12,6 +12,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 const SECTOR_BYTES: usize = 512;
+/// The file into which the log of commits is folded.
+const DATABASE: &str = "scorpius.db";
 
 /// The power of one disk.
 #[derive(Default)]
@@ -28,8 +30,17 @@ struct State {
     files: BTreeMap<PathBuf, File>,
     counts: Counts,
     gone: bool,
-    /// Writes and syncs until power goes, and what chooses the pieces that are kept.
-    plan: Option<(u64, u64)>,
+    plan: Option<Plan>,
+}
+
+/// When power goes.
+struct Plan {
+    /// Writes and syncs until then.
+    left: u64,
+    /// Whether only those of the database itself count, which are made while the log is folded in.
+    folding: bool,
+    /// What chooses the pieces that are kept.
+    seed: u64,
 }
 
 /// What the disk was asked for.
@@ -37,10 +48,10 @@ struct State {
 pub(crate) struct Counts {
     /// Syncs of the log in which commits are.
     pub(crate) log_syncs: u64,
-    /// Syncs of the database itself, after the log was folded in.
-    pub(crate) database_syncs: u64,
     /// Writes that were not on the disk when power went.
     pub(crate) unsynced: u64,
+    /// Those of them to the database itself, by a fold of the log that was under way.
+    pub(crate) unfolded: u64,
 }
 
 #[derive(Default)]
@@ -65,7 +76,12 @@ impl Power {
 
     /// Power goes at the `operations`-th write or sync from here.
     pub(crate) fn goes_after(&self, operations: u64, seed: u64) {
-        self.lock().plan = Some((operations, seed));
+        self.lock().plan = Some(Plan { left: operations, folding: false, seed });
+    }
+
+    /// Power goes at the `operations`-th write or sync that folds the log into the database.
+    pub(crate) fn goes_in_a_fold_after(&self, operations: u64, seed: u64) {
+        self.lock().plan = Some(Plan { left: operations, folding: true, seed });
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -112,25 +128,24 @@ impl Power {
         }
         let mut state = self.lock();
         state.file(path)?.change(Change::Write(at, bytes.to_vec()));
-        state.count_down()
+        state.count_down(path)
     }
 
     pub(crate) fn resize(&self, path: &Path, size: usize) -> io::Result<()> {
         let mut state = self.lock();
         state.file(path)?.change(Change::Resize(size));
-        state.count_down()
+        state.count_down(path)
     }
 
     pub(crate) fn sync(&self, path: &Path) -> io::Result<()> {
         std::thread::sleep(self.sync_takes);
         let mut state = self.lock();
-        state.count_down()?;
+        state.count_down(path)?;
         for change in std::mem::take(&mut state.file(path)?.unsynced) {
             change.apply(path)?;
         }
-        match path.to_string_lossy().ends_with("-wal") {
-            true => state.counts.log_syncs += 1,
-            false => state.counts.database_syncs += 1,
+        if path.to_string_lossy().ends_with("-wal") {
+            state.counts.log_syncs += 1;
         }
         Ok(())
     }
@@ -149,16 +164,17 @@ impl State {
         if self.gone { Err(io::Error::other("there is no power")) } else { Ok(()) }
     }
 
-    fn count_down(&mut self) -> io::Result<()> {
+    fn count_down(&mut self, path: &Path) -> io::Result<()> {
         self.powered()?;
         match &mut self.plan {
-            Some((0, seed)) => {
+            Some(plan) if plan.folding && !path.ends_with(DATABASE) => Ok(()),
+            Some(Plan { left: 0, seed, .. }) => {
                 let seed = *seed;
                 self.lose(seed)?;
                 self.powered()
             }
-            Some((left, _)) => {
-                *left -= 1;
+            Some(plan) => {
+                plan.left -= 1;
                 Ok(())
             }
             None => Ok(()),
@@ -172,6 +188,9 @@ impl State {
         let keep_of_ten = [0, 5, 9][random.below(3)];
         for (path, file) in &mut self.files {
             self.counts.unsynced += file.unsynced.len() as u64;
+            if path.ends_with(DATABASE) {
+                self.counts.unfolded += file.unsynced.len() as u64;
+            }
             for change in file.unsynced.drain(..) {
                 match change {
                     Change::Resize(_) if random.below(10) < keep_of_ten => change.apply(path)?,
