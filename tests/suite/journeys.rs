@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use scorpius_core::{Bus, Event, ListQuery, Store, SystemClock, Write};
-use scorpius_ledger::verify::{self, Verdict};
 use scorpius_edge::queue::AuditBatch;
+use scorpius_ledger::verify::{self, Verdict};
 use serde_json::{Value, json};
 
 use crate::desk::Desk;

@@ -18,7 +18,10 @@ fn it_prints_the_descriptions_that_are_committed() {
     ] {
         let printed = scorpius(&[command]);
         assert!(printed.status.success(), "{command}: {}", said(&printed.stderr));
-        assert!(said(&printed.stdout) == committed, "`scorpius {command}` prints another document than docs/");
+        assert!(
+            said(&printed.stdout) == committed,
+            "`scorpius {command}` prints another document than docs/"
+        );
     }
 }
 

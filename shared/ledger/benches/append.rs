@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput};
 use scorpius_core::{Event, KeyName, Keys, SystemClock, TenantId};
-use scorpius_edge::{Caller, Principal, Request, Role, Strength};
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
+use scorpius_edge::{Caller, Principal, Request, Role, Strength};
 use scorpius_ledger::{Origin, Proofs, Sequencer, VerifierKey, api, verify};
 use scorpius_local::{Local, LocalOptions};
 use serde_json::json;

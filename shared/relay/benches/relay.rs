@@ -16,7 +16,8 @@ use tokio::runtime::Builder;
 const EVENTS: usize = 10 * BATCH_EVENTS_MAX;
 
 fn queues() -> Vec<QueueSpec> {
-    let queue = |name: &str, patterns: Vec<String>| QueueSpec { name: name.to_owned(), patterns, receives_max: 5 };
+    let queue =
+        |name: &str, patterns: Vec<String>| QueueSpec { name: name.to_owned(), patterns, receives_max: 5 };
     vec![queue("audit", Vec::new()), queue("notify", vec!["scorpius.risk.*".to_owned()])]
 }
 

@@ -36,8 +36,7 @@ impl Upkeep {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let work = Work { connection: place.open_checkpointer()?, clock, writer };
         let waits_for = Arc::clone(&backlog);
-        let thread =
-            Builder::new().name("store-upkeep".to_owned()).spawn(move || work.run(&waits_for))?;
+        let thread = Builder::new().name("store-upkeep".to_owned()).spawn(move || work.run(&waits_for))?;
         Ok(Self { backlog, thread: Mutex::new(Some(thread)) })
     }
 
