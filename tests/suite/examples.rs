@@ -6,7 +6,8 @@ use scorpius_edge::HttpEvent;
 use scorpius_edge::body;
 use scorpius_edge::gateway::AuthorizerEvent;
 use scorpius_edge::manifest::{From, Function, Manifest, Trigger};
-use scorpius_relay::AuditBatch;
+use scorpius_edge::queue::AuditBatch;
+use scorpius_identity::first_start::FirstStart;
 use serde_json::Value;
 
 use crate::tree;
@@ -28,6 +29,9 @@ fn wrong(manifest: &Manifest, function: &Function, json: &str) -> Option<String>
             Ok(_) => Some("no `routeKey`".to_owned()),
             Err(error) => Some(error.to_string()),
         },
+        Trigger::Invoke(_) => {
+            serde_json::from_value::<FirstStart>(payload).err().map(|error| error.to_string())
+        }
         // EventBridge's scheduled event.
         Trigger::Schedule(_) => (payload["source"] != "aws.events" && payload["source"] != "aws.scheduler")
             .then(|| "`source` is not a scheduler's".to_owned()),
@@ -153,4 +157,5 @@ fn a_payload_that_would_not_start_the_function_is_found() {
         "no records of a stream",
     );
     check(&manifest, "authorizer", "{}", "routeKey");
+    check(&manifest, "bootstrap", r#"{"tenant": "misspelt"}"#, "unknown field `tenant`");
 }

@@ -253,6 +253,12 @@ mod planted {
             &one(r#""trigger": {"queue": "mail"}, "memory_mb": 128, "timeout_s": 5"#),
             "`mail`, which is no queue",
         );
+        for nothing in ["authorizer", "invoke"] {
+            refused(
+                &one(&format!(r#""trigger": {{"{nothing}": false}}, "memory_mb": 128, "timeout_s": 5"#)),
+                "is started by nothing",
+            );
+        }
         refused(
             &one(r#""trigger": {"pigeon": "mail"}, "memory_mb": 128, "timeout_s": 5"#),
             "unknown variant `pigeon`",

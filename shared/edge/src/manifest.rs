@@ -51,6 +51,8 @@ pub enum Trigger {
     Stream(String),
     /// Every request, before its door.
     Authorizer(bool),
+    /// Whoever the operator's IAM lets invoke it; it has no route and no queue.
+    Invoke(bool),
 }
 
 /// What a function touches.
@@ -152,6 +154,9 @@ impl Manifest {
             let longest = if matches!(function.trigger, Trigger::Http(_)) { 29 } else { 900 };
             if !(1..=longest).contains(&function.timeout_s) {
                 return rule(format!("needs a timeout of 1 to {longest} s"));
+            }
+            if matches!(function.trigger, Trigger::Authorizer(false) | Trigger::Invoke(false)) {
+                return rule("is started by nothing: its trigger says `false`".to_owned());
             }
             if let Trigger::Queue(queue) = &function.trigger
                 && !manifest.queues.contains_key(queue)

@@ -14,6 +14,7 @@ use crate::secret::{ApiSecret, KeyKind};
 use crate::tenants::{NAME_CHARS_MAX, Tenant, TenantStatus, is_name};
 
 /// What the first start made. The key is shown once: only its hash is stored.
+#[derive(Serialize)]
 pub struct Bootstrap {
     /// The operator's tenant.
     pub tenant: TenantId,

@@ -10,6 +10,7 @@ pub mod api;
 pub mod authorizer;
 mod bootstrap;
 pub mod facts;
+pub mod first_start;
 mod jwk;
 mod keys;
 mod power;

@@ -79,5 +79,10 @@ async fn invoke(host: &Host, function: &str, json: &str, clock: &dyn Clock) -> D
             terminal.text(&(serde_json::to_string_pretty(&answer)? + "\n"));
             Ok(Verdict::Fine)
         }
+        Trigger::Invoke(_) => {
+            let answer = host.functions.bootstrap(serde_json::from_str(json)?).await?;
+            terminal.text(&(serde_json::to_string_pretty(&answer)? + "\n"));
+            Ok(Verdict::Fine)
+        }
     }
 }

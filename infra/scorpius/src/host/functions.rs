@@ -8,6 +8,7 @@ use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{HttpEvent, Message, Operation, Outcome, Request, Response, health};
 use scorpius_egress::{EgressOptions, GuardedEgress};
 use scorpius_identity::authorizer::AuthorizerError;
+use scorpius_identity::first_start::{self, FirstStart};
 use scorpius_identity::{Bootstrap, BootstrapError, IdentitySettings};
 use scorpius_ledger::VerifierKey;
 use scorpius_local::Local;
@@ -28,6 +29,7 @@ pub struct Functions {
     audit_append: scorpius_ledger::worker::App,
     auth: scorpius_identity::api::App,
     authorizer: scorpius_identity::authorizer::App,
+    bootstrap: first_start::App,
     health: health::App,
     notifier: scorpius_notify::fanout::App,
     notifier_deliver: scorpius_notify::deliver::App,
@@ -55,6 +57,11 @@ impl Functions {
 
         Ok(Self {
             operations: crate::doors::operations(),
+            bootstrap: first_start::App {
+                store: Arc::clone(&store),
+                clock: Arc::clone(&clock),
+                ledger_key: verifier_key.to_string(),
+            },
             verifier_key,
             admin: scorpius_relay::api::App { store: Arc::clone(&store), bus, clock: Arc::clone(&clock) },
             audit: scorpius_ledger::api::App::new(
@@ -113,13 +120,12 @@ impl Functions {
         })
     }
 
-    /// Makes the first tenant and its key; `None` when there is one.
-    pub(super) async fn bootstrap(&self, name: &str) -> Result<Option<Bootstrap>, BootstrapError> {
-        match scorpius_identity::bootstrap(&*self.store, &*self.clock, name).await {
-            Ok(first) => Ok(Some(first)),
-            Err(BootstrapError::AlreadyDone) => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// Makes the first tenant and its key, unless they were made before.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn bootstrap(&self, asked: FirstStart) -> Result<first_start::Answer, BootstrapError> {
+        first_start::handle(&self.bootstrap, asked).await
     }
 
     /// A key of the first tenant for a tour: whoever runs the host holds the folder, and so every key anyway.

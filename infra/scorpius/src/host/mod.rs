@@ -25,6 +25,7 @@ use scorpius_edge::serve::{Cors, Door};
 use scorpius_edge::{HttpAnswer, HttpEvent, serve};
 use scorpius_egress::AllowedTarget;
 use scorpius_identity::Bootstrap;
+use scorpius_identity::first_start::{FirstStart, Started};
 use scorpius_ledger::Origin;
 use scorpius_local::{Local, LocalOptions, QueueSpec};
 use scorpius_relay::{Relay, RelayError};
@@ -133,7 +134,10 @@ impl Host {
             bus: Arc::new(local.queues.clone()),
             clock: Arc::clone(&settings.clock),
         };
-        let first = functions.bootstrap("first tenant").await?;
+        let first = match functions.bootstrap(FirstStart::default()).await?.started {
+            Started::Created(first) => Some(first),
+            Started::AlreadyDone => None,
+        };
         let routes = Routes::of(&manifest);
         Ok((Arc::new(Self { manifest, local, functions, relay, settings, routes }), first))
     }

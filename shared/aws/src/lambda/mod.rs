@@ -5,6 +5,7 @@
 
 mod authorizer;
 mod http;
+mod invoke;
 mod queue;
 mod schedule;
 mod stream;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use authorizer::serve_authorizer;
 pub use http::serve_http;
+pub use invoke::serve_invoke;
 pub use lambda_runtime::Error;
 pub use queue::{SqsEvent, SqsQueue, serve_queue};
 pub use schedule::serve_schedule;
