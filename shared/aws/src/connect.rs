@@ -1,5 +1,6 @@
 //! One connection for all adapters of a function.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,11 +8,13 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use scorpius_core::{Blobs, Bus, Clock, Keys, Store, SystemClock};
 
 use crate::blobs::S3Blobs;
 use crate::bus::{AwsBus, QueueUrls};
+use crate::calls::Recorder;
+use crate::http;
 use crate::keys::KmsKeys;
 use crate::lambda::SqsQueue;
 use crate::settings::{BadSetting, dead_letter_setting, queue_of_setting, queue_setting, setting};
@@ -26,17 +29,22 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Aws {
     config: SdkConfig,
     clock: Arc<dyn Clock>,
+    recorder: Option<SharedInterceptor>,
 }
 
 impl Aws {
     /// Reads region, credentials and `AWS_ENDPOINT_URL` as every AWS program does. Nothing is sent yet.
     pub async fn connect() -> Self {
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client())
+            .http_client(http::client())
             .timeout_config(timeouts())
             .load()
             .await;
-        Self { config, clock: Arc::new(SystemClock) }
+        Self {
+            config,
+            clock: Arc::new(SystemClock),
+            recorder: Recorder::of_settings().map(SharedInterceptor::new),
+        }
     }
 
     /// An emulator at `endpoint`, which takes any credentials.
@@ -45,14 +53,20 @@ impl Aws {
         let credentials = Credentials::new("emulator", "emulator", None, None, "emulator");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(http_client())
+            .http_client(http::client())
             .timeout_config(timeouts())
             .retry_config(RetryConfig::standard())
             .region(Region::from_static("eu-west-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(endpoint)
             .build();
-        Self { config, clock }
+        Self { config, clock, recorder: None }
+    }
+
+    /// Adds a line for each call to the file at `path`, as `SCORPIUS_RECORD_CALLS` does.
+    #[must_use]
+    pub fn recording_to(self, path: PathBuf) -> Self {
+        Self { recorder: Some(SharedInterceptor::new(Recorder::to_file(path))), ..self }
     }
 
     /// Time and randomness.
@@ -82,8 +96,9 @@ impl Aws {
 
     /// A client that never tries again by itself, as `DynamoStore` needs.
     fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config =
+        let mut config =
             aws_sdk_dynamodb::config::Builder::from(&self.config).retry_config(RetryConfig::disabled());
+        config.set_interceptors(self.recorder.clone());
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
@@ -178,28 +193,30 @@ impl Aws {
     }
 
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.config)
+        let mut config = aws_sdk_sqs::config::Builder::from(&self.config);
+        config.set_interceptors(self.recorder.clone());
+        aws_sdk_sqs::Client::from_conf(config.build())
     }
 
     pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
-        aws_sdk_kms::Client::new(&self.config)
+        let mut config = aws_sdk_kms::config::Builder::from(&self.config);
+        config.set_interceptors(self.recorder.clone());
+        aws_sdk_kms::Client::from_conf(config.build())
     }
 
     pub(crate) fn events(&self) -> aws_sdk_eventbridge::Client {
-        aws_sdk_eventbridge::Client::new(&self.config)
+        let mut config = aws_sdk_eventbridge::config::Builder::from(&self.config);
+        config.set_interceptors(self.recorder.clone());
+        aws_sdk_eventbridge::Client::from_conf(config.build())
     }
 
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         // Emulators answer under one host name.
         let path_style = self.config.endpoint_url().is_some();
-        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(path_style);
+        let mut config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(path_style);
+        config.set_interceptors(self.recorder.clone());
         aws_sdk_s3::Client::from_conf(config.build())
     }
-}
-
-/// TLS by ring. Clients that share it share its connections.
-fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
-    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
 }
 
 fn timeouts() -> TimeoutConfig {

@@ -7,8 +7,10 @@
 
 mod blobs;
 mod bus;
+mod calls;
 mod connect;
 mod fault;
+mod http;
 mod keys;
 pub mod lambda;
 mod provision;

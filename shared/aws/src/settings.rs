@@ -8,7 +8,9 @@
 //! | `QUEUE_<NAME>`, `QUEUE_<NAME>_DEAD` | URLs of queue `<name>` of the manifest and of its dead letters |
 //! | `KEY_TOKEN`, `KEY_LEDGER`, `KEY_WRAP` | ids or ARNs of the KMS keys |
 //! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
-//! | `LOG_ORIGIN` | the ledger's name in its checkpoints |
+//! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
+//! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
+//! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | optional: roots to trust instead of Amazon's, see `http.rs` |
 
 use std::env::VarError;
 use std::fmt;
