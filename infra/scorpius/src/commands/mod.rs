@@ -7,6 +7,7 @@ mod key;
 mod queues;
 mod scan;
 mod screen;
+mod smoke;
 mod up;
 mod verify;
 
@@ -36,6 +37,8 @@ pub enum Command {
     Doctor(doctor::Doctor),
     /// Make one more administrator's key, in a data folder that no host uses.
     Key(key::NewKey),
+    /// Check a deployed platform from outside, step by step.
+    Smoke(smoke::Smoke),
     /// Print the API's description (OpenAPI 3.1).
     Openapi,
     /// Print the events' description (AsyncAPI 3.0).
@@ -64,6 +67,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Invoke(invoke) => invoke.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Key(key) => key.run(),
+        Command::Smoke(smoke) => smoke.run(),
         Command::Openapi => documents::openapi(),
         Command::Asyncapi => documents::asyncapi(),
     };
