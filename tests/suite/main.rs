@@ -11,6 +11,7 @@ mod entries;
 mod examples;
 mod hooks;
 mod journeys;
+mod lambda;
 mod licences;
 mod platform;
 mod ports;

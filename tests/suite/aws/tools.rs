@@ -111,13 +111,13 @@ fn install_dynoxide() -> Result<PathBuf, String> {
 }
 
 /// `<target>/tools`, beside the profile that this test was built in.
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let target = test.ancestors().nth(3).expect("<target>/<profile>/deps/<test>");
     target.join("tools")
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let said = command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
     match said.status.success() {
         true => Ok(()),
@@ -126,7 +126,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// The tool, or word that it is missing: a failure where everything must be tested.
-fn found<T>(name: &str, tool: Result<T, String>) -> Option<T> {
+pub(crate) fn found<T>(name: &str, tool: Result<T, String>) -> Option<T> {
     match tool {
         Ok(tool) => Some(tool),
         Err(why) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("{name} is missing: {why}"),
@@ -138,7 +138,7 @@ fn found<T>(name: &str, tool: Result<T, String>) -> Option<T> {
 }
 
 /// Past the test's own capture, so that it is read.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("a test can write to standard error");
 }
 

@@ -1,0 +1,49 @@
+//! `cargo lambda watch` serves the routes of the manifest: the map in Cargo.toml says the same.
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::MetadataCommand;
+use scorpius::doors;
+use serde_json::Value;
+
+use crate::tree;
+
+/// (`POST /v1/scans`, function) of `[workspace.metadata.lambda.watch.router]`.
+fn watched(router: &Value) -> BTreeSet<(String, String)> {
+    let routes = router.as_object().into_iter().flatten();
+    routes
+        .flat_map(|(path, arms)| {
+            arms.as_array().into_iter().flatten().map(move |arm| {
+                let text = |name: &str| arm[name].as_str().unwrap_or("?").to_owned();
+                (format!("{} {path}", text("method")), text("function"))
+            })
+        })
+        .collect()
+}
+
+/// The same, as the manifest has it.
+fn wired() -> BTreeSet<(String, String)> {
+    let manifest = doors::manifest();
+    manifest.routes().map(|(function, route, _)| (route.to_owned(), function.to_owned())).collect()
+}
+
+#[test]
+fn cargo_lambda_watch_has_the_routes_of_the_manifest() {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(tree::root().join("Cargo.toml")).no_deps();
+    let metadata = command.exec().expect("cargo reads its own workspace").workspace_metadata;
+    let watched = watched(&metadata["lambda"]["watch"]["router"]);
+    let missing: Vec<_> = wired().difference(&watched).cloned().collect();
+    let extra: Vec<_> = watched.difference(&wired()).cloned().collect();
+    assert!(missing.is_empty() && extra.is_empty(), "missing: {missing:#?}, too many: {extra:#?}");
+}
+
+#[test]
+fn a_route_is_read_with_each_of_its_methods() {
+    let router = serde_json::json!({
+        "/a/{id}": [{"method": "GET", "function": "show"}, {"method": "POST", "function": "make"}],
+    });
+    let wanted = [("GET /a/{id}", "show"), ("POST /a/{id}", "make")];
+    let wanted = wanted.map(|(route, function)| (route.to_owned(), function.to_owned()));
+    assert_eq!(watched(&router), wanted.into());
+}

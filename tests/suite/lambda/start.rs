@@ -1,0 +1,130 @@
+//! What the start of a function costs: instructions from its first to the end of its first answer, as
+//! valgrind counts them. Unlike milliseconds they are the same on a busy machine.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use super::measures::{Start, budgets};
+use super::runtime_api::{Heard, RuntimeApi};
+use super::zips::zips;
+use crate::aws::tools::{found, say};
+use crate::tree;
+
+/// How long a start may take under valgrind.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Everything that any function reads at its start; nothing of it exists.
+const SETTINGS: [(&str, &str); 20] = [
+    ("AUDIENCE", "scorpius"),
+    ("AWS_ACCESS_KEY_ID", "stub"),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+    ("AWS_LAMBDA_FUNCTION_NAME", "stub"),
+    ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+    ("AWS_LAMBDA_LOG_GROUP_NAME", "stub"),
+    ("AWS_LAMBDA_LOG_STREAM_NAME", "stub"),
+    ("AWS_REGION", "eu-west-1"),
+    ("AWS_SECRET_ACCESS_KEY", "stub"),
+    ("BUCKET", "blobs"),
+    ("BUS", "bus"),
+    ("ISSUER", "https://scorpius.example"),
+    ("KEY_LEDGER", "ledger"),
+    ("KEY_TOKEN", "token"),
+    ("KEY_WRAP", "wrap"),
+    ("LOG_ORIGIN", "scorpius.example/ledger"),
+    ("PATH", "/usr/bin:/bin"),
+    ("TABLE_COUNTERS", "counters"),
+    ("TABLE_OUTBOX", "outbox"),
+    ("TABLE_RECORDS", "records"),
+];
+
+/// Runs `program` under valgrind until it has answered one event; answers what valgrind said.
+fn counted(program: &Path, event: String) -> (Output, Vec<Heard>) {
+    let stub = RuntimeApi::with(event);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new("valgrind");
+    command
+        .arg("--tool=callgrind")
+        .arg(format!("--callgrind-out-file={}", folder.path().join("out").display()))
+        .arg(program)
+        .env_clear()
+        .envs(SETTINGS)
+        .env("AWS_LAMBDA_RUNTIME_API", stub.address.to_string())
+        .env("AWS_ENDPOINT_URL", format!("http://{}", stub.address))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("valgrind starts");
+    let begun = Instant::now();
+    while child.try_wait().expect("a child can be asked").is_none() {
+        if begun.elapsed() > PATIENCE {
+            child.kill().expect("it is ours to kill");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    (child.wait_with_output().expect("it ended"), stub.heard())
+}
+
+/// `==4711== Collected : 5161169`.
+fn instructions(said: &str) -> Option<u64> {
+    let line = said.lines().find_map(|line| line.split_once("Collected :"))?;
+    line.1.trim().parse().ok()
+}
+
+/// More than a tenth over the budget: so much differs between processors and versions of the compiler.
+fn too_many(function: &str, budget: u64, counted: u64) -> Option<String> {
+    (counted > budget + budget / 10)
+        .then(|| format!("{function}: {counted} instructions, and its budget is {budget}"))
+}
+
+/// Why the start is not as `wanted` says.
+fn wrong(wanted: &Start, said: &str, heard: &[Heard]) -> Option<String> {
+    let Start { function, status, calls, .. } = wanted;
+    let called = heard.iter().filter(|what| matches!(what, Heard::Call(_))).count();
+    let answer = heard.iter().find_map(|what| match what {
+        Heard::Answer(answer) => serde_json::from_str::<serde_json::Value>(answer).ok(),
+        Heard::Next | Heard::Call(_) | Heard::Error(_) => None,
+    });
+    let answered = answer.as_ref().and_then(|answer| answer["statusCode"].as_u64());
+    if answered != Some(u64::from(*status)) || called != *calls {
+        return Some(format!("{function} did other work than is counted: {heard:?}; {said}"));
+    }
+    let Some(counted) = instructions(said) else { return Some(format!("{function}: no count in {said}")) };
+    say(&format!("{function}: {counted} instructions to its first answer, budget {}", wanted.instructions));
+    too_many(function, wanted.instructions, counted)
+}
+
+#[test]
+fn a_function_starts_within_its_budget_of_instructions() {
+    let valgrind = Command::new("valgrind").arg("--version").output().map_err(|error| error.to_string());
+    let (Some(_), Some(zips)) = (found("valgrind", valgrind), zips()) else { return };
+    let mut found = Vec::new();
+    for wanted in budgets().starts {
+        let event = tree::read(&format!("events/{}/{}", wanted.function, wanted.event));
+        let (said, heard) = counted(&zips.program(&wanted.function), event);
+        found.extend(wrong(&wanted, &String::from_utf8_lossy(&said.stderr), &heard));
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_start_that_costs_too_much_or_does_other_work_is_found() {
+    let wanted = Start {
+        function: "health".to_owned(),
+        event: "live.json".to_owned(),
+        status: 200,
+        calls: 0,
+        instructions: 1_000,
+    };
+    let answer = || Heard::Answer(r#"{"statusCode": 200}"#.to_owned());
+    let said = |count: u64| format!("==1== Events    : Ir\n==1== Collected : {count}\n");
+    assert_eq!(wrong(&wanted, &said(1_100), &[Heard::Next, answer(), Heard::Next]), None);
+    let over = wrong(&wanted, &said(1_101), &[Heard::Next, answer()]);
+    assert_eq!(over.as_deref(), Some("health: 1101 instructions, and its budget is 1000"));
+    assert!(wrong(&wanted, "killed", &[Heard::Next, answer()]).is_some(), "no count");
+    assert!(wrong(&wanted, &said(10), &[Heard::Next]).is_some(), "no answer");
+    let called = Heard::Call("DynamoDB_20120810.GetItem".to_owned());
+    assert!(wrong(&wanted, &said(10), &[called, answer()]).is_some(), "a call more");
+    let failed = Heard::Answer(r#"{"statusCode": 500}"#.to_owned());
+    assert!(wrong(&wanted, &said(10), &[failed]).is_some(), "another status");
+}
