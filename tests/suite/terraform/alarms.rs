@@ -31,10 +31,12 @@ fn of_kind<'s>(state: &'s State, kind: &str) -> Vec<&'s Resource> {
 
 /// Whether the newest data points raise the alarm, as CloudWatch's "M out of N" counts.
 fn sounds(alarm: &Resource, points: &[Option<f64>]) -> bool {
-    let number = |name: &str| alarm.values[name].as_f64().unwrap_or_else(|| panic!("{}: {name}", alarm.address));
+    let number =
+        |name: &str| alarm.values[name].as_f64().unwrap_or_else(|| panic!("{}: {name}", alarm.address));
     assert_eq!(alarm.text("comparison_operator"), "GreaterThanThreshold", "{}", alarm.address);
     let (threshold, periods) = (number("threshold"), number("evaluation_periods") as usize);
-    let needed = alarm.values["datapoints_to_alarm"].as_f64().unwrap_or(number("evaluation_periods")) as usize;
+    let needed =
+        alarm.values["datapoints_to_alarm"].as_f64().unwrap_or(number("evaluation_periods")) as usize;
     let silence_breaches = alarm.text("treat_missing_data") == "breaching";
     let newest = points.iter().rev().take(periods);
     let breaching = newest.filter(|point| point.map_or(silence_breaches, |it| it > threshold)).count();
@@ -49,7 +51,12 @@ fn each_kind_sounds_when_it_should_and_is_quiet_otherwise() {
         assert!(!alarms.is_empty(), "no alarm is of the kind `{name}`");
         for alarm in alarms {
             let points = |values: &[f64]| values.iter().copied().map(Some).collect::<Vec<_>>();
-            assert!(sounds(alarm, &points(&kind.trips)), "{} does not sound at {:?}", alarm.address, kind.trips);
+            assert!(
+                sounds(alarm, &points(&kind.trips)),
+                "{} does not sound at {:?}",
+                alarm.address,
+                kind.trips
+            );
             assert!(!sounds(alarm, &points(&kind.quiet)), "{} sounds at {:?}", alarm.address, kind.quiet);
             // Whether silence is a bad sign: only where something must speak each minute.
             let silence = vec![None; 10];

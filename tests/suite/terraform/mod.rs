@@ -1,6 +1,7 @@
 //! Terraform's own commands on the repository's modules, on a provider that stands in for AWS's.
 
 mod alarms;
+mod applied;
 mod bench;
 mod commands;
 mod permissions;
@@ -11,5 +12,4 @@ mod state;
 mod tools;
 
 pub(crate) use bench::{Deployment, deployed};
-pub(crate) use permissions::{Difference, difference};
-pub(crate) use state::{Permission, Resource, State, planned_permissions};
+pub(crate) use permissions::difference;

@@ -74,7 +74,9 @@ pub(crate) fn difference(state: &State, record: &str) -> Difference {
             let resource = arn(state, &need.resource);
             let is_allowed = |it: &&Permission| it.0 == need.action && covers(&it.1, &resource);
             match planned.get(&call.function).and_then(|all| all.iter().find(is_allowed)) {
-                Some(permission) => drop(done.entry(call.function.clone()).or_default().insert(permission.clone())),
+                Some(permission) => {
+                    done.entry(call.function.clone()).or_default().insert(permission.clone());
+                }
                 None => found.beyond.push(format!("{}: {} on {resource}", call.function, need.action)),
             }
         }
@@ -155,7 +157,11 @@ mod tests {
         ];
         let Some(found) = check(&lines) else { return };
         assert_eq!((found.beyond, found.unused), (vec![], vec![]));
-        assert!(found.rare.iter().any(|it| it.contains("audit-append: kms:Sign on arn:aws:kms:")), "{:?}", found.rare);
+        assert!(
+            found.rare.iter().any(|it| it.contains("audit-append: kms:Sign on arn:aws:kms:")),
+            "{:?}",
+            found.rare
+        );
     }
 
     #[test]
@@ -181,8 +187,7 @@ mod tests {
         let line = line("scorpius-dev-outbox-sweep", "dynamodb:Query", "scorpius-dev-outbox");
         let Some(found) = check(&[line]) else { return };
         // Publishing is what the sweep is for: a run without it proves nothing, and it is no rare way.
-        let wanted =
-            "scorpius-dev-outbox-sweep: events:PutEvents on arn:aws:events:eu-west-1:000000000000:event-bus/scorpius-dev";
+        let wanted = "scorpius-dev-outbox-sweep: events:PutEvents on arn:aws:events:eu-west-1:000000000000:event-bus/scorpius-dev";
         assert_eq!(found.unused, [wanted]);
     }
 }

@@ -91,7 +91,12 @@ fn each_rule_finds_its_fault() {
             "\"arn:aws:execute-api:eu-west-1:000000000000:*\"",
             8,
         ),
-        ("modules/function/main.tf", "log_format            = \"JSON\"", "log_format            = \"Text\"", 9),
+        (
+            "modules/function/main.tf",
+            "log_format            = \"JSON\"",
+            "log_format            = \"Text\"",
+            9,
+        ),
         ("modules/bucket/main.tf", "block_public_policy     = true", "block_public_policy     = false", 10),
         ("data.tf", "is_recoverable = each.key == \"records\"", "is_recoverable = false", 11),
     ];
@@ -114,5 +119,8 @@ fn each_rule_finds_its_fault() {
     assert!(found.iter().all(|it| it.contains("may not send to")) && found.len() == 3, "{found:?}");
     let (_, finds) = RULES[3];
     let found = finds(&state);
-    assert!(found.len() == 2 && found.iter().all(|it| it.ends_with("may `events:PutEvents` on `*`")), "{found:?}");
+    assert!(
+        found.len() == 2 && found.iter().all(|it| it.ends_with("may `events:PutEvents` on `*`")),
+        "{found:?}"
+    );
 }

@@ -54,6 +54,12 @@ fn targets_are_let_in(state: &State) -> Vec<String> {
             }
         }
     }
+    for bus in state.all("aws_cloudwatch_event_bus") {
+        let letters = queue(state, bus.within("dead_letter_config", "arn").as_str().unwrap_or_default());
+        if !letters.is_some_and(|it| may_send(state, it, "events.amazonaws.com", bus.text("arn"))) {
+            wrong.push(format!("{}: events.amazonaws.com may not send its dead letters", bus.address));
+        }
+    }
     wrong
 }
 
@@ -101,7 +107,8 @@ fn consumed<'s>(state: &'s State) -> impl Iterator<Item = (&'s Resource, &'s Res
 fn messages_stay_hidden(state: &State) -> Vec<String> {
     let mut wrong = Vec::new();
     for (mapping, queue) in consumed(state) {
-        let timeout_s = state.function(mapping.text("function_name")).and_then(|it| it.values["timeout"].as_u64());
+        let timeout_s =
+            state.function(mapping.text("function_name")).and_then(|it| it.values["timeout"].as_u64());
         let hidden_s = queue.values["visibility_timeout_seconds"].as_u64().unwrap_or(0);
         match timeout_s {
             Some(timeout_s) if hidden_s >= 6 * timeout_s => {}
@@ -158,15 +165,17 @@ fn failures_are_kept(state: &State) -> Vec<String> {
     for target in state.all("aws_cloudwatch_event_target") {
         check(target, is_queue(target.within("dead_letter_config", "arn")));
     }
+    for bus in state.all("aws_cloudwatch_event_bus") {
+        check(bus, is_queue(bus.within("dead_letter_config", "arn")));
+    }
     for schedule in state.all("aws_scheduler_schedule") {
         let target = &schedule.values["target"][0];
         check(schedule, is_queue(&target["dead_letter_config"][0]["arn"]));
         let function = target["arn"].as_str().unwrap_or_default();
         let function = state.function(function).map(|it| it.text("function_name")).unwrap_or_default();
         let invoked = state.find("aws_lambda_function_event_invoke_config", "function_name", function);
-        let kept = invoked.is_some_and(|it| {
-            is_queue(&it.values["destination_config"][0]["on_failure"][0]["destination"])
-        });
+        let kept = invoked
+            .is_some_and(|it| is_queue(&it.values["destination_config"][0]["on_failure"][0]["destination"]));
         check(schedule, kept);
     }
     for mapping in state.all("aws_lambda_event_source_mapping") {
@@ -181,10 +190,12 @@ fn failures_are_kept(state: &State) -> Vec<String> {
 
 fn failures_are_named(state: &State) -> Vec<String> {
     let mappings = state.all("aws_lambda_event_source_mapping");
-    let unnamed = mappings.filter(|it| texts(&it.values["function_response_types"]) != ["ReportBatchItemFailures"]);
+    let unnamed =
+        mappings.filter(|it| texts(&it.values["function_response_types"]) != ["ReportBatchItemFailures"]);
     let mut wrong: Vec<_> =
         unnamed.map(|it| format!("{}: hands out a whole batch again", it.address)).collect();
-    let streams = state.all("aws_lambda_event_source_mapping").filter(|it| it.text("starting_position") != "");
+    let streams =
+        state.all("aws_lambda_event_source_mapping").filter(|it| it.text("starting_position") != "");
     let endless = streams.filter(|it| {
         it.values["bisect_batch_on_function_error"] != true
             || it.values["maximum_retry_attempts"].as_i64().is_none_or(|it| it < 0)
@@ -233,7 +244,8 @@ fn functions_admit_their_own(state: &State) -> Vec<String> {
         }
     }
     let started = state.all("aws_apigatewayv2_integration").map(|it| (it, it.text("integration_uri")));
-    let started = started.chain(state.all("aws_apigatewayv2_authorizer").map(|it| (it, it.text("authorizer_uri"))));
+    let started =
+        started.chain(state.all("aws_apigatewayv2_authorizer").map(|it| (it, it.text("authorizer_uri"))));
     for (by, uri) in started {
         // arn:…:apigateway:<region>:lambda:path/2015-03-31/functions/<alias>/invocations
         let alias = uri.split("/functions/").nth(1).and_then(|it| it.strip_suffix("/invocations"));
@@ -259,9 +271,12 @@ fn functions_are_alike(state: &State) -> Vec<String> {
             ("has no group of logs that end", group.is_none_or(|it| it.values["retention_in_days"] == 0)),
             ("sends no traces", *function.within("tracing_config", "mode") != "Active"),
             ("publishes no versions", function.values["publish"] != true),
-            ("has no alias `live`", !state.all("aws_lambda_alias").any(|it| {
-                it.text("function_name") == name && it.text("name") == "live"
-            })),
+            (
+                "has no alias `live`",
+                !state
+                    .all("aws_lambda_alias")
+                    .any(|it| it.text("function_name") == name && it.text("name") == "live"),
+            ),
             ("has a role that is not its own", role.is_none_or(|it| it.text("name") != name)),
         ];
         let found = faults.into_iter().filter(|(_, is_so)| *is_so);
@@ -274,9 +289,11 @@ fn buckets_are_closed(state: &State) -> Vec<String> {
     let mut wrong = Vec::new();
     for bucket in state.all("aws_s3_bucket") {
         let name = bucket.text("bucket");
-        let of = |kind: &str| state.find(kind, "bucket", name).map(|it| it.values.clone()).unwrap_or_default();
+        let of =
+            |kind: &str| state.find(kind, "bucket", name).map(|it| it.values.clone()).unwrap_or_default();
         let blocked = of("aws_s3_bucket_public_access_block");
-        let closed = ["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"];
+        let closed =
+            ["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"];
         let rule = &of("aws_s3_bucket_server_side_encryption_configuration")["rule"][0];
         let encryption = &rule["apply_server_side_encryption_by_default"][0];
         let policy: Value = of("aws_s3_bucket_policy")["policy"]
@@ -288,9 +305,12 @@ fn buckets_are_closed(state: &State) -> Vec<String> {
             ("keeps no versions", versions["versioning_configuration"][0]["status"] != "Enabled"),
             ("may be public", closed.iter().any(|it| blocked[it] != true)),
             ("is not encrypted with a key of ours", encryption["kms_master_key_id"].as_str().is_none()),
-            ("takes plain HTTP", !statements(&policy).iter().any(|it| {
-                it["Effect"] == "Deny" && it["Condition"]["Bool"]["aws:SecureTransport"] == "false"
-            })),
+            (
+                "takes plain HTTP",
+                !statements(&policy).iter().any(|it| {
+                    it["Effect"] == "Deny" && it["Condition"]["Bool"]["aws:SecureTransport"] == "false"
+                }),
+            ),
         ];
         let found = faults.into_iter().filter(|(_, is_so)| *is_so);
         wrong.extend(found.map(|(fault, _)| format!("{}: {fault}", bucket.address)));

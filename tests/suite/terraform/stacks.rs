@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, environments};
 use super::rules::RULES;
-use super::state::{State, list, texts};
+use super::state::{State, list, statements, texts};
 use crate::{say, tree};
 
 const ORIGIN: &str = "https://app.example.com";
@@ -17,7 +17,10 @@ const ORIGIN: &str = "https://app.example.com";
 /// Every option on: what `prod` has no need of by itself.
 fn every_option() -> Vec<String> {
     let options = [
-        ("domain", json!({"name": "api.example.com", "zone_id": "Z1", "truststore_uri": "s3://trust/ca.pem"})),
+        (
+            "domain",
+            json!({"name": "api.example.com", "zone_id": "Z1", "truststore_uri": "s3://trust/ca.pem"}),
+        ),
         ("origins", json!([ORIGIN])),
         ("emails", json!(["operator@example.com"])),
         ("has_default_endpoint", json!(false)),
@@ -83,7 +86,8 @@ fn what_is_made_is_what_the_manifest_lists() {
             state.all("aws_lambda_function").map(|it| it.text("function_name").to_owned()).collect();
         assert_eq!(functions, manifest.functions.keys().map(named).collect(), "{environment}");
 
-        let routes: BTreeSet<_> = state.all("aws_apigatewayv2_route").map(|it| it.text("route_key")).collect();
+        let routes: BTreeSet<_> =
+            state.all("aws_apigatewayv2_route").map(|it| it.text("route_key")).collect();
         let listed: BTreeSet<_> = manifest.routes().map(|(route, ..)| route).collect();
         assert_eq!(routes, listed, "{environment}");
 
@@ -151,7 +155,9 @@ fn what_is_production_s_is_kept() {
     assert_eq!(lock("prod"), (json!("COMPLIANCE"), json!(3653), "eu-central-1".to_owned()));
     for (environment, protected) in [("dev", false), ("staging", true), ("prod", true)] {
         let state = &stacks[environment];
-        assert!(state.all("aws_dynamodb_table").all(|it| it.values["deletion_protection_enabled"] == protected));
+        assert!(
+            state.all("aws_dynamodb_table").all(|it| it.values["deletion_protection_enabled"] == protected)
+        );
         assert!(state.all("aws_s3_bucket").all(|it| it.values["force_destroy"] != protected));
         // A canary, and with it CodeDeploy, for each function.
         let groups = state.all("aws_codedeploy_deployment_group").collect::<Vec<_>>();
@@ -160,16 +166,70 @@ fn what_is_production_s_is_kept() {
             let events = texts(&group.within("auto_rollback_configuration", "events").clone());
             assert!(events.contains(&"DEPLOYMENT_STOP_ON_ALARM".to_owned()), "{}", group.address);
             let alarms = texts(group.within("alarm_configuration", "alarms"));
-            let are_there = |name: &String| state.find("aws_cloudwatch_metric_alarm", "alarm_name", name).is_some();
+            let are_there =
+                |name: &String| state.find("aws_cloudwatch_metric_alarm", "alarm_name", name).is_some();
             assert!(alarms.len() >= 2 && alarms.iter().all(are_there), "{}: {alarms:?}", group.address);
         }
     }
     let copied = stacks["prod"].all("aws_backup_plan").next().expect("a plan");
-    let copy = copied.values["rule"][0]["copy_action"][0]["destination_vault_arn"].as_str().unwrap_or_default();
+    let copy =
+        copied.values["rule"][0]["copy_action"][0]["destination_vault_arn"].as_str().unwrap_or_default();
     assert!(copy.contains(":eu-central-1:"), "{copy}");
     // Nothing is set aside unless it is asked for.
     for it in stacks["staging"].all("aws_lambda_function") {
         assert_eq!(it.values["reserved_concurrent_executions"], -1, "{}", it.address);
+    }
+}
+
+#[test]
+fn a_name_of_one_s_own_has_a_certificate_and_current_tls() {
+    let Some(stacks) = stacks() else { return };
+    let state = &stacks["prod"];
+    let name = state.all("aws_apigatewayv2_domain_name").next().expect("a name");
+    let certificate =
+        name.within("domain_name_configuration", "certificate_arn").as_str().unwrap_or_default();
+    assert!(state.find("aws_acm_certificate_validation", "certificate_arn", certificate).is_some());
+    assert_eq!(*name.within("domain_name_configuration", "security_policy"), "TLS_1_2");
+    assert_eq!(*name.within("mutual_tls_authentication", "truststore_uri"), "s3://trust/ca.pem");
+    let mapped = state.find("aws_apigatewayv2_api_mapping", "domain_name", "api.example.com");
+    assert!(mapped.is_some_and(|it| state.find("aws_apigatewayv2_api", "id", it.text("api_id")).is_some()));
+    let mut records: Vec<_> = state.all("aws_route53_record").map(|it| it.text("type")).collect();
+    records.sort_unstable();
+    assert_eq!(records, ["A", "AAAA", "CNAME"]);
+    assert!(stacks["dev"].all("aws_acm_certificate").next().is_none());
+}
+
+#[test]
+fn nothing_is_taken_over_plain_http() {
+    let Some(stacks) = stacks() else { return };
+    let kinds = ["aws_s3_bucket_policy", "aws_sqs_queue_policy", "aws_sns_topic_policy"];
+    for (environment, state) in stacks {
+        let policies: Vec<_> =
+            state.resources.iter().filter(|it| kinds.contains(&it.kind.as_str())).collect();
+        // Each bucket, queue and topic has one.
+        let things = ["aws_s3_bucket", "aws_sqs_queue", "aws_sns_topic"].map(|kind| state.all(kind).count());
+        assert_eq!(policies.len(), things.iter().sum::<usize>(), "{environment}");
+        for policy in policies {
+            let refused = statements(&policy.document("policy")).into_iter().any(|it| {
+                it["Effect"] == "Deny" && it["Condition"]["Bool"]["aws:SecureTransport"] == "false"
+            });
+            assert!(refused, "{environment}: {}", policy.address);
+        }
+    }
+}
+
+#[test]
+fn the_ledger_s_queue_is_worked_on_by_few() {
+    let Some(stacks) = stacks() else { return };
+    for (environment, state) in stacks {
+        let most = |queue: &str| {
+            let ending = format!(":scorpius-{environment}-{queue}");
+            let mut mappings = state.all("aws_lambda_event_source_mapping");
+            let mapping =
+                mappings.find(|it| it.text("event_source_arn").ends_with(&ending)).expect("a mapping");
+            mapping.within("scaling_config", "maximum_concurrency").as_u64()
+        };
+        assert_eq!((most("audit"), most("notify")), (Some(2), Some(10)), "{environment}");
     }
 }
 
@@ -218,6 +278,11 @@ fn a_queue_gets_what_it_subscribed_to_tenant_by_tenant() {
     for target in state.all("aws_cloudwatch_event_target") {
         // A message's body is the event itself.
         assert_eq!(target.text("input_path"), "$.detail", "{}", target.address);
-        assert_eq!(*target.within("sqs_target", "message_group_id"), "$.detail.tenantid", "{}", target.address);
+        assert_eq!(
+            *target.within("sqs_target", "message_group_id"),
+            "$.detail.tenantid",
+            "{}",
+            target.address
+        );
     }
 }

@@ -44,7 +44,8 @@ impl State {
     /// Reads `terraform show -json` of a state, or of a plan that makes everything.
     pub(crate) fn of(shown: &Value) -> Self {
         let mut resources = Vec::new();
-        let values = if shown["planned_values"].is_object() { &shown["planned_values"] } else { &shown["values"] };
+        let values =
+            if shown["planned_values"].is_object() { &shown["planned_values"] } else { &shown["values"] };
         let mut modules = vec![&values["root_module"]];
         while let Some(module) = modules.pop() {
             modules.extend(list(&module["child_modules"]));

@@ -38,14 +38,16 @@ pub(super) fn found_terraform() -> Option<()> {
 /// The program checkov 3.3.30; `None`, having said so, where it cannot be had.
 pub(super) fn checkov() -> Option<PathBuf> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let installed = || venv("checkov-3.3.30", "checkov-requirements.txt").map(|root| root.join("bin/checkov"));
+    let installed =
+        || venv("checkov-3.3.30", "checkov-requirements.txt").map(|root| root.join("bin/checkov"));
     PROGRAM.get_or_init(|| found("checkov 3.3.30", installed())).clone()
 }
 
 fn terraform() -> Result<(), String> {
     let said = Command::new("terraform").args(["version", "-json"]).env("CHECKPOINT_DISABLE", "1").output();
     let said = said.map_err(|error| format!("`terraform` is not on the PATH: {error}"))?;
-    let version: serde_json::Value = serde_json::from_slice(&said.stdout).map_err(|error| error.to_string())?;
+    let version: serde_json::Value =
+        serde_json::from_slice(&said.stdout).map_err(|error| error.to_string())?;
     let version = version["terraform_version"].as_str().unwrap_or_default().to_owned();
     let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
     match parts[..] {
@@ -135,8 +137,12 @@ impl Provider {
         command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("SCORPIUS_AWS_ENDPOINT");
         match mode {
             Mode::Stub => {}
-            Mode::Foresees => drop(command.arg("--foresee")),
-            Mode::Emulator(url) => drop(command.env("SCORPIUS_AWS_ENDPOINT", url)),
+            Mode::Foresees => {
+                command.arg("--foresee");
+            }
+            Mode::Emulator(url) => {
+                command.env("SCORPIUS_AWS_ENDPOINT", url);
+            }
         }
         let stderr = fs::File::create(&log).expect("a log can be written");
         // It ends when its standard input does, and so never outlives the tests.
