@@ -8,9 +8,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::bench::deployed;
-use super::permissions::{Difference, difference};
+use super::permissions::Difference;
 use super::state::planned_permissions;
+use super::{Deployment, deployed, difference};
 use crate::aws::tools::{ministack, run};
 use crate::say;
 
@@ -71,6 +71,14 @@ fn a_request_goes_by_the_authorizer_to_the_function_of_its_route() {
     for line in &stack.made_up {
         say(line);
     }
+    a_route_is_followed(&stack);
+    // Stand-ins call nothing.
+    assert!(!stack.calls.exists());
+    assert_eq!(difference(&stack.state, ""), Difference::default());
+    assert!(planned_permissions(&stack.state).values().all(|of_one| !of_one.is_empty()));
+}
+
+fn a_route_is_followed(stack: &Deployment) {
     assert!(stack.state.all("aws_lambda_function").count() > 10);
 
     let told = get(&format!("{}/v1/verdicts/vrd_1?x=1", stack.api_url));
@@ -83,8 +91,4 @@ fn a_request_goes_by_the_authorizer_to_the_function_of_its_route() {
     for setting in ["TABLE_RECORDS", "BUCKET", "SCORPIUS_RECORD_CALLS"] {
         assert!(settings.contains(&setting.into()), "{setting} is not set: {settings:?}");
     }
-    // Stand-ins call nothing.
-    assert!(!stack.calls.exists());
-    assert_eq!(difference(&stack.state, ""), Difference::default());
-    assert!(planned_permissions(&stack.state).values().all(|of_one| !of_one.is_empty()));
 }
