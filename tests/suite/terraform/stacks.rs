@@ -88,7 +88,7 @@ fn what_is_made_is_what_the_manifest_lists() {
 
         let routes: BTreeSet<_> =
             state.all("aws_apigatewayv2_route").map(|it| it.text("route_key")).collect();
-        let listed: BTreeSet<_> = manifest.routes().map(|(route, ..)| route).collect();
+        let listed: BTreeSet<_> = manifest.routes().map(|(_, route, _)| route).collect();
         assert_eq!(routes, listed, "{environment}");
 
         let consumed: BTreeSet<_> = state
