@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{self, Budget};
 
+pub mod score;
+
 /// What is read of a corpus line.
 #[derive(Debug, Deserialize)]
 struct Case {
@@ -35,9 +37,10 @@ pub struct CaseResult {
 pub struct CaseFinding {
     /// The category of the DASP ten.
     pub category: String,
-    /// Smart contract weakness.
-    pub swc: u16,
-    /// Which rule.
+    /// Smart contract weakness, where the registry has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swc: Option<u16>,
+    /// Which rule, with `_` as the corpora write it.
     pub subtype: String,
     /// Where in the code.
     pub pc: usize,
@@ -75,7 +78,7 @@ pub fn case(line: &str, budget: Budget) -> Result<CaseResult, serde_json::Error>
         .map(|finding| CaseFinding {
             category: finding.category,
             swc: finding.swc,
-            subtype: finding.detector,
+            subtype: finding.detector.replace('-', "_"),
             pc: finding.pc,
             confidence: finding.confidence.name(),
             severity: finding.severity.name(),
@@ -94,7 +97,7 @@ mod tests {
         let result =
             case(r#"{"id": "a", "runtime_bytecode": "0x33ff", "labels": 7}"#, Budget::Quick).expect("a line");
         assert_eq!((result.id.as_str(), result.findings.len()), ("a", 1));
-        assert_eq!(result.findings[0].swc, 106);
+        assert_eq!(result.findings[0].swc, Some(106));
         let broken = case(r#"{"id": "b", "runtime_bytecode": "0x3"}"#, Budget::Quick).expect("a line");
         assert!(broken.error.is_some());
         assert!(case("{}", Budget::Quick).is_err());
