@@ -6,13 +6,17 @@
 //! ```
 
 mod code;
+mod contract;
 mod deadline;
+
 mod detect;
 mod evidence;
 mod explore;
 mod expr;
 mod fold;
+mod graph;
 mod guard;
+mod join;
 mod machine;
 mod memory;
 mod opcode;
@@ -66,7 +70,7 @@ pub fn scan_until(bytes: &[u8], budget: Budget, deadline: &Deadline) -> Report {
         }
     }
     let detected = match code.has_any(&detect::OF_INTEREST) {
-        true => detect::detect(&explored, deadline),
+        true => detect::detect(&explored, code.checks_arithmetic(), deadline),
         false => Detected::default(),
     };
     if detected.stopped_by_time {
@@ -190,5 +194,7 @@ fn cross_check(explored: &Explored, recovered: Result<Recovered, NoRecovery>) ->
     }
 }
 
+#[cfg(test)]
+mod regression;
 #[cfg(test)]
 mod tests;
