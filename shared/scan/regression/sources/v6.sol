@@ -47,7 +47,7 @@ contract GuardedPool is ReentrancyGuard {
     }
 }
 
-//@ vulnerable unchecked_low_level_calls/unchecked-token-transfer
+//@ vulnerable unchecked_return_values/unchecked-token-transfer
 contract Payroll is Owned {
     Token token;
     mapping(address => uint256) wages;

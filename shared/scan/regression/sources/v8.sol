@@ -204,7 +204,7 @@ contract FireAndCheck is Owned {
     function notify(address to, bytes calldata data) external onlyOwner { (bool ok, ) = to.call(data); require(ok, "failed"); }
 }
 
-//@ vulnerable unchecked_low_level_calls/unchecked-token-transfer
+//@ vulnerable unchecked_return_values/unchecked-token-transfer
 contract LooseDeposit {
     Token token;
     mapping(address => uint256) public credit;

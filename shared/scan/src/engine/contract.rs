@@ -1,5 +1,6 @@
 //! What is known of one contract, in the form in which detectors ask.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use alloy_primitives::U256;
@@ -48,12 +49,15 @@ pub(crate) struct Contract<'a> {
     pub(crate) calls: Vec<CallSite>,
     /// Writes of such paths.
     pub(crate) writes: Vec<WriteSite>,
-    /// What the compiler is, as far as the code shows.
+    /// Whether the compiler checks sums by itself.
     pub(crate) checks_arithmetic: bool,
+    deadline: &'a Deadline,
+    /// Whether a question was not answered since time ran out.
+    cut: Cell<bool>,
 }
 
 impl<'a> Contract<'a> {
-    pub(crate) fn new(explored: &'a Explored, checks_arithmetic: bool, deadline: &Deadline) -> Self {
+    pub(crate) fn new(explored: &'a Explored, checks_arithmetic: bool, deadline: &'a Deadline) -> Self {
         let graph = Graph::of(&explored.visits);
         let writers = Writers::of(explored, graph.kept_all(), deadline);
         let (mut calls, mut writes) = (Vec::new(), Vec::new());
@@ -70,7 +74,20 @@ impl<'a> Contract<'a> {
                 }
             }
         }
-        Self { explored, graph, writers, calls, writes, checks_arithmetic }
+        let cut = Cell::new(writers.stopped_by_time);
+        Self { explored, graph, writers, calls, writes, checks_arithmetic, deadline, cut }
+    }
+
+    /// Whether a question was not answered since time ran out: what was concluded from answers is then void.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.get()
+    }
+
+    fn out_of_time(&self) -> bool {
+        if !self.cut.get() && self.deadline.passed() {
+            self.cut.set(true);
+        }
+        self.cut.get()
     }
 
     pub(crate) fn arena(&self) -> &Arena {
@@ -107,11 +124,19 @@ impl<'a> Contract<'a> {
         }
     }
 
+    /// What is known whenever the state is reached; nothing once time has run out.
     pub(crate) fn known(&self, visit: usize) -> Vec<Known> {
+        if self.out_of_time() {
+            return Vec::new();
+        }
         self.graph.known(self.visits(), visit)
     }
 
+    /// Which states may follow; none once time has run out.
     pub(crate) fn after(&self, visit: usize) -> Vec<bool> {
+        if self.out_of_time() {
+            return Vec::new();
+        }
         self.graph.after(self.visits(), visit)
     }
 
@@ -135,6 +160,9 @@ impl<'a> Contract<'a> {
     /// Every expression in `id`, itself included and what merged words may be, a few hundred at most.
     pub(crate) fn inside(&self, id: Id) -> Vec<Id> {
         let (mut all, mut at) = (vec![id], 0);
+        if self.out_of_time() {
+            return all;
+        }
         while let Some(&part) = all.get(at) {
             at += 1;
             if all.len() > PARTS_MAX {

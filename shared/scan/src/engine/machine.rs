@@ -79,10 +79,10 @@ pub(crate) enum Effect {
     Write { pc: usize, slot: Id, value: Id },
     /// Another contract is called, in whatever way.
     Call(Rc<CallMade>),
-    /// An event; its first topic, if it has one.
-    Log { topic: Option<Id> },
+    /// An event.
+    Log,
     /// Transient storage is written.
-    Lock { slot: Id },
+    Lock,
     /// A contract is made, with this ether.
     Create { value: Id },
 }
@@ -100,8 +100,6 @@ pub(crate) struct CallMade {
     pub(crate) selector: Option<u32>,
     /// The known words of the input after the selector, by their place.
     pub(crate) arguments: Vec<(u64, Id)>,
-    /// Where anything in the input comes from.
-    pub(crate) input: Taint,
     pub(crate) answer: Id,
 }
 
@@ -275,9 +273,9 @@ impl Machine<'_> {
             }
             (opcode::EXTCODECOPY, &[_, to, from, length]) => self.copy(state, op, to, from, length),
             (opcode::LOG0..=opcode::LOG4, _) => {
-                self.effects.push(Effect::Log { topic: arguments.get(2).copied() });
+                self.effects.push(Effect::Log);
             }
-            (opcode::TSTORE, &[slot, _]) => self.effects.push(Effect::Lock { slot }),
+            (opcode::TSTORE, _) => self.effects.push(Effect::Lock),
             _ => {}
         }
     }
@@ -405,7 +403,6 @@ impl Machine<'_> {
         let place = self.arena.place(call.input);
         let known: Vec<(u64, Id)> =
             place.into_iter().flat_map(|place| state.memory.range(place, length)).collect();
-        let input = known.iter().fold(Taint::NONE, |taint, &(_, word)| taint | self.arena.taint(word));
         let selector = place
             .and_then(|place| state.memory.head(place))
             .and_then(|word| self.arena.as_const(word))
@@ -422,7 +419,6 @@ impl Machine<'_> {
             value: call.value,
             selector,
             arguments,
-            input: if length == 0 { Taint::NONE } else { input | state.loose },
             answer,
         })));
     }

@@ -60,13 +60,15 @@ pub fn scan_until(bytes: &[u8], budget: Budget, deadline: &Deadline) -> Report {
     let bytes = bytes.get(..CODE_BYTES_MAX).unwrap_or(bytes);
     let code = Code::new(bytes);
     let recovery = Recovery::start(bytes);
-    let mut explored = explore(&code, None, budget.limits(), deadline);
+    // A quarter is kept for the detectors.
+    let exploring = deadline.earlier(budget.time() / 4);
+    let mut explored = explore(&code, None, budget.limits(), &exploring);
     // An eighth of the budget, if our own part has left so much.
     let recovered = recovery.finish(deadline.left().min(budget.time() / 8));
     if let Ok(recovered) = &recovered {
         // Its hints are needed rarely, so the first round goes without waiting for them.
         if explored.gaps.iter().any(|gap| matches!(gap, Gap::Jump { .. })) {
-            explored = explore(&code, Some(recovered), budget.limits(), deadline);
+            explored = explore(&code, Some(recovered), budget.limits(), &exploring);
         }
     }
     let detected = match code.has_any(&detect::OF_INTEREST) {

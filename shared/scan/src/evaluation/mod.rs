@@ -27,6 +27,10 @@ pub struct CaseResult {
     pub seconds: f64,
     /// Whether something was not explored.
     pub incomplete: bool,
+    /// Jumps that a path reached.
+    pub jumps: usize,
+    /// Of these, how many have a known destination on every path.
+    pub jumps_resolved: usize,
     /// Why there is no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -62,6 +66,8 @@ pub fn case(line: &str, budget: Budget) -> Result<CaseResult, serde_json::Error>
         findings: Vec::new(),
         seconds: 0.0,
         incomplete: true,
+        jumps: 0,
+        jumps_resolved: 0,
         error: Some(error),
     };
     let code = match hex::decode(text.strip_prefix("0x").unwrap_or(&text)) {
@@ -84,7 +90,15 @@ pub fn case(line: &str, budget: Budget) -> Result<CaseResult, serde_json::Error>
             severity: finding.severity.name(),
         })
         .collect();
-    Ok(CaseResult { id: case.id, findings, seconds, incomplete: report.incomplete, error: None })
+    Ok(CaseResult {
+        id: case.id,
+        findings,
+        seconds,
+        incomplete: report.incomplete,
+        jumps: report.coverage.jumps,
+        jumps_resolved: report.coverage.jumps_resolved,
+        error: None,
+    })
 }
 
 #[cfg(test)]

@@ -109,6 +109,10 @@ struct Answered {
     error: Option<String>,
     #[serde(default)]
     incomplete: bool,
+    #[serde(default)]
+    jumps: u64,
+    #[serde(default)]
+    jumps_resolved: u64,
 }
 
 /// What is left out of a score.
@@ -206,6 +210,10 @@ pub struct Score {
     pub benign: u32,
     /// Of these, with any finding.
     pub benign_hit: u32,
+    /// Jumps that paths reached, in all contracts.
+    pub jumps: u64,
+    /// Of these, how many have a known destination on every path.
+    pub jumps_resolved: u64,
     /// Seconds for each contract, rising.
     pub seconds: Vec<f64>,
 }
@@ -280,6 +288,8 @@ impl Scorer {
         self.score.contracts += 1;
         self.score.errors += u32::from(result.is_none_or(|result| result.error.is_some()));
         self.score.incomplete += u32::from(result.is_none_or(|result| result.incomplete));
+        self.score.jumps += result.map_or(0, |result| result.jumps);
+        self.score.jumps_resolved += result.map_or(0, |result| result.jumps_resolved);
         self.score.seconds.extend(result.and_then(|result| result.seconds));
         let found: Vec<&Claim> = result
             .iter()

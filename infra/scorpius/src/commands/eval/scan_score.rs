@@ -50,6 +50,11 @@ pub(crate) fn print(score: &Score) {
         "{} contracts, {} without a result or with an error, {} incomplete",
         score.contracts, score.errors, score.incomplete
     ));
+    if score.jumps > 0 {
+        let permille = 1000 * score.jumps_resolved / score.jumps;
+        let share = format!("{}.{}", permille / 10, permille % 10);
+        line(format!("jumps resolved: {} of {} ({share} %)", score.jumps_resolved, score.jumps));
+    }
     line(format!(
         "{:32}{:>5}{:>5}{:>8} |{:>6}{:>5}{:>8}{:>8}{:>8}{:>8} |{:>10}",
         "category", "pos", "TP", "recall", "neg", "FP", "false %", "prec %", "F1", "J", "unjudged %"

@@ -70,14 +70,15 @@ const DETECTORS: [Detector; 10] = [
 pub(crate) fn detect(explored: &Explored, checks_arithmetic: bool, deadline: &Deadline) -> Detected {
     let contract = Contract::new(explored, checks_arithmetic, deadline);
     let mut candidates = Vec::new();
-    let mut stopped_by_time = contract.writers.stopped_by_time;
     for detector in DETECTORS {
-        if deadline.passed() {
-            stopped_by_time = true;
+        let found = detector(&contract);
+        // Without time, conditions are not known, and what follows from their absence is not to be told.
+        if contract.is_cut() {
             break;
         }
-        candidates.extend(detector(&contract));
+        candidates.extend(found);
     }
+    let stopped_by_time = contract.is_cut();
     let mut places = places(explored, candidates);
     let omitted = places.len().saturating_sub(FINDINGS_MAX);
     places.truncate(FINDINGS_MAX);

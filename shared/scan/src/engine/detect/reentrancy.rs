@@ -137,7 +137,7 @@ fn is_locked(contract: &Contract<'_>, site: &CallSite, known: &[Known], late: &[
         |visit: usize, place: usize| earlier.contains(&visit) || visit == site.visit && place < site.place;
     let transient = earlier.iter().chain([&site.visit]).any(|&visit| {
         let mut effects = contract.visit(visit).effects.iter().enumerate();
-        effects.any(|(place, effect)| matches!(effect, Effect::Lock { .. }) && before(visit, place))
+        effects.any(|(place, effect)| matches!(effect, Effect::Lock) && before(visit, place))
     });
     transient
         || contract.writes.iter().any(|write| {

@@ -95,4 +95,16 @@ mod tests {
         let names: BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
         assert_eq!(names.len(), RULES.len());
     }
+
+    #[test]
+    fn every_rule_has_a_page_and_every_page_a_rule() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/detectors");
+        let pages: BTreeSet<String> = std::fs::read_dir(folder)
+            .expect("the pages are in the repository")
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().replace(".md", ""))
+            .filter(|name| name != "README")
+            .collect();
+        let rules: BTreeSet<String> = RULES.iter().map(|rule| rule.id.to_owned()).collect();
+        assert_eq!(pages, rules);
+    }
 }
