@@ -62,3 +62,38 @@ impl Terminal {
         }
     }
 }
+
+/// How far a long command is, on standard error: one line that is rewritten on a terminal, every tenth of the way elsewhere.
+pub struct Progress {
+    what: &'static str,
+    whole: usize,
+    live: bool,
+    /// Tenths that were told.
+    told: usize,
+}
+
+impl Progress {
+    /// `whole` of `what` are to be done.
+    #[must_use]
+    pub fn new(what: &'static str, whole: usize) -> Self {
+        Self { what, whole, live: io::stderr().is_terminal(), told: 0 }
+    }
+
+    /// `done` of them are done.
+    pub fn at(&mut self, done: usize) {
+        let tenths = (done * 10).checked_div(self.whole).unwrap_or(10);
+        if self.live {
+            write!(io::stderr().lock(), "\r{done} of {} {}", self.whole, self.what).unwrap_or_default();
+        } else if tenths > self.told {
+            writeln!(io::stderr().lock(), "{done} of {} {}", self.whole, self.what).unwrap_or_default();
+        }
+        self.told = tenths;
+    }
+
+    /// Nothing more comes.
+    pub fn done(self) {
+        if self.live {
+            writeln!(io::stderr().lock()).unwrap_or_default();
+        }
+    }
+}

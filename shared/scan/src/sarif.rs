@@ -276,14 +276,17 @@ fn sarif_rule(rule: &Rule) -> SarifRule {
             text: format!("{} {}", rule.help, rule.remedy),
             markdown: format!("{}\n\n**What to do:** {}", rule.help, rule.remedy),
         },
-        help_uri: format!("https://swcregistry.io/docs/SWC-{}", rule.swc),
+        help_uri: format!("{HOME}/blob/main/docs/detectors/{}.md", rule.id),
         default_configuration: Configuration { level: level(rule.worst) },
         properties: RuleProperties {
-            tags: vec![
-                "security".to_owned(),
-                format!("SWC-{}", rule.swc),
-                format!("external/cwe/cwe-{}", rule.cwe),
-            ],
+            tags: [
+                Some("security".to_owned()),
+                rule.swc.map(|swc| format!("SWC-{swc}")),
+                Some(format!("external/cwe/cwe-{}", rule.cwe)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             security_severity: security_severity(rule.worst),
         },
     }

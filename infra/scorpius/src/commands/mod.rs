@@ -2,6 +2,7 @@
 
 mod doctor;
 mod documents;
+mod eval;
 mod invoke;
 mod key;
 mod queues;
@@ -25,6 +26,8 @@ pub enum Command {
     Up(up::Up),
     /// Scan a contract's runtime bytecode, without a server.
     Scan(scan::Scan),
+    /// Measure on labelled sets, offline.
+    Eval(eval::Eval),
     /// Score an address, without a server.
     Screen(screen::Screen),
     /// Check evidence or a whole log offline.
@@ -61,6 +64,7 @@ pub fn run(command: Command) -> ExitCode {
     let done = match command {
         Command::Up(up) => up.run(),
         Command::Scan(scan) => scan.run(),
+        Command::Eval(eval) => eval.run(),
         Command::Screen(screen) => screen.run(),
         Command::Verify(verify) => verify.run(),
         Command::Queues(queues) => queues.run(),

@@ -28,14 +28,24 @@ pub struct Scan {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum BudgetName {
+pub(crate) enum BudgetName {
     Quick,
     Standard,
     Deep,
 }
 
+impl BudgetName {
+    pub(crate) fn budget(self) -> Budget {
+        match self {
+            Self::Quick => Budget::Quick,
+            Self::Standard => Budget::Standard,
+            Self::Deep => Budget::Deep,
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
-enum SeverityName {
+pub(crate) enum SeverityName {
     Info,
     Low,
     Medium,
@@ -43,15 +53,22 @@ enum SeverityName {
     Critical,
 }
 
+impl SeverityName {
+    pub(crate) fn severity(self) -> Severity {
+        match self {
+            Self::Info => Severity::Info,
+            Self::Low => Severity::Low,
+            Self::Medium => Severity::Medium,
+            Self::High => Severity::High,
+            Self::Critical => Severity::Critical,
+        }
+    }
+}
+
 impl Scan {
     pub(crate) fn run(self) -> Done {
         let code = read(&self.input)?;
-        let budget = match self.budget {
-            BudgetName::Quick => Budget::Quick,
-            BudgetName::Standard => Budget::Standard,
-            BudgetName::Deep => Budget::Deep,
-        };
-        let report = engine::scan(&code, budget);
+        let report = engine::scan(&code, self.budget.budget());
         let terminal = Terminal::default();
         if self.sarif {
             terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::document(&report))? + "\n"));
@@ -60,13 +77,7 @@ impl Scan {
         } else {
             table(&report, &terminal);
         }
-        let limit = match self.fail_on {
-            SeverityName::Info => Severity::Info,
-            SeverityName::Low => Severity::Low,
-            SeverityName::Medium => Severity::Medium,
-            SeverityName::High => Severity::High,
-            SeverityName::Critical => Severity::Critical,
-        };
+        let limit = self.fail_on.severity();
         let failed = report.findings.iter().any(|finding| finding.severity >= limit);
         Ok(if failed { Verdict::NotFine } else { Verdict::Fine })
     }

@@ -86,6 +86,13 @@ impl<'a> Code<'a> {
         self.sweep().any(|(_, op)| wanted.contains(&op))
     }
 
+    /// Whether the compiler checks sums by itself, as `solc` does from 0.8 on: it then panics with code 0x11.
+    pub(crate) fn checks_arithmetic(&self) -> bool {
+        const PANIC: [u8; 4] = [0x4e, 0x48, 0x7b, 0x71];
+        let instructions = self.bytes.get(..self.end).unwrap_or_default();
+        instructions.windows(4).any(|window| window == PANIC)
+    }
+
     pub(crate) fn bytes(&self) -> &'a [u8] {
         self.bytes
     }

@@ -79,6 +79,12 @@ impl Deadline {
         Self { until: Instant::now().checked_add(time) }
     }
 
+    /// A moment that is earlier by `time`.
+    #[must_use]
+    pub fn earlier(&self, time: Duration) -> Self {
+        Self { until: self.until.map(|until| until.checked_sub(time).unwrap_or(until)) }
+    }
+
     /// Whether the moment is past.
     #[must_use]
     pub fn passed(&self) -> bool {

@@ -32,7 +32,7 @@ pub(crate) fn finding(explored: &Explored, writers: &Writers, ways: &[Candidate]
     Some(Finding {
         detector: rule.id.to_owned(),
         title: rule.title.to_owned(),
-        category: "access_control".to_owned(),
+        category: rule.category.to_owned(),
         swc: rule.swc,
         cwe: rule.cwe,
         severity: best.severity,

@@ -5,7 +5,7 @@
 //! decides. What they know besides is joined. So each internal function is seen once for each caller, and a
 //! guard in a shared subroutine counts for exactly the paths that passed it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use alloy_primitives::U256;
@@ -14,13 +14,14 @@ use super::code::Code;
 use super::deadline::{Deadline, Limits};
 use super::expr::{Arena, Expr, Id};
 use super::guard::{self, Fact, Guard};
+use super::join::{self, Queue, assume, lets_in_more};
 use super::machine::{Effect, Exit, Machine, State};
 use super::opcode::ISZERO;
 use super::recovery::Recovered;
 use super::taint::Taint;
 
 /// Guards that are told apart on one path.
-const GUARDS_MAX: usize = 6;
+pub(crate) const GUARDS_MAX: usize = 6;
 
 /// Calls of a function to itself that are followed. Loops written as recursion have shown all by then.
 const RECURSION_MAX: usize = 7;
@@ -33,12 +34,25 @@ pub(crate) struct Taken {
     pub(crate) holds: bool,
 }
 
+/// A branch that ends a block, and where its sides lead.
+#[derive(Clone, Debug)]
+pub(crate) struct Branch {
+    pub(crate) pc: usize,
+    pub(crate) condition: Id,
+    /// States after it where the condition is non-zero.
+    pub(crate) yes: Vec<usize>,
+    /// States after it where the condition is zero.
+    pub(crate) no: Vec<usize>,
+}
+
 /// One state: what all paths to it have in common.
 pub(crate) struct Visit {
     pub(crate) state: State,
     /// The first path to here: its state before this, and the branch between.
     pub(crate) parent: Option<(usize, Option<Taken>)>,
     pub(crate) next: Vec<usize>,
+    /// The branch that ends it, if one does.
+    pub(crate) branch: Option<Branch>,
     pub(crate) effects: Vec<Effect>,
     /// Whether a path may end here with its effects kept.
     pub(crate) keeps: bool,
@@ -73,6 +87,10 @@ pub(crate) struct Explored {
     /// Of these, those whose destination only evmole knew.
     pub(crate) jumps_recovered: BTreeSet<usize>,
     pub(crate) steps: u64,
+    /// Where each sum, difference and product was first made.
+    pub(crate) made_at: HashMap<Id, usize>,
+    /// Calls after which somebody looks whether they succeeded.
+    pub(crate) looked_at: BTreeSet<usize>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -111,7 +129,7 @@ pub(crate) fn explore(
     limits: Limits,
     deadline: &Deadline,
 ) -> Explored {
-    let machine = Machine { code, arena: Arena::new(), effects: Vec::new(), steps: 0 };
+    let machine = Machine::new(code);
     let mut explorer = Explorer {
         machine,
         limits,
@@ -134,6 +152,8 @@ pub(crate) fn explore(
     explorer.run();
     Explored {
         steps: explorer.machine.steps,
+        made_at: explorer.machine.made_at,
+        looked_at: explorer.machine.looked_at,
         arena: explorer.machine.arena,
         visits: explorer.visits,
         guards: explorer.guards,
@@ -154,6 +174,7 @@ impl Explorer<'_> {
             let Some(visit) = self.visits.get_mut(index) else { return };
             visit.waiting = false;
             visit.next.clear();
+            visit.branch = None;
             let mut state = visit.state.clone();
             let exit = self.machine.run(&mut state);
             let visit = &mut self.visits[index];
@@ -197,6 +218,9 @@ impl Explorer<'_> {
                 }
             }
             Exit::Branch { pc, target, condition, falls } => {
+                if let Some(visit) = self.visits.get_mut(index) {
+                    visit.branch = Some(Branch { pc, condition, yes: Vec::new(), no: Vec::new() });
+                }
                 if self.may_be(condition, true) {
                     for to in self.destinations(index, pc, target) {
                         let taken = Taken { pc, condition, holds: true };
@@ -248,7 +272,8 @@ impl Explorer<'_> {
                 state.selector = Some(selector);
                 self.functions.entry(selector).or_insert(to);
             }
-            let on_storage = arena.taint(condition).has(Taint::STORAGE | Taint::ANSWER);
+            let on_storage = arena.taint(condition).has(Taint::STORAGE | Taint::ANSWER)
+                && !guard::is_wrap_check(arena, condition);
             assume(arena, &mut state, condition, holds);
             let facts = Rc::clone(self.facts(zero, !holds));
             match facts.is_empty() {
@@ -320,8 +345,15 @@ impl Explorer<'_> {
         *crowd += 1;
         let index = self.visits.len();
         self.words += state.stack.len() + state.memory.len();
-        let visit =
-            Visit { state, parent, next: Vec::new(), effects: Vec::new(), keeps: false, waiting: true };
+        let visit = Visit {
+            state,
+            parent,
+            next: Vec::new(),
+            branch: None,
+            effects: Vec::new(),
+            keeps: false,
+            waiting: true,
+        };
         self.queue.push(index, &visit.state);
         self.visits.push(visit);
         self.known.entry(key).or_default().push(index);
@@ -337,22 +369,27 @@ impl Explorer<'_> {
     }
 
     fn link(&mut self, parent: Option<(usize, Option<Taken>)>, to: usize) {
-        if let Some((from, _)) = parent
-            && let Some(visit) = self.visits.get_mut(from)
-            && !visit.next.contains(&to)
-        {
+        let Some((from, taken)) = parent else { return };
+        let Some(visit) = self.visits.get_mut(from) else { return };
+        if !visit.next.contains(&to) {
             visit.next.push(to);
+        }
+        if let (Some(taken), Some(branch)) = (taken, &mut visit.branch) {
+            let side = if taken.holds { &mut branch.yes } else { &mut branch.no };
+            if !side.contains(&to) {
+                side.push(to);
+            }
         }
     }
 
     /// Adds another path to a state, and follows it again if that says less than before.
     fn join(&mut self, index: usize, other: &State) {
-        let arena = &mut self.machine.arena;
+        let machine = &mut self.machine;
         let Some(visit) = self.visits.get_mut(index) else { return };
         let site = u32::try_from(index).unwrap_or(u32::MAX);
         let mut changed = false;
         let mut merge = |slot: u32, mine: Id, theirs: Id| {
-            let merged = merged(arena, site, slot, mine, theirs);
+            let merged = join::merged(machine, site, slot, mine, theirs);
             changed |= merged != mine;
             merged
         };
@@ -386,41 +423,6 @@ fn is_deep_recursion(key: &Key) -> bool {
     words.chunk_by(|a, b| a == b).any(|same| same.len() > RECURSION_MAX)
 }
 
-/// Whether every caller that gets to `other` gets to `state`, with the same answers to what was asked so far.
-fn lets_in_more(arena: &Arena, state: &State, other: &State) -> bool {
-    let among = |guard: &u32| other.guards.binary_search(guard).is_ok();
-    if state.conditioned && !other.conditioned || !state.guards.iter().all(among) {
-        return false;
-    }
-    // `return true` behind a guard is not `return false` before it.
-    let answer = |id: Id| arena.as_const(id).filter(|word| *word <= U256::ONE);
-    state.guards.len() == other.guards.len()
-        || state
-            .stack
-            .iter()
-            .zip(&other.stack)
-            .all(|(&mine, &theirs)| mine == theirs || answer(mine).is_none() || answer(theirs).is_none())
-}
-
-/// States to follow, those behind the fewest guards first: they make most of the others unnecessary.
-#[derive(Default)]
-struct Queue {
-    waiting: [VecDeque<usize>; 2 * (GUARDS_MAX + 1)],
-}
-
-impl Queue {
-    fn push(&mut self, index: usize, state: &State) {
-        let rank = 2 * state.guards.len() + usize::from(state.conditioned);
-        if let Some(queue) = self.waiting.get_mut(rank) {
-            queue.push_back(index);
-        }
-    }
-
-    fn pop(&mut self) -> Option<usize> {
-        self.waiting.iter_mut().find_map(VecDeque::pop_front)
-    }
-}
-
 /// Where a jump may go, and the function that is chosen by it.
 struct Destination {
     pc: usize,
@@ -440,34 +442,5 @@ fn hinted(hints: &Recovered, pc: usize, selector: Option<u32>) -> Vec<Destinatio
             .iter()
             .map(|(&selector, &pc)| Destination { pc, selector: Some(selector) })
             .collect(),
-    }
-}
-
-/// One word for two. The same place merges to the same word again, with more origins at most, so that
-/// loops come to rest.
-fn merged(arena: &mut Arena, site: u32, slot: u32, mine: Id, theirs: Id) -> Id {
-    if mine == theirs {
-        return mine;
-    }
-    let taint = arena.taint(mine) | arena.taint(theirs);
-    arena.merge(site, slot, taint)
-}
-
-/// Puts what a branch has shown about its condition into the words that are still to be used.
-fn assume(arena: &mut Arena, state: &mut State, condition: Id, holds: bool) {
-    let (mut core, mut truth) = (condition, holds);
-    while let Some([inner, _]) = arena.as_op(core, ISZERO) {
-        (core, truth) = (inner, !truth);
-    }
-    let negated = arena.op1(ISZERO, core);
-    let affirmed = arena.op1(ISZERO, negated);
-    let (yes, no) = (arena.number(u64::from(truth)), arena.number(u64::from(!truth)));
-    let core_is_known = !truth || arena.is_boolean(core);
-    for word in &mut state.stack {
-        if *word == affirmed || *word == core && core_is_known {
-            *word = yes;
-        } else if *word == negated {
-            *word = no;
-        }
     }
 }

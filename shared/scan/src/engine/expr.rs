@@ -35,6 +35,8 @@ pub(crate) enum Expr {
     Op(Op, [Id; 3]),
     /// What the call at `pc` answered.
     Answer { pc: usize, target: Id, taint: Taint },
+    /// Whether the call at `pc` succeeded.
+    Success { pc: usize },
     /// One of several words, which one depends on the path to `site`.
     Merge { site: u32, slot: u32, taint: Taint },
     /// Not followed; made at `pc`.
@@ -50,11 +52,16 @@ struct Node {
 pub(crate) struct Arena {
     nodes: Vec<Node>,
     known: HashMap<Expr, Id>,
+    /// For merged words: some of what they are merged from.
+    merged: HashMap<Id, Vec<Id>>,
 }
+
+/// Words that are remembered of a merged one.
+const MERGED_MAX: usize = 4;
 
 impl Arena {
     pub(crate) fn new() -> Self {
-        Self { nodes: Vec::new(), known: HashMap::new() }
+        Self { nodes: Vec::new(), known: HashMap::new(), merged: HashMap::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -103,7 +110,12 @@ impl Arena {
             opcode::CALLER => Taint::CALLER,
             opcode::ORIGIN => Taint::ORIGIN,
             opcode::ADDRESS => Taint::SELF,
-            opcode::CALLVALUE | opcode::CALLDATASIZE => Taint::CALLDATA,
+            opcode::CALLVALUE => Taint::CALLDATA | Taint::VALUE,
+            opcode::CALLDATASIZE => Taint::CALLDATA,
+            opcode::TIMESTAMP => Taint::CHAIN | Taint::TIME,
+            opcode::NUMBER => Taint::CHAIN | Taint::NUMBER,
+            opcode::COINBASE | opcode::PREVRANDAO | opcode::GASLIMIT => Taint::CHAIN | Taint::BLOCK,
+            opcode::SELFBALANCE => Taint::CHAIN | Taint::BALANCE,
             _ => Taint::CHAIN,
         };
         self.intern(Expr::Env(op), taint)
@@ -151,8 +163,25 @@ impl Arena {
         self.intern(Expr::Answer { pc, target, taint }, taint)
     }
 
+    pub(crate) fn success(&mut self, pc: usize) -> Id {
+        self.intern(Expr::Success { pc }, Taint::CHAIN | Taint::SUCCESS)
+    }
+
     pub(crate) fn merge(&mut self, site: u32, slot: u32, taint: Taint) -> Id {
         self.intern(Expr::Merge { site, slot, taint }, taint)
+    }
+
+    /// Remembers that `merged` may be `word`.
+    pub(crate) fn remember(&mut self, merged: Id, word: Id) {
+        let words = self.merged.entry(merged).or_default();
+        if words.len() < MERGED_MAX && word != merged && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+
+    /// Some of the words that a merged one may be: for questions that a guess does not harm.
+    pub(crate) fn alternatives(&self, merged: Id) -> &[Id] {
+        self.merged.get(&merged).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(crate) fn unknown(&mut self, pc: usize, taint: Taint) -> Id {
@@ -169,7 +198,9 @@ impl Arena {
     pub(super) fn raw(&mut self, op: Op, a: Id, b: Option<Id>) -> Id {
         let taint = match op {
             // The balance or the code at an address says nothing of who asks.
-            0x31 | 0x3b | 0x3f | 0x40 | 0x49 => Taint::CHAIN,
+            opcode::BALANCE => Taint::CHAIN | Taint::BALANCE,
+            opcode::BLOCKHASH => Taint::CHAIN | Taint::BLOCK,
+            0x3b | 0x3f | 0x49 => Taint::CHAIN,
             _ => self.taint(a) | b.map_or(Taint::NONE, |b| self.taint(b)),
         };
         self.intern(Expr::Op(op, [a, b.unwrap_or(NO_ARGUMENT), NO_ARGUMENT]), taint)
@@ -194,9 +225,12 @@ impl Arena {
                 arguments.iter().copied().filter(|&argument| argument != NO_ARGUMENT).collect()
             }
             Expr::Answer { target, .. } => vec![*target],
-            Expr::Const(_) | Expr::Env(_) | Expr::Selector | Expr::Merge { .. } | Expr::Unknown { .. } => {
-                Vec::new()
-            }
+            Expr::Const(_)
+            | Expr::Env(_)
+            | Expr::Selector
+            | Expr::Success { .. }
+            | Expr::Merge { .. }
+            | Expr::Unknown { .. } => Vec::new(),
         }
     }
 
@@ -264,6 +298,7 @@ fn write(arena: &Arena, id: Id, depth: usize, nodes_left: &mut usize, text: &mut
             text.push_str(&format!("{}({})", opcode::name(*op), sides.join(", ")));
         }
         Expr::Op(op, _) => list(arena, opcode::name(*op), &arena.parts(id), depth, nodes_left, text),
+        Expr::Success { .. } => text.push_str("success"),
         Expr::Merge { taint, .. } | Expr::Unknown { taint, .. } => {
             text.push_str("unknown");
             if *taint != Taint::NONE {

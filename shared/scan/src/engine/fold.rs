@@ -4,11 +4,9 @@ use alloy_primitives::U256;
 
 use super::expr::{Arena, Expr, Id};
 use super::opcode::{
-    ADD, ADDRESS, AND, BYTE, CALLER, DIV, EQ, EXP, GT, ISZERO, LT, MOD, MUL, NOT, OR, ORIGIN, Op, SGT, SHL,
-    SHR, SLT, SUB, XOR,
+    ADD, ADDRESS, AND, BYTE, CALLER, COINBASE, DIV, EQ, EXP, GT, ISZERO, LT, MOD, MUL, NOT, OR, ORIGIN, Op,
+    SGT, SHL, SHR, SLT, SUB, XOR,
 };
-
-const COINBASE: Op = 0x41;
 
 impl Arena {
     /// An instruction of one word.
@@ -94,7 +92,11 @@ impl Arena {
 
     fn equal(&mut self, a: Id, b: Id) -> Id {
         if a == b {
-            return self.boolean(true);
+            // Between two readings of storage a call may have written it: that is what some locks ask.
+            return match self.expr(a) {
+                Expr::Storage(_) => self.raw(EQ, a, Some(b)),
+                _ => self.boolean(true),
+            };
         }
         let (a, b) = self.ordered(a, b);
         match self.as_const(a) {

@@ -7,7 +7,7 @@
 use alloy_primitives::U256;
 
 use super::expr::{Arena, Expr, Id};
-use super::opcode::{AND, CALLER, EQ, ISZERO, LT, OR, ORIGIN, SLT, SUB, XOR};
+use super::opcode::{ADD, AND, CALLER, DIV, EQ, ISZERO, LT, MUL, NOT, OR, ORIGIN, SLT, SUB, XOR};
 use super::taint::Taint;
 
 /// What ties the asker.
@@ -142,6 +142,37 @@ fn truth(arena: &Arena, condition: Id) -> Vec<Fact> {
     match taint.has(Taint::KEYED) && !taint.has(Taint::CHOSEN) {
         true => vec![Fact { kind: kind(taint), condition, trusts: arena.slots_read(condition) }],
         false => Vec::new(),
+    }
+}
+
+/// Whether the condition only finds out whether a sum, product or difference wrapped: it lets through whatever
+/// fits, and so says nothing of state.
+pub(crate) fn is_wrap_check(arena: &Arena, condition: Id) -> bool {
+    let made_of = |word: Id, part: Id| match arena.expr(word) {
+        Expr::Op(ADD | MUL | SUB, [a, b, _]) => *a == part || *b == part,
+        _ => false,
+    };
+    match arena.expr(condition) {
+        Expr::Op(ISZERO, [inner, ..]) => is_wrap_check(arena, *inner),
+        Expr::Op(LT, [a, b, _]) => {
+            made_of(*a, *b)
+                || made_of(*b, *a)
+                || matches!(arena.expr(*a), Expr::Op(NOT, _))
+                // `a > max / b`, `a > max - b`
+                || matches!(arena.expr(*a), Expr::Op(DIV | SUB, [max, ..]) if arena.as_const(*max).is_some())
+                // Nothing is above the largest number but one: `x + 1`.
+                || arena.as_const(*a).is_some_and(|max| max.bit_len() == 256)
+        }
+        Expr::Op(EQ, [a, b, _]) => [*a, *b].into_iter().any(|side| {
+            // `x == max` before `x + 1`
+            matches!(arena.expr(side), Expr::Op(DIV, [product, ..]) if matches!(arena.expr(*product), Expr::Op(MUL, _)))
+                || arena.as_const(side) == Some(U256::MAX)
+        }),
+        Expr::Op(OR, [a, b, _]) => is_wrap_check(arena, *a) || is_wrap_check(arena, *b),
+        Expr::Op(AND, [a, b, _]) => {
+            arena.as_const(*a).is_none() && (is_wrap_check(arena, *a) || is_wrap_check(arena, *b))
+        }
+        _ => false,
     }
 }
 

@@ -1,5 +1,8 @@
 //! Runs one basic block on symbolic words.
 
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
 use alloy_primitives::U256;
 
 use super::code::Code;
@@ -66,7 +69,7 @@ pub(crate) enum Exit {
 }
 
 /// What a block does to the world.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Effect {
     /// The contract ends itself.
     SelfDestruct { pc: usize, beneficiary: Id },
@@ -74,8 +77,30 @@ pub(crate) enum Effect {
     Delegate { pc: usize, op: Op, target: Id },
     /// `SSTORE`.
     Write { pc: usize, slot: Id, value: Id },
-    /// A call, a log or a creation.
-    Other,
+    /// Another contract is called, in whatever way.
+    Call(Rc<CallMade>),
+    /// An event.
+    Log,
+    /// Transient storage is written.
+    Lock,
+    /// A contract is made, with this ether.
+    Create { value: Id },
+}
+
+/// A call to another contract.
+#[derive(Clone, Debug)]
+pub(crate) struct CallMade {
+    pub(crate) pc: usize,
+    pub(crate) op: Op,
+    pub(crate) gas: Id,
+    pub(crate) target: Id,
+    /// The ether that goes along; `None` where the instruction sends none.
+    pub(crate) value: Option<Id>,
+    /// The function that is called, where the input begins with a constant.
+    pub(crate) selector: Option<u32>,
+    /// The known words of the input after the selector, by their place.
+    pub(crate) arguments: Vec<(u64, Id)>,
+    pub(crate) answer: Id,
 }
 
 /// Runs blocks of one contract.
@@ -85,10 +110,30 @@ pub(crate) struct Machine<'a> {
     pub(crate) effects: Vec<Effect>,
     /// Instructions run.
     pub(crate) steps: u64,
+    /// Where each sum, difference and product was first made.
+    pub(crate) made_at: HashMap<Id, usize>,
+    /// Calls after which somebody looks whether they succeeded.
+    pub(crate) looked_at: BTreeSet<usize>,
+    /// For words merged from several: the calls whose success is among them.
+    pub(crate) merged_successes: HashMap<Id, BTreeSet<usize>>,
 }
 
 /// The path ends here: too few words on the stack, too many, or no such instruction.
 struct Fault;
+
+impl<'a> Machine<'a> {
+    pub(crate) fn new(code: &'a Code<'a>) -> Self {
+        Self {
+            code,
+            arena: Arena::new(),
+            effects: Vec::new(),
+            steps: 0,
+            made_at: HashMap::new(),
+            looked_at: BTreeSet::new(),
+            merged_successes: HashMap::new(),
+        }
+    }
+}
 
 impl Machine<'_> {
     /// Runs from `state.pc` to the end of the block; `state` is what is known there.
@@ -145,6 +190,7 @@ impl Machine<'_> {
         match *arguments {
             [target] if op == opcode::JUMP => return Ok(Some(Exit::Jump { pc, target })),
             [target, condition] if op == opcode::JUMPI => {
+                self.look_at(condition);
                 return Ok(Some(Exit::Branch { pc, target, condition, falls: pc + 1 }));
             }
             [_, _] if op == opcode::RETURN => return Ok(Some(Exit::Kept)),
@@ -153,9 +199,13 @@ impl Machine<'_> {
                 self.effects.push(Effect::SelfDestruct { pc, beneficiary });
                 return Ok(Some(Exit::Kept));
             }
-            [slot, value] if op == opcode::SSTORE => self.effects.push(Effect::Write { pc, slot, value }),
-            [_, target, .., input, input_bytes, output, output_bytes] if is_call(op) => {
-                let call = Call { op, target, input, input_bytes, output, output_bytes };
+            [slot, value] if op == opcode::SSTORE => {
+                self.look_at(value);
+                self.effects.push(Effect::Write { pc, slot, value });
+            }
+            [gas, target, ref value @ .., input, input_bytes, output, output_bytes] if is_call(op) => {
+                let value = value.first().copied();
+                let call = Call { op, gas, target, value, input, input_bytes, output, output_bytes };
                 self.call(state, &call);
             }
             _ => match self.value(state, op, arguments) {
@@ -173,7 +223,10 @@ impl Machine<'_> {
         let word = match (op, arguments) {
             (opcode::PC, _) => arena.number(pc as u64),
             (opcode::CODESIZE, _) => arena.number(self.code.bytes().len() as u64),
-            (opcode::CREATE | opcode::CREATE2, _) => arena.unknown(pc, Taint::CHAIN),
+            (opcode::CREATE | opcode::CREATE2, &[value, ..]) => {
+                self.effects.push(Effect::Create { value });
+                arena.unknown(pc, Taint::CHAIN)
+            }
             (opcode::CALLDATALOAD, &[at]) => arena.call_data(at),
             (opcode::SLOAD, &[slot]) => arena.storage(slot),
             (opcode::TLOAD, &[slot]) => arena.transient(slot),
@@ -185,6 +238,11 @@ impl Machine<'_> {
             (opcode::POP, _) => return None,
             (_, &[a]) => arena.op1(op, a),
             (opcode::MSTORE | opcode::MSTORE8 | opcode::TSTORE | opcode::LOG0, _) => return None,
+            (opcode::ADD | opcode::SUB | opcode::MUL, &[a, b]) => {
+                let word = arena.op2(op, a, b);
+                self.made_at.entry(word).or_insert(pc);
+                word
+            }
             (_, &[a, b]) => arena.op2(op, a, b),
             (0x08 | 0x09, &[a, b, c]) => arena.op3(op, a, b, c),
             _ => return None,
@@ -195,6 +253,7 @@ impl Machine<'_> {
     fn other(&mut self, state: &mut State, op: Op, arguments: &[Id]) {
         match (op, arguments) {
             (opcode::MSTORE, &[at, word]) => {
+                self.look_at(word);
                 let place = self.arena.place(at);
                 self.loosen(state, place, word);
                 if let Some(place) = place {
@@ -213,7 +272,10 @@ impl Machine<'_> {
                 self.copy(state, op, to, from, length);
             }
             (opcode::EXTCODECOPY, &[_, to, from, length]) => self.copy(state, op, to, from, length),
-            (opcode::LOG0..=opcode::LOG4 | opcode::TSTORE, _) => self.effects.push(Effect::Other),
+            (opcode::LOG0..=opcode::LOG4, _) => {
+                self.effects.push(Effect::Log);
+            }
+            (opcode::TSTORE, _) => self.effects.push(Effect::Lock),
             _ => {}
         }
     }
@@ -302,7 +364,9 @@ fn is_call(op: Op) -> bool {
 
 struct Call {
     op: Op,
+    gas: Id,
     target: Id,
+    value: Option<Id>,
     input: Id,
     input_bytes: Id,
     output: Id,
@@ -316,14 +380,12 @@ const NO_PERMISSION: [u32; 4] = [0x70a0_8231, 0xdd62_ed3e, 0xa905_9cbb, 0x23b8_7
 impl Machine<'_> {
     fn call(&mut self, state: &mut State, call: &Call) {
         let pc = state.pc;
-        match call.op {
-            opcode::DELEGATECALL | opcode::CALLCODE => {
-                self.effects.push(Effect::Delegate { pc, op: call.op, target: call.target });
-            }
-            _ => self.effects.push(Effect::Other),
+        if matches!(call.op, opcode::DELEGATECALL | opcode::CALLCODE) {
+            self.effects.push(Effect::Delegate { pc, op: call.op, target: call.target });
         }
         let taint = self.answer_taint(state, call);
         let answer = self.arena.answer(pc, call.target, taint);
+        self.made(state, call, answer);
         if let Some((base, at)) = self.arena.place(call.output) {
             let length = self.arena.as_u64(call.output_bytes);
             let words = length.map_or(1, |length| length.div_ceil(32).min(COPY_WORDS_MAX));
@@ -332,22 +394,74 @@ impl Machine<'_> {
             }
         }
         state.answer = Some(answer);
-        let success = self.arena.unknown(pc, Taint::CHAIN);
+        let success = self.arena.success(pc);
         state.stack.push(success);
+    }
+
+    fn made(&mut self, state: &State, call: &Call, answer: Id) {
+        let length = self.arena.as_u64(call.input_bytes).unwrap_or(RANGE_GUESSED);
+        let place = self.arena.place(call.input);
+        let known: Vec<(u64, Id)> =
+            place.into_iter().flat_map(|place| state.memory.range(place, length)).collect();
+        let selector = place
+            .and_then(|place| state.memory.head(place))
+            .and_then(|word| self.arena.as_const(word))
+            .and_then(|word| u32::try_from(word >> 224_usize).ok());
+        let arguments = match selector {
+            Some(_) => known.iter().filter(|(at, _)| *at >= 4).map(|&(at, word)| (at - 4, word)).collect(),
+            None => known,
+        };
+        self.effects.push(Effect::Call(Rc::new(CallMade {
+            pc: state.pc,
+            op: call.op,
+            gas: call.gas,
+            target: call.target,
+            value: call.value,
+            selector,
+            arguments,
+            answer,
+        })));
+    }
+
+    /// Somebody acts upon `word`: calls whose success is in it are looked at.
+    pub(crate) fn look_at(&mut self, word: Id) {
+        if self.arena.taint(word).has(Taint::SUCCESS) {
+            let calls = self.successes(word);
+            self.looked_at.extend(calls);
+        }
+    }
+
+    /// The calls whose success is in `word`.
+    pub(crate) fn successes(&self, word: Id) -> BTreeSet<usize> {
+        let mut calls = BTreeSet::new();
+        let mut open = vec![word];
+        let mut seen = 0;
+        while let Some(part) = open.pop() {
+            seen += 1;
+            if seen > 200 || !self.arena.taint(part).has(Taint::SUCCESS) {
+                continue;
+            }
+            match self.arena.expr(part) {
+                Expr::Success { pc } => _ = calls.insert(*pc),
+                Expr::Merge { .. } => {
+                    calls.extend(self.merged_successes.get(&part).into_iter().flatten());
+                }
+                _ => open.extend(self.arena.parts(part)),
+            }
+        }
+        calls
     }
 
     fn answer_taint(&self, state: &State, call: &Call) -> Taint {
         let place = self.arena.place(call.input);
         let length = self.arena.as_u64(call.input_bytes).unwrap_or(RANGE_GUESSED);
         let passed = |taint: Taint, word: Id| taint | self.arena.taint(word);
+        let first = place.and_then(|place| state.memory.head(place));
         let mut known = place.into_iter().flat_map(|place| state.memory.range(place, length)).peekable();
-        let (first, input) = match known.peek().copied() {
-            Some((at, word)) => {
-                let first = (at == 0).then_some(word);
-                (first, known.fold(Taint::NONE, |taint, (_, word)| passed(taint, word)))
-            }
+        let input = match known.peek() {
+            Some(_) => known.fold(Taint::NONE, |taint, (_, word)| passed(taint, word)),
             // Nothing is known of the input itself: whatever lies in memory may be in it.
-            None => (None, state.memory.all().fold(Taint::NONE, passed)),
+            None => state.memory.all().fold(Taint::NONE, passed),
         };
         // Contracts 1 to 0x11 are part of the EVM.
         if let Some(precompile @ 1..=0x11) = self.arena.as_u64(call.target) {

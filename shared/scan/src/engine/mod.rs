@@ -6,13 +6,17 @@
 //! ```
 
 mod code;
+mod contract;
 mod deadline;
+
 mod detect;
 mod evidence;
 mod explore;
 mod expr;
 mod fold;
+mod graph;
 mod guard;
+mod join;
 mod machine;
 mod memory;
 mod opcode;
@@ -56,17 +60,19 @@ pub fn scan_until(bytes: &[u8], budget: Budget, deadline: &Deadline) -> Report {
     let bytes = bytes.get(..CODE_BYTES_MAX).unwrap_or(bytes);
     let code = Code::new(bytes);
     let recovery = Recovery::start(bytes);
-    let mut explored = explore(&code, None, budget.limits(), deadline);
+    // A quarter is kept for the detectors.
+    let exploring = deadline.earlier(budget.time() / 4);
+    let mut explored = explore(&code, None, budget.limits(), &exploring);
     // An eighth of the budget, if our own part has left so much.
     let recovered = recovery.finish(deadline.left().min(budget.time() / 8));
     if let Ok(recovered) = &recovered {
         // Its hints are needed rarely, so the first round goes without waiting for them.
         if explored.gaps.iter().any(|gap| matches!(gap, Gap::Jump { .. })) {
-            explored = explore(&code, Some(recovered), budget.limits(), deadline);
+            explored = explore(&code, Some(recovered), budget.limits(), &exploring);
         }
     }
     let detected = match code.has_any(&detect::OF_INTEREST) {
-        true => detect::detect(&explored, deadline),
+        true => detect::detect(&explored, code.checks_arithmetic(), deadline),
         false => Detected::default(),
     };
     if detected.stopped_by_time {
@@ -190,5 +196,7 @@ fn cross_check(explored: &Explored, recovered: Result<Recovered, NoRecovery>) ->
     }
 }
 
+#[cfg(test)]
+mod regression;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::code::Shape;
 use super::deadline::Budget;
 
 /// Which engine made a report; changes whenever a report for the same bytes may.
-pub const ENGINE: &str = concat!("scorpius-scan/", env!("CARGO_PKG_VERSION"), "+1");
+pub const ENGINE: &str = concat!("scorpius-scan/", env!("CARGO_PKG_VERSION"), "+2");
 
 /// One contract's report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -157,10 +157,11 @@ pub struct Finding {
     pub detector: String,
     /// The rule in a few words.
     pub title: String,
-    /// `access_control`: the category of the DASP ten.
+    /// The category of the DASP ten, such as `access_control`; `other`, or `honeypot` for traps.
     pub category: String,
-    /// Smart contract weakness: 106 is SWC-106.
-    pub swc: u16,
+    /// Smart contract weakness, where the registry has one: 106 is SWC-106.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swc: Option<u16>,
     /// Common weakness enumeration: 284 is CWE-284.
     pub cwe: u16,
     /// How bad.

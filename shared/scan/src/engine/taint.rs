@@ -4,7 +4,7 @@ use std::ops::{BitOr, BitOrAssign};
 
 /// A set of origins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Taint(u16);
+pub(crate) struct Taint(u32);
 
 impl Taint {
     pub(crate) const NONE: Self = Self(0);
@@ -34,6 +34,19 @@ impl Taint {
     pub(crate) const CHAIN: Self = Self(1 << 11);
     /// The contract's own address.
     pub(crate) const SELF: Self = Self(1 << 12);
+
+    /// The block's timestamp.
+    pub(crate) const TIME: Self = Self(1 << 13);
+    /// The block's number.
+    pub(crate) const NUMBER: Self = Self(1 << 14);
+    /// What else is known of blocks and whoever makes them sets or sees: hash, difficulty, coinbase, gas limit.
+    pub(crate) const BLOCK: Self = Self(1 << 15);
+    /// Whether a call succeeded.
+    pub(crate) const SUCCESS: Self = Self(1 << 16);
+    /// What the contract or an address owns.
+    pub(crate) const BALANCE: Self = Self(1 << 17);
+    /// The ether that came with the call.
+    pub(crate) const VALUE: Self = Self(1 << 18);
 
     /// What names who is asking.
     pub(crate) const IDENTITY: Self = Self(Self::CALLER.0 | Self::ORIGIN.0 | Self::SIGNER.0);

@@ -41,13 +41,27 @@ fn fixture(name: &str, compiler: &str, optimiser: &str) -> Fixture {
     fixtures().into_iter().find(wanted).expect("there is such a fixture")
 }
 
+/// What these fixtures are about; the regression set is about all detectors.
+const ASKED_FOR: [&str; 4] =
+    ["unguarded-selfdestruct", "unguarded-delegatecall", "unguarded-upgrade", "tx-origin-authentication"];
+
+/// The one finding of this detector.
+#[track_caller]
+fn one<'r>(report: &'r Report, detector: &str) -> &'r Finding {
+    let found: Vec<_> = report.findings.iter().filter(|finding| finding.detector == detector).collect();
+    let [finding] = found[..] else { panic!("one finding: {:?}", report.findings) };
+    finding
+}
+
 #[test]
 fn every_contract_is_found_out_and_its_guarded_twin_stays_silent() {
     let mut wrong = Vec::new();
     let mut incomplete = Vec::new();
     for fixture in fixtures() {
         let report = scan(&fixture.code(), Budget::Standard);
-        let mut found: Vec<_> = report.findings.iter().map(|finding| finding.detector.clone()).collect();
+        let asked_for = |finding: &&Finding| ASKED_FOR.contains(&finding.detector.as_str());
+        let mut found: Vec<_> =
+            report.findings.iter().filter(asked_for).map(|finding| finding.detector.clone()).collect();
         found.sort_unstable();
         found.dedup();
         let name = format!("{} {} {}", fixture.name, fixture.compiler, fixture.optimiser);
@@ -93,8 +107,8 @@ fn a_deployed_contract_is_explored_whole_and_found_clean() {
 #[test]
 fn a_finding_shows_the_path_and_why_a_guard_does_not_count() {
     let report = scan(&fixture("TakeoverKill", "solc 0.8", "optimised").code(), Budget::Standard);
-    let [finding] = &report.findings[..] else { panic!("one finding: {:?}", report.findings) };
-    assert_eq!((finding.detector.as_str(), finding.swc, finding.cwe), ("unguarded-selfdestruct", 106, 284));
+    let finding = one(&report, "unguarded-selfdestruct");
+    assert_eq!((finding.swc, finding.cwe), (Some(106), 284));
     assert_eq!((finding.severity, finding.confidence), (Severity::Critical, Confidence::Likely));
     assert_eq!(finding.selector.as_deref(), Some("0x41c0e1b5"));
     assert_eq!(finding.evidence.subject, "caller");
@@ -108,7 +122,7 @@ fn a_finding_shows_the_path_and_why_a_guard_does_not_count() {
 #[test]
 fn a_condition_on_state_makes_a_finding_merely_possible() {
     let report = scan(&fixture("LateKill", "solc 0.5", "none").code(), Budget::Standard);
-    let [finding] = &report.findings[..] else { panic!("one finding: {:?}", report.findings) };
+    let finding = one(&report, "unguarded-selfdestruct");
     assert_eq!((finding.severity, finding.confidence), (Severity::High, Confidence::Possible));
 }
 
@@ -116,7 +130,8 @@ fn a_condition_on_state_makes_a_finding_merely_possible() {
 fn a_fingerprint_outlives_metadata_and_moved_code() {
     let fingerprint = |code: &[u8]| {
         let report = scan(code, Budget::Quick);
-        (report.code.instructions_sha256, report.findings[0].fingerprint.clone())
+        let fingerprint = one(&report, "unguarded-selfdestruct").fingerprint.clone();
+        (report.code.instructions_sha256, fingerprint)
     };
     let code = fixture("OpenKill", "solc 0.8", "optimised").code();
     let mut other = code.clone();

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{self, Budget};
 
+pub mod score;
+
 /// What is read of a corpus line.
 #[derive(Debug, Deserialize)]
 struct Case {
@@ -25,6 +27,10 @@ pub struct CaseResult {
     pub seconds: f64,
     /// Whether something was not explored.
     pub incomplete: bool,
+    /// Jumps that a path reached.
+    pub jumps: usize,
+    /// Of these, how many have a known destination on every path.
+    pub jumps_resolved: usize,
     /// Why there is no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -35,9 +41,10 @@ pub struct CaseResult {
 pub struct CaseFinding {
     /// The category of the DASP ten.
     pub category: String,
-    /// Smart contract weakness.
-    pub swc: u16,
-    /// Which rule.
+    /// Smart contract weakness, where the registry has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swc: Option<u16>,
+    /// Which rule, with `_` as the corpora write it.
     pub subtype: String,
     /// Where in the code.
     pub pc: usize,
@@ -59,6 +66,8 @@ pub fn case(line: &str, budget: Budget) -> Result<CaseResult, serde_json::Error>
         findings: Vec::new(),
         seconds: 0.0,
         incomplete: true,
+        jumps: 0,
+        jumps_resolved: 0,
         error: Some(error),
     };
     let code = match hex::decode(text.strip_prefix("0x").unwrap_or(&text)) {
@@ -75,13 +84,21 @@ pub fn case(line: &str, budget: Budget) -> Result<CaseResult, serde_json::Error>
         .map(|finding| CaseFinding {
             category: finding.category,
             swc: finding.swc,
-            subtype: finding.detector,
+            subtype: finding.detector.replace('-', "_"),
             pc: finding.pc,
             confidence: finding.confidence.name(),
             severity: finding.severity.name(),
         })
         .collect();
-    Ok(CaseResult { id: case.id, findings, seconds, incomplete: report.incomplete, error: None })
+    Ok(CaseResult {
+        id: case.id,
+        findings,
+        seconds,
+        incomplete: report.incomplete,
+        jumps: report.coverage.jumps,
+        jumps_resolved: report.coverage.jumps_resolved,
+        error: None,
+    })
 }
 
 #[cfg(test)]
@@ -94,7 +111,7 @@ mod tests {
         let result =
             case(r#"{"id": "a", "runtime_bytecode": "0x33ff", "labels": 7}"#, Budget::Quick).expect("a line");
         assert_eq!((result.id.as_str(), result.findings.len()), ("a", 1));
-        assert_eq!(result.findings[0].swc, 106);
+        assert_eq!(result.findings[0].swc, Some(106));
         let broken = case(r#"{"id": "b", "runtime_bytecode": "0x3"}"#, Budget::Quick).expect("a line");
         assert!(broken.error.is_some());
         assert!(case("{}", Budget::Quick).is_err());
