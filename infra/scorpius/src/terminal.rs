@@ -62,3 +62,37 @@ impl Terminal {
         }
     }
 }
+
+/// How far a long job is, on standard error, where that is a terminal; at most once for each hundredth.
+pub struct Progress {
+    what: &'static str,
+    shown: bool,
+    last: Option<u64>,
+}
+
+impl Progress {
+    /// Of so many `what`.
+    #[must_use]
+    pub fn new(what: &'static str) -> Self {
+        Self { what, shown: io::stderr().is_terminal(), last: None }
+    }
+
+    /// `done` of `of`.
+    pub fn at(&mut self, done: u64, of: u64) {
+        const WIDTH: u64 = 30;
+        let hundredth = done.saturating_mul(100) / of.max(1);
+        if !self.shown || self.last.replace(hundredth) == Some(hundredth) {
+            return;
+        }
+        let full = usize::try_from(hundredth * WIDTH / 100).unwrap_or(0);
+        let bar = format!("{}{}", "#".repeat(full), "-".repeat(30_usize.saturating_sub(full)));
+        write!(io::stderr().lock(), "\r  [{bar}] {done} of {of} {}", self.what).unwrap_or_default();
+    }
+
+    /// Leaves an empty line for what follows.
+    pub fn end(&mut self) {
+        if self.shown && self.last.is_some() {
+            write!(io::stderr().lock(), "\r\u{1b}[2K").unwrap_or_default();
+        }
+    }
+}
