@@ -65,9 +65,9 @@ fn wrong_request(routes: Vec<&str>, payload: Value) -> Option<String> {
     }
     let (_, template) = event.route_key.split_once(' ')?;
     let parameters = event.path_parameters.clone().unwrap_or_default();
-    let filled = parameters
-        .iter()
-        .fold(template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
+    let filled = parameters.iter().fold(template.to_owned(), |path, (name, value)| {
+        path.replace(&format!("{{{name}}}"), value).replace(&format!("{{{name}+}}"), value)
+    });
     (filled != event.raw_path).then(|| format!("the path is `{}`, the route says `{filled}`", event.raw_path))
 }
 

@@ -1,6 +1,7 @@
 //! The README's first command, from the outside: detect, decide, act and prove on a new folder and on an old one.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use scorpius::host::{Host, Settings};
@@ -18,7 +19,7 @@ async fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
         let said = String::from_utf8(ended.stdout).expect("UTF-8");
         assert!(ended.status.success(), "{start}: {said}\n{}", String::from_utf8_lossy(&ended.stderr));
         assert!(said.contains("VERIFIED"), "{start}: {said}");
-        assert!(said.contains("0 of 0"), "{start}: {said}");
+        assert!(said.contains("witnessed by 1 of 1, run by yourself"), "{start}: {said}");
         assert_eq!(said.contains("API key:"), start == "first", "the key is shown once: {said}");
     }
     assert_eq!(webhooks(folder.path()).await, 0, "a tour takes its webhook with it");
@@ -28,6 +29,42 @@ async fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
         verify(&["--log".as_ref(), folder.path().as_os_str(), "--key".as_ref(), key.as_os_str()]),
         Some(0)
     );
+
+    // Whoever trusts the witness too says so by a policy; whoever trusts another one is told that it did not sign.
+    let policy = folder.path().join("tour/policy");
+    assert_eq!(verify(&[evidence.as_os_str(), "--policy".as_ref(), policy.as_os_str()]), Some(0));
+    let text = std::fs::read_to_string(&policy).expect("a policy");
+    let witness = text.lines().find(|line| line.starts_with("witness ")).expect("a witness");
+    let other = "witness other witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY";
+    let stranger = folder.path().join("stranger-policy");
+    std::fs::write(&stranger, text.replace(witness, other).replace("quorum tour", "quorum other"))
+        .expect("written");
+    assert_eq!(verify(&[evidence.as_os_str(), "--policy".as_ref(), stranger.as_os_str()]), Some(1));
+
+    // The log as files that others' programs read: whole, and refused after one flipped byte.
+    let exported = folder.path().join("exported");
+    let export = Command::new(program())
+        .args(["ledger", "export", "--data"])
+        .arg(folder.path())
+        .arg("--to")
+        .arg(&exported)
+        .output()
+        .expect("it runs");
+    assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stdout));
+    let log = [OsStr::new("--log"), exported.as_os_str(), OsStr::new("--policy"), policy.as_os_str()];
+    assert_eq!(verify(&log), Some(0));
+    let entries = exported.join("tile/entries");
+    let tile = std::fs::read_dir(&entries).expect("tiles").flatten().map(|entry| entry.path());
+    let tile =
+        tile.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).next().expect("a tile");
+    let mut bytes = std::fs::read(&tile).expect("a tile");
+    bytes[10] ^= 1;
+    std::fs::write(&tile, bytes).expect("written");
+    assert_eq!(verify(&log), Some(1));
+    // A key that comes with the log is no key to judge it by.
+    let inside = exported.join("key");
+    std::fs::copy(&key, &inside).expect("copied");
+    assert_eq!(verify(&[log[0], log[1], OsStr::new("--key"), inside.as_os_str()]), Some(2));
 
     let forged =
         std::fs::read_to_string(&evidence).expect("evidence").replace("\"score\": 100", "\"score\": 10");
@@ -40,6 +77,10 @@ async fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
 async fn webhooks(folder: &Path) -> usize {
     let (host, _) = Host::open(Settings::in_folder(folder.to_owned())).await.expect("the folder opens");
     all(&host.local.store, &format!("{}#webhooks", only_tenant(&host).await)).await.len()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect()
 }
 
 fn verify(arguments: &[&std::ffi::OsStr]) -> Option<i32> {

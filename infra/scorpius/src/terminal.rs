@@ -63,37 +63,36 @@ impl Terminal {
     }
 }
 
-/// How far a long command is, on standard error: one line that is rewritten on a terminal, every tenth of the way elsewhere.
+/// How far a long job is, on standard error, where that is a terminal; at most once for each hundredth.
 pub struct Progress {
     what: &'static str,
-    whole: usize,
-    live: bool,
-    /// Tenths that were told.
-    told: usize,
+    shown: bool,
+    last: Option<u64>,
 }
 
 impl Progress {
-    /// `whole` of `what` are to be done.
+    /// Of so many `what`.
     #[must_use]
-    pub fn new(what: &'static str, whole: usize) -> Self {
-        Self { what, whole, live: io::stderr().is_terminal(), told: 0 }
+    pub fn new(what: &'static str) -> Self {
+        Self { what, shown: io::stderr().is_terminal(), last: None }
     }
 
-    /// `done` of them are done.
-    pub fn at(&mut self, done: usize) {
-        let tenths = (done * 10).checked_div(self.whole).unwrap_or(10);
-        if self.live {
-            write!(io::stderr().lock(), "\r{done} of {} {}", self.whole, self.what).unwrap_or_default();
-        } else if tenths > self.told {
-            writeln!(io::stderr().lock(), "{done} of {} {}", self.whole, self.what).unwrap_or_default();
+    /// `done` of `of`.
+    pub fn at(&mut self, done: u64, of: u64) {
+        const WIDTH: u64 = 30;
+        let hundredth = done.saturating_mul(100) / of.max(1);
+        if !self.shown || self.last.replace(hundredth) == Some(hundredth) {
+            return;
         }
-        self.told = tenths;
+        let full = usize::try_from(hundredth * WIDTH / 100).unwrap_or(0);
+        let bar = format!("{}{}", "#".repeat(full), "-".repeat(30_usize.saturating_sub(full)));
+        write!(io::stderr().lock(), "\r  [{bar}] {done} of {of} {}", self.what).unwrap_or_default();
     }
 
-    /// Nothing more comes.
-    pub fn done(self) {
-        if self.live {
-            writeln!(io::stderr().lock()).unwrap_or_default();
+    /// Leaves an empty line for what follows.
+    pub fn end(&mut self) {
+        if self.shown && self.last.is_some() {
+            write!(io::stderr().lock(), "\r\u{1b}[2K").unwrap_or_default();
         }
     }
 }

@@ -16,7 +16,7 @@ pub fn document(functions: &BTreeMap<String, Vec<Operation>>) -> Value {
     let mut generator = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
-    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     let mut tags = Vec::new();
     for (function, operations) in functions {
         if !operations.is_empty() {
@@ -25,7 +25,8 @@ pub fn document(functions: &BTreeMap<String, Vec<Operation>>) -> Value {
         for operation in operations {
             let described = describe(&mut generator, function, operation);
             paths
-                .entry(operation.path())
+                // OpenAPI has no sign for a parameter that takes the rest of a path.
+                .entry(operation.path().replace("+}", "}"))
                 .or_default()
                 .insert(operation.method().to_ascii_lowercase(), described);
         }
@@ -116,7 +117,8 @@ fn describe(generator: &mut SchemaGenerator, function: &str, operation: &Operati
 }
 
 fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    path.split('/')
+        .filter_map(|segment| Some(segment.strip_prefix('{')?.strip_suffix('}')?.trim_end_matches('+')))
 }
 
 fn problems(operation: &Operation) -> BTreeMap<u16, Vec<&'static ProblemType>> {

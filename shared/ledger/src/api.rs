@@ -1,4 +1,7 @@
-//! The tenant's doors to the ledger.
+//! The doors to the ledger: a tenant's own, and the shared log's files for everyone.
+
+mod check;
+mod log;
 
 use std::sync::Arc;
 
@@ -9,10 +12,15 @@ use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Operation, Parameter, Problem, ProblemType, Request, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Witnesses};
-use crate::entry::TenantKey;
+use crate::bundle::{BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Opens};
+use crate::entry::{TenantKey, canonical};
+use crate::hash;
 use crate::keys::TenantKeys;
 use crate::proofs::{ProofDocument, Proofs, Proved};
+use crate::tlog_proof::TlogProof;
+use crate::verify::Scope;
+
+pub use check::{ConsistencyDocument, VerifyRequest};
 
 /// No checkpoint covers it: it is on its way, or it does not exist, or it is somebody else's. A caller
 /// who knows that it exists tries again in a moment.
@@ -26,6 +34,7 @@ const NOT_YET_INCLUDED: ProblemType = ProblemType {
 pub struct App {
     proofs: Proofs,
     tenant_keys: TenantKeys,
+    keys: Arc<dyn Keys>,
 }
 
 impl App {
@@ -37,8 +46,8 @@ impl App {
         keys: Arc<dyn Keys>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let tenant_keys = TenantKeys::new(Arc::clone(&store), keys, clock);
-        Self { proofs: Proofs { store, blobs }, tenant_keys }
+        let tenant_keys = TenantKeys::new(Arc::clone(&store), Arc::clone(&keys), clock);
+        Self { proofs: Proofs { store, blobs }, tenant_keys, keys }
     }
 }
 
@@ -83,34 +92,69 @@ pub fn operations() -> Vec<Operation> {
         .takes::<BundleRequest>(r#"{"event_ids": ["evt_019ab5d2a0007c3e8f2b6a51d4e09c77"]}"#)
         .answers(Answer::json::<Bundle>(200, "The bundle. It opens these entries, and no others."))
         .fails(&NOT_YET_INCLUDED),
+        Operation::new(
+            "GET /v1/audit/events/{id}/proof",
+            "getEventProof",
+            "Proves that an event of the caller's tenant is in the ledger, as JSON or, asked for `text/plain`, as a C2SP tlog-proof.",
+            action,
+        )
+        .answers(Answer::json::<ProofDocument>(200, "The proof, under the latest checkpoint."))
+        .fails(&NOT_YET_INCLUDED)
+        .fails(&INVALID_REQUEST),
+        Operation::new(
+            "GET /v1/audit/consistency",
+            "getConsistency",
+            "Proves that the ledger at one size continues the ledger at an earlier size.",
+            action,
+        )
+        .asks(&[
+            Parameter { name: "from", meaning: "Entries of the earlier tree, as its checkpoint says.", required: true },
+            Parameter { name: "to", meaning: "Entries of the later tree; the latest checkpoint's by default.", required: false },
+        ])
+        .answers(Answer::json::<ConsistencyDocument>(200, "Both roots, and the proof."))
+        .fails(&NOT_YET_INCLUDED),
+        Operation::new(
+            "POST /v1/audit/verify",
+            "verifyEvidence",
+            "Checks a bundle, a checkpoint or a proof with this log's key. Whoever does not trust this server uses `scorpius verify`.",
+            action,
+        )
+        .takes::<VerifyRequest>(r#"{"checkpoint": "example.com/audit\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— example.com/audit …\n"}"#)
+        .answers(Answer::json::<Scope>(200, "What was checked, what was found, and what was not checked."))
+        .fails(&NOT_YET_INCLUDED),
+        Operation::new(
+            "GET /v1/audit/log/checkpoint",
+            "getLogCheckpoint",
+            "Answers the shared log's latest checkpoint, for everyone: `<prefix>/checkpoint` of C2SP tlog-tiles.",
+            Access::Public,
+        )
+        .answers(Answer::other(200, "The note.", "text/plain; charset=utf-8"))
+        .answers(Answer::other(304, "It is the one that `If-None-Match` names.", "text/plain; charset=utf-8"))
+        .fails(&NOT_YET_INCLUDED),
+        Operation::new(
+            "GET /v1/audit/log/tile/{path+}",
+            "getLogTile",
+            "Answers a tile of the shared log, for everyone: `<prefix>/tile/…` of C2SP tlog-tiles. Never changes.",
+            Access::Public,
+        )
+        .answers(Answer::other(200, "The tile.", "application/octet-stream"))
+        .answers(Answer::other(304, "It is the one that `If-None-Match` names.", "application/octet-stream")),
     ]
 }
 
 /// Request in, answer or problem out.
 pub async fn handle(app: &App, request: Request) -> Response {
     let answer = match request.operation {
-        "getCheckpoint" => checkpoint(app, &request).await,
+        "getCheckpoint" | "getLogCheckpoint" => log::checkpoint(app, &request).await,
+        "getConsistency" => check::consistency(app, &request).await,
+        "getEventProof" => event_proof(app, &request).await,
+        "getLogTile" => log::tile(app, &request).await,
         "getProof" => proof(app, &request).await,
+        "verifyEvidence" => check::verify(app, &request).await,
         "makeBundle" => bundle(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))
-}
-
-async fn checkpoint(app: &App, request: &Request) -> Result<Response, Problem> {
-    let published = app.proofs.published().await?;
-    let published = published.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
-    // Two checkpoints of one size have one root.
-    let etag = format!("\"{}\"", published.size);
-    let asked = request.headers.get("if-none-match").map(String::as_str).unwrap_or_default();
-    let known = asked.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag);
-    let response = match known {
-        true => Response::new(StatusCode::NOT_MODIFIED),
-        false => Response::new(StatusCode::OK)
-            .with_header("content-type", "text/plain; charset=utf-8")
-            .with_body(published.note),
-    };
-    Ok(response.with_header("etag", &etag).with_header("cache-control", "no-cache"))
 }
 
 async fn proof(app: &App, request: &Request) -> Result<Response, Problem> {
@@ -119,6 +163,33 @@ async fn proof(app: &App, request: &Request) -> Result<Response, Problem> {
     let document = app.proofs.of_event(request.tenant()?, event_id).await?;
     let document = document.ok_or_else(|| NOT_YET_INCLUDED.because(NOT_COVERED).retry_after_s(1))?;
     Ok(Response::json(StatusCode::OK, &document))
+}
+
+/// As JSON, or as one text that stands alone: its extra data is the entry and the key that open the leaf.
+async fn event_proof(app: &App, request: &Request) -> Result<Response, Problem> {
+    let (tenant, event_id) = (request.tenant()?, request.parameter("id")?);
+    check_event_id(event_id, "/id")?;
+    let document = app.proofs.of_event(tenant, event_id).await?;
+    let document = document.ok_or_else(|| NOT_YET_INCLUDED.because(NOT_COVERED).retry_after_s(1))?;
+    let accept = request.headers.get("accept").map(String::as_str).unwrap_or_default();
+    if !accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/plain")) {
+        return Ok(Response::json(StatusCode::OK, &document));
+    }
+    let key = app.tenant_keys.get(tenant).await?;
+    let key = key.ok_or_else(|| PortError::new("store", "a tenant with entries has no ledger key"))?;
+    let opens = Opens { entry_key: key.entry_key(tenant, event_id).to_text(), entry: document.entry };
+    let hashes = document.proof.iter().map(|text| hash::from_text(text)).collect::<Option<Vec<_>>>();
+    let proof = TlogProof {
+        extra: Some(canonical(&opens).map_err(|error| PortError::new("store", error))?.into_bytes()),
+        index: document.index,
+        hashes: hashes.ok_or_else(|| PortError::new("ledger", "a proof of ours is misspelt"))?,
+        checkpoint: document.checkpoint,
+    };
+    Ok(Response::new(StatusCode::OK)
+        .with_header("content-type", "text/plain; charset=utf-8")
+        .with_header("cache-control", "no-store")
+        .with_header("content-disposition", "attachment; filename=\"event.tlog-proof\"")
+        .with_body(proof.to_string()))
 }
 
 const NOT_COVERED: &str = "no checkpoint covers such an event of this tenant; events follow within seconds";
@@ -142,13 +213,7 @@ async fn bundle(app: &App, request: &Request) -> Result<Response, Problem> {
     let checkpoint = proved.first().map(|first| first.document.checkpoint.clone()).unwrap_or_default();
     let origin = checkpoint.lines().next().unwrap_or_default().to_owned();
     let entries = proved.into_iter().map(|proved| open(proved, &key, tenant)).collect::<Result<_, _>>()?;
-    let bundle = Bundle {
-        format: BUNDLE_FORMAT.to_owned(),
-        origin,
-        entries,
-        checkpoint,
-        witnesses: Witnesses::default(),
-    };
+    let bundle = Bundle { format: BUNDLE_FORMAT.to_owned(), origin, entries, checkpoint };
     Ok(Response::json(StatusCode::OK, &bundle)
         .with_header("content-disposition", "attachment; filename=\"evidence.json\""))
 }

@@ -38,10 +38,8 @@ pub struct Bundle {
     pub origin: String,
     /// 1 to 50, in the order they were asked for.
     pub entries: Vec<BundleEntry>,
-    /// The log's checkpoint as a signed note (C2SP).
+    /// The log's checkpoint as a signed note (C2SP), with the lines of those who cosigned it.
     pub checkpoint: String,
-    /// Who else saw that checkpoint.
-    pub witnesses: Witnesses,
 }
 
 /// One event and its proof.
@@ -59,4 +57,14 @@ pub struct BundleEntry {
     /// The event's data. May be taken out before the bundle is handed on; the proof stands without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<serde_json::Value>,
+}
+
+/// The extra data of a tlog-proof of ours: what makes the leaf that it is of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Opens {
+    /// What the ledger says of the event.
+    pub(crate) entry: Entry,
+    /// Opens the entry's leaf.
+    pub(crate) entry_key: String,
 }

@@ -9,29 +9,41 @@
 //! nobody anything. Entries in clear are records of their tenant.
 
 pub mod api;
+pub mod audit;
 pub mod bundle;
+pub mod cosignature;
 pub mod entry;
+pub mod files;
 pub mod hash;
 mod keys;
 pub mod note;
+pub mod policy;
 mod proofs;
 pub mod read;
 mod records;
 pub mod sequencer;
 mod staging;
 pub mod tile;
+pub mod tlog_proof;
 pub mod tree;
 pub mod verify;
+pub mod witness;
 pub mod worker;
 
 #[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod vectors;
 
+pub use audit::audit_log;
 pub use bundle::{Bundle, Witnesses};
+pub use cosignature::WitnessKey;
 pub use entry::Entry;
 pub use note::{Checkpoint, Origin, VerifierKey};
+pub use policy::Policy;
 pub use proofs::{ProofDocument, Proofs};
-pub use read::audit_log;
 pub use sequencer::Sequencer;
 
 /// The ledger emits nothing: checkpoints are its record.

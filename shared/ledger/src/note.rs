@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::VerifyingKey;
 use scorpius_core::{KeyName, Keys, PortError};
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use tlog_tiles::Hash;
 use crate::hash::SIZE_MAX;
 
 /// Bytes of a note: a checkpoint is below 400, and 100 cosignatures of 2,500 bytes may follow.
-const NOTE_BYTES_MAX: usize = 300_000;
+pub(crate) const NOTE_BYTES_MAX: usize = 300_000;
 /// Bytes of an origin.
 const ORIGIN_BYTES_MAX: usize = 200;
 /// Bytes of a verifier key's text.
@@ -71,6 +73,7 @@ impl fmt::Display for Origin {
 #[derive(Clone)]
 pub struct VerifierKey {
     text: String,
+    public_key: [u8; 32],
     verifier: StandardVerifier,
 }
 
@@ -104,6 +107,12 @@ impl VerifierKey {
     pub fn name(&self) -> &str {
         self.verifier.name()
     }
+
+    /// The raw key, by which two names of one signer are found out.
+    #[must_use]
+    pub fn public_key(&self) -> &[u8; 32] {
+        &self.public_key
+    }
 }
 
 impl FromStr for VerifierKey {
@@ -118,7 +127,10 @@ impl FromStr for VerifierKey {
         }
         let verifier = StandardVerifier::new(text).map_err(|_| bad())?;
         let _: Origin = verifier.name().parse().map_err(|_| bad())?;
-        Ok(Self { text: text.to_owned(), verifier })
+        let key = text.splitn(3, '+').nth(2).and_then(|key| STANDARD.decode(key).ok());
+        // The kind of signature, and the key.
+        let public_key = key.and_then(|key| key.get(1..)?.try_into().ok()).ok_or_else(bad)?;
+        Ok(Self { text: text.to_owned(), public_key, verifier })
     }
 }
 
@@ -160,6 +172,13 @@ pub enum NoteError {
     /// It bears the name of a trusted key, and is not that key's signature.
     #[error("a signature that names a trusted key is not that key's")]
     WrongSignature,
+}
+
+/// The text of a note without its signatures: what they are of.
+#[must_use]
+pub fn body_of(note: &str) -> Option<&str> {
+    let end = note.rfind("\n\n")?;
+    note.get(..=end)
 }
 
 impl Checkpoint {

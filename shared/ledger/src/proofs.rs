@@ -9,6 +9,7 @@ use tlog_tiles::record_hash;
 
 use crate::bundle::Witnesses;
 use crate::entry::Entry;
+use crate::files::BlobFiles;
 use crate::hash;
 use crate::read;
 use crate::records::{Placed, Published, Records, root_of};
@@ -98,7 +99,8 @@ impl Proofs {
     ) -> Result<Proved, PortError> {
         let root = root_of(&published.root)?;
         let leaf_hash = record_hash(&placed.leaf);
-        let proof = read::prove_inclusion(&*self.blobs, published.size, &root, placed.index, leaf_hash)
+        let files = BlobFiles::shared(&*self.blobs);
+        let proof = read::prove_inclusion(&files, published.size, &root, placed.index, leaf_hash)
             .await
             .map_err(|error| PortError::new("ledger", error))?;
         let entry = serde_json::from_str(&placed.entry).map_err(|error| PortError::new("store", error))?;
@@ -109,7 +111,7 @@ impl Proofs {
             entry,
             proof: proof.iter().map(hash::to_text).collect(),
             checkpoint: published.note.clone(),
-            witnesses: Witnesses::default(),
+            witnesses: published.witnesses,
         };
         Ok(Proved { document, placed })
     }

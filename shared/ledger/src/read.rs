@@ -1,27 +1,25 @@
-//! Reading the log back from its blobs. The blobs are not trusted: whatever is read is checked against a root.
+//! Reading the log back from its files. They are not trusted: whatever is read is checked against a root.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures::future::try_join_all;
-use scorpius_core::{BlobName, Blobs, PortError};
-use tlog_tiles::{Hash, check_record, prove_record, prove_tree};
+use scorpius_core::PortError;
+use tlog_tiles::{Hash, check_record, check_tree, prove_record, prove_tree};
 
-use crate::note::{Checkpoint, NoteError, VerifierKey};
+use crate::files::LogFiles;
 use crate::tile::{Level, TILE_WIDTH, TileName, decode_entries};
-use crate::tree::{Edge, NamedTile, Tiles, tiles_of_consistency, tiles_of_inclusion};
+use crate::tree::{Edge, Tiles, tile_at, tiles_of_consistency, tiles_of_inclusion};
 
-/// Where the latest checkpoint is copied to, for readers without the store.
-pub const CHECKPOINT: &str = "ledger/checkpoint";
 /// Bytes of a tile: 256 entries of 65,535 bytes.
-const TILE_BYTES_MAX: u64 = 256 * (2 + 65_535);
+pub(crate) const TILE_BYTES_MAX: u64 = 256 * (2 + 65_535);
 /// Bytes of a checkpoint.
 pub(crate) const CHECKPOINT_BYTES_MAX: u64 = 300_000;
 
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The blobs did not answer.
+    /// The files cannot be read.
     #[error(transparent)]
     Port(#[from] PortError),
     /// A tile that the checkpoint covers is not there.
@@ -43,25 +41,16 @@ pub enum ReadError {
     },
 }
 
-/// The name of the checkpoint's copy.
-///
-/// # Panics
-/// Never.
-#[must_use]
-pub fn checkpoint_name() -> BlobName {
-    CHECKPOINT.parse().expect("a constant is a blob name")
-}
-
 /// One tile; a partial one may have been replaced by the full one of its place.
-pub(crate) async fn tile(blobs: &dyn Blobs, name: TileName) -> Result<Bytes, ReadError> {
-    if let Some(tile) = blobs.get(&name.blob(), TILE_BYTES_MAX).await? {
+pub(crate) async fn tile(files: &dyn LogFiles, name: TileName) -> Result<Bytes, ReadError> {
+    if let Some(tile) = files.file(&name.to_string(), TILE_BYTES_MAX).await? {
         return Ok(tile);
     }
     let missing = ReadError::Missing(name);
     if name.width() == TILE_WIDTH {
         return Err(missing);
     }
-    let full = blobs.get(&name.full().blob(), TILE_BYTES_MAX).await?.ok_or(missing)?;
+    let full = files.file(&name.full().to_string(), TILE_BYTES_MAX).await?.ok_or(missing)?;
     narrowed(&full, name).ok_or(ReadError::Missing(name))
 }
 
@@ -79,16 +68,16 @@ fn narrowed(full: &Bytes, name: TileName) -> Option<Bytes> {
 }
 
 pub(crate) async fn tiles(
-    blobs: &dyn Blobs,
+    files: &dyn LogFiles,
     names: &[TileName],
 ) -> Result<BTreeMap<TileName, Bytes>, ReadError> {
-    let read = names.iter().map(|&name| async move { Ok::<_, ReadError>((name, tile(blobs, name).await?)) });
+    let read = names.iter().map(|&name| async move { Ok::<_, ReadError>((name, tile(files, name).await?)) });
     Ok(try_join_all(read).await?.into_iter().collect())
 }
 
 /// The right edge of the tree of `size` entries with `root`.
-pub(crate) async fn edge(blobs: &dyn Blobs, size: u64, root: &Hash) -> Result<Edge, ReadError> {
-    let tiles = tiles(blobs, &Edge::tiles_of(size)).await?;
+pub(crate) async fn edge(files: &dyn LogFiles, size: u64, root: &Hash) -> Result<Edge, ReadError> {
+    let tiles = tiles(files, &Edge::tiles_of(size)).await?;
     Edge::load(size, root, &tiles).map_err(|_| ReadError::Inconsistent { size })
 }
 
@@ -97,7 +86,7 @@ pub(crate) async fn edge(blobs: &dyn Blobs, size: u64, root: &Hash) -> Result<Ed
 /// # Errors
 /// `ReadError`.
 pub async fn prove_inclusion(
-    blobs: &dyn Blobs,
+    files: &dyn LogFiles,
     size: u64,
     root: &Hash,
     index: u64,
@@ -107,7 +96,7 @@ pub async fn prove_inclusion(
         return Err(ReadError::OutOfRange { asked: index, size });
     }
     let inconsistent = |_| ReadError::Inconsistent { size };
-    let tiles = tiles(blobs, &tiles_of_inclusion(size, index)).await?;
+    let tiles = tiles(files, &tiles_of_inclusion(size, index)).await?;
     let proof = prove_record(size, index, &Tiles(&tiles)).map_err(inconsistent)?;
     check_record(&proof, size, *root, index, leaf_hash).map_err(inconsistent)?;
     Ok(proof)
@@ -117,77 +106,85 @@ pub async fn prove_inclusion(
 ///
 /// # Errors
 /// `ReadError`.
-pub async fn prove_consistency(blobs: &dyn Blobs, size: u64, old: u64) -> Result<Vec<Hash>, ReadError> {
+pub async fn prove_consistency(files: &dyn LogFiles, size: u64, old: u64) -> Result<Vec<Hash>, ReadError> {
     if old == 0 || old > size {
         return Err(ReadError::OutOfRange { asked: old, size });
     }
-    let tiles = tiles(blobs, &tiles_of_consistency(size, old)).await?;
+    let tiles = tiles(files, &tiles_of_consistency(size, old)).await?;
     prove_tree(size, old, &Tiles(&tiles)).map_err(|_| ReadError::Inconsistent { size })
 }
 
-/// A log that was read from its first entry to its checkpoint.
+/// Tiles of a smaller tree, cut from those of the tree of `size` entries: of sizes that were never published there
+/// are no tiles of their own.
+async fn tiles_within(
+    files: &dyn LogFiles,
+    names: &[TileName],
+    size: u64,
+) -> Result<BTreeMap<TileName, Bytes>, ReadError> {
+    let cut = |&name: &TileName| async move {
+        let missing = ReadError::Missing(name);
+        let Level::Hashes(level) = name.level() else { return Err(missing) };
+        let wide = tile_at(size, level, name.index()).ok_or(ReadError::Missing(name))?;
+        let bytes = tile(files, wide).await?;
+        Ok((name, narrowed(&bytes, name).ok_or(missing)?))
+    };
+    Ok(try_join_all(names.iter().map(cut)).await?.into_iter().collect())
+}
+
+/// The root over the first `old` entries, as the tiles of the tree of `size` say it. Whoever needs to believe it
+/// proves consistency.
+async fn root_of(files: &dyn LogFiles, old: u64, size: u64) -> Result<Hash, ReadError> {
+    let tiles = tiles_within(files, &Edge::tiles_of(old), size).await?;
+    Edge::of_tiles(old, &tiles).map(|edge| edge.root()).ok_or(ReadError::Inconsistent { size: old })
+}
+
+/// The roots of two trees of one log, and the proof that the later one continues the earlier one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LogAudit {
-    /// The checkpoint that everything leads to.
-    pub checkpoint: Checkpoint,
-    /// Tiles that were compared with what the entries make.
-    pub tiles: u64,
+pub struct Consistency {
+    /// Entries of the earlier tree.
+    pub from: u64,
+    /// Its root.
+    pub from_root: Hash,
+    /// Entries of the later tree.
+    pub to: u64,
+    /// Its root.
+    pub to_root: Hash,
+    /// RFC 6962 consistency proof; empty when `from` is 0 or `to`.
+    pub proof: Vec<Hash>,
 }
 
-/// Why a log is not what its checkpoint says.
-#[derive(Debug, thiserror::Error)]
-pub enum AuditError {
-    /// There is no checkpoint: nothing was ever committed, or this is no log.
-    #[error("there is no `{CHECKPOINT}`")]
-    NoCheckpoint,
-    /// The checkpoint cannot be believed.
-    #[error("the checkpoint cannot be believed")]
-    Note(#[from] NoteError),
-    /// The log cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// A tile of entries is not what the format says.
-    #[error("`{0}` does not hold the entries that it should")]
-    Entries(TileName),
-    /// A tile differs from what the entries make.
-    #[error("`{0}` is not what the entries make")]
-    Tile(TileName),
-    /// The entries do not make the checkpoint's root.
-    #[error("the entries do not make the checkpoint's root")]
-    Root,
-}
-
-/// Reads the whole log: entries make tiles, tiles make the root, and a trusted key signed it.
+/// The proof that the tree of `to` entries continues the one of `from`, checked, and that both are of the history
+/// whose tree of `size` entries has `root`.
 ///
 /// # Errors
-/// `AuditError`, at the first thing that is wrong.
-pub async fn audit_log(blobs: &dyn Blobs, trusted: &[VerifierKey]) -> Result<LogAudit, AuditError> {
-    let note = blobs.get(&checkpoint_name(), CHECKPOINT_BYTES_MAX).await.map_err(ReadError::from)?;
-    let checkpoint = Checkpoint::open(&note.ok_or(AuditError::NoCheckpoint)?, trusted)?;
-    let (mut edge, mut compared) = (Edge::empty(), 0);
-    while edge.size() < checkpoint.size {
-        let width = u16::try_from(checkpoint.size - edge.size()).unwrap_or(TILE_WIDTH).min(TILE_WIDTH);
-        let place = edge.size() >> 8;
-        let name = TileName::new(Level::Entries, place, width).map_err(|_| AuditError::Root)?;
-        let bytes = tile(blobs, name).await?;
-        let entries = decode_entries(&bytes, width).ok_or(AuditError::Entries(name))?;
-        let full = edge.append(&entries);
-        compared += 1 + compare(blobs, full).await?;
+/// `ReadError`.
+pub async fn prove_between(
+    files: &dyn LogFiles,
+    (from, to): (u64, u64),
+    (size, root): (u64, &Hash),
+) -> Result<Consistency, ReadError> {
+    if to > size || from > to {
+        return Err(ReadError::OutOfRange { asked: if to > size { to } else { from }, size });
     }
-    compared += compare(blobs, edge.partial_tiles(0)).await?;
-    match edge.root() == checkpoint.root {
-        true => Ok(LogAudit { checkpoint, tiles: compared }),
-        false => Err(AuditError::Root),
-    }
+    let to_root = if to == size { *root } else { root_of(files, to, size).await? };
+    leads_to(files, (to, &to_root), (size, root), size).await?;
+    let from_root = if from == size { *root } else { root_of(files, from, size).await? };
+    let proof = leads_to(files, (from, &from_root), (to, &to_root), size).await?;
+    Ok(Consistency { from, from_root, to, to_root, proof })
 }
 
-async fn compare(blobs: &dyn Blobs, expected: Vec<NamedTile>) -> Result<u64, AuditError> {
-    let mut compared = 0;
-    for (name, bytes) in expected {
-        if tile(blobs, name).await? != bytes {
-            return Err(AuditError::Tile(name));
-        }
-        compared += 1;
+async fn leads_to(
+    files: &dyn LogFiles,
+    (old, old_root): (u64, &Hash),
+    (new, root): (u64, &Hash),
+    size: u64,
+) -> Result<Vec<Hash>, ReadError> {
+    if old == 0 || (old == new && old_root == root) {
+        return Ok(Vec::new());
     }
-    Ok(compared)
+    let inconsistent = |_| ReadError::Inconsistent { size: new };
+    let tiles = tiles_within(files, &tiles_of_consistency(new, old), size).await?;
+    let proof = prove_tree(new, old, &Tiles(&tiles)).map_err(inconsistent)?;
+    check_tree(&proof, new, *root, old, *old_root).map_err(inconsistent)?;
+    Ok(proof)
 }

@@ -8,6 +8,7 @@ use scorpius_core::{
 use serde::{Deserialize, Serialize};
 use tlog_tiles::Hash;
 
+use crate::bundle::Witnesses;
 use crate::entry::Recorded;
 use crate::hash;
 use crate::note::{Checkpoint, Origin};
@@ -40,8 +41,11 @@ pub(crate) struct Published {
     pub size: u64,
     /// The root over them, in Base64.
     pub root: String,
-    /// The signed note.
+    /// The signed note, with its cosignatures.
     pub note: String,
+    /// By how many of how many witnesses it is cosigned.
+    #[serde(default)]
+    pub witnesses: Witnesses,
 }
 
 /// A root that is written in a record.

@@ -22,14 +22,17 @@ use scorpius_core::{
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
 
+use crate::bundle::Witnesses;
 use crate::entry::{NotAnEntry, Recorded, is_own};
+use crate::files::{BlobFiles, blob};
 use crate::hash::SIZE_MAX;
 use crate::keys::TenantKeys;
-use crate::note::{Origin, VerifierKey};
-use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError, checkpoint_name};
+use crate::note::{Checkpoint, Origin, VerifierKey};
+use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError};
 use crate::records::{Head, Published, ReadHead, Records, root_of};
 use crate::staging::{STAGED_BYTES_MAX, Staged, last_entries};
 use crate::tree::Edge;
+use crate::witness::WitnessClient;
 
 /// How often the race for the head is run before the queue is asked to wait.
 const RACES_MAX: u32 = 4;
@@ -75,6 +78,14 @@ pub enum SequenceError {
     /// More events than a batch may have.
     #[error("a batch of {0} events, over {BATCH_EVENTS_MAX}")]
     TooMany(usize),
+    /// Its entries are in the log, and no checkpoint covers them before enough witnesses have cosigned it.
+    #[error("cosigned by {witnesses}, which is fewer than the policy asks for: {refused}")]
+    Quorum {
+        /// By how many of how many.
+        witnesses: Witnesses,
+        /// Why the others did not.
+        refused: String,
+    },
     /// The log has another name than the one this sequencer was given.
     #[error("the log is `{log}`, and this sequencer was told `{told}`")]
     OtherOrigin {
@@ -97,6 +108,7 @@ pub struct Sequencer {
     clock: Arc<dyn Clock>,
     tenant_keys: TenantKeys,
     origin: Origin,
+    witnesses: Option<WitnessClient>,
 }
 
 /// An event of the batch that is not in the log yet.
@@ -117,7 +129,14 @@ impl Sequencer {
         origin: Origin,
     ) -> Self {
         let tenant_keys = TenantKeys::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock));
-        Self { records: Records::new(Arc::clone(&store)), store, blobs, keys, clock, tenant_keys, origin }
+        let records = Records::new(Arc::clone(&store));
+        Self { records, store, blobs, keys, clock, tenant_keys, origin, witnesses: None }
+    }
+
+    /// Asks these witnesses before a checkpoint is published.
+    #[must_use]
+    pub fn asking(self, witnesses: WitnessClient) -> Self {
+        Self { witnesses: Some(witnesses), ..self }
     }
 
     /// Brings `events` into the log, each exactly once whatever came before, and publishes.
@@ -213,12 +232,13 @@ impl Sequencer {
 
     /// Step A.
     async fn stage(&self, read: Option<&ReadHead>, fresh: &[Fresh<'_>]) -> Result<Staged, SequenceError> {
+        let files = BlobFiles::shared(&*self.blobs);
         let (edge, before) = match read {
             None => (Edge::empty(), Bytes::new()),
             Some(ReadHead { head, .. }) => {
-                let edge = read::edge(&*self.blobs, head.size, &root_of(&head.root)?).await?;
+                let edge = read::edge(&files, head.size, &root_of(&head.root)?).await?;
                 let before = match last_entries(head.size) {
-                    Some(name) => read::tile(&*self.blobs, name).await?,
+                    Some(name) => read::tile(&files, name).await?,
                     None => Bytes::new(),
                 };
                 (edge, before)
@@ -279,7 +299,7 @@ impl Sequencer {
         let tiles = staged.tiles().map_err(|error| broken(format!("`{}`: {error}", head.staging)))?;
         // In any order: nobody looks for them before the checkpoint is there.
         try_join_all(tiles.into_iter().map(|(name, bytes)| async move {
-            self.put_same(&name.blob(), bytes.into()).await?;
+            self.put_same(&blob(&name.to_string())?, bytes.into()).await?;
             point(CrashPoint::LedgerApplying);
             Ok::<_, SequenceError>(())
         }))
@@ -287,7 +307,8 @@ impl Sequencer {
         point(CrashPoint::LedgerApplied);
 
         let note = self.sign(&head).await?;
-        let published = Published { size: head.size, root: head.root.clone(), note };
+        let (note, witnesses) = self.cosigned(&head, note).await?;
+        let published = Published { size: head.size, root: head.root.clone(), note, witnesses };
         let staging: BlobName = head.staging.parse().map_err(|error| PortError::new("store", error))?;
         let head = Head { published: Some(published), ..head };
         let write: Write = Records::put_head(&head, Some(version));
@@ -305,22 +326,68 @@ impl Sequencer {
         Ok(checkpoint.signed(&key, &signature).map_err(|error| PortError::new("keys", error))?)
     }
 
+    /// The note with the cosignatures that could be had, and by how many of how many.
+    async fn cosigned(&self, head: &Head, note: String) -> Result<(String, Witnesses), SequenceError> {
+        let Some(client) = &self.witnesses else { return Ok((note, Witnesses::default())) };
+        let files = BlobFiles::shared(&*self.blobs);
+        let asked = client.ask(&files, &head.checkpoint()?, &note, head.published_size()).await;
+        if let Some((witness, size)) = asked.ahead {
+            // Another sequencer may have gone on meanwhile; else the log has lost what the witness saw.
+            let now = self.records.head().await?.map_or(0, |read| read.head.size);
+            return Err(match size > now {
+                true => broken(format!(
+                    "witness `{witness}` has cosigned {size} entries, and the log has {now}: it was rolled back"
+                )),
+                false => SequenceError::Contention,
+            });
+        }
+        let note = note + &asked.lines.concat();
+        let own = VerifierKey::of_log(&*self.keys, &self.origin).await?;
+        let policy = client.policy().clone().believing(&own);
+        let believed = policy.open(note.as_bytes()).map_err(|error| PortError::new("keys", error))?;
+        if believed.quorum {
+            return Ok((note, believed.witnesses));
+        }
+        let refused: Vec<_> = asked.refused.iter().map(|(name, why)| format!("`{name}`: {why}")).collect();
+        Err(SequenceError::Quorum { witnesses: believed.witnesses, refused: refused.join("; ") })
+    }
+
     /// Makes the copy of the checkpoint for readers without the store the one that is recorded.
     ///
     /// A copy cannot be swapped by condition, so a sequencer that slept may put an old one over a
     /// newer one. Therefore whoever puts looks again, and a message is done only after the copy was
     /// seen to be the record's: a sequencer that dies in between is followed by its message's retry.
     async fn copy_checkpoint(&self) -> Result<(), SequenceError> {
+        let name = blob("checkpoint")?;
         for _ in 0..RACES_MAX {
             let Some(read) = self.records.head().await? else { return Ok(()) };
             let Some(published) = read.head.published else { return Ok(()) };
-            let copy = self.blobs.get(&checkpoint_name(), CHECKPOINT_BYTES_MAX).await?;
-            if copy.is_some_and(|copy| copy == published.note) {
-                return Ok(());
+            match self.blobs.get(&name, CHECKPOINT_BYTES_MAX).await? {
+                Some(copy) if copy == published.note => return Ok(()),
+                Some(copy) => self.not_rolled_back(&copy, &published).await?,
+                None => {}
             }
-            self.blobs.put(&checkpoint_name(), published.note.into()).await?;
+            self.blobs.put(&name, published.note.into()).await?;
         }
         Err(SequenceError::Contention)
+    }
+
+    /// A copy that this log signed for more entries than the record knows is from a future that the store has lost.
+    async fn not_rolled_back(&self, copy: &[u8], published: &Published) -> Result<(), SequenceError> {
+        let key = VerifierKey::of_log(&*self.keys, &self.origin).await?;
+        let Ok(copied) = Checkpoint::open(copy, &[key]) else { return Ok(()) };
+        if copied.size <= published.size {
+            return Ok(());
+        }
+        // Another sequencer may have published it since the record was read.
+        let now = self.records.head().await?.map_or(0, |read| read.head.published_size());
+        match copied.size > now {
+            true => Err(broken(format!(
+                "a checkpoint of {} entries was published, and the store knows {now}: it was rolled back",
+                copied.size
+            ))),
+            false => Ok(()),
+        }
     }
 
     /// Puts a blob that can only ever have these bytes.

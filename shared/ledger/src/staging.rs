@@ -7,6 +7,7 @@ use scorpius_core::BlobName;
 use serde::{Deserialize, Serialize};
 use tlog_tiles::Hash;
 
+use crate::files;
 use crate::hash;
 use crate::tile::{Level, TILE_WIDTH, TileName, decode_entries, encode_entries};
 use crate::tree::{Edge, NamedTile};
@@ -66,8 +67,7 @@ impl Staged {
 
     /// Where it is put.
     pub(crate) fn blob(&self, root: &Hash) -> BlobName {
-        format!("ledger/staging/{}-{}", self.size, hex::encode(root.0))
-            .parse()
+        files::blob(&format!("staging/{}-{}", self.size, hex::encode(root.0)))
             .expect("digits and hex are a blob name")
     }
 

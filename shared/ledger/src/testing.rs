@@ -1,5 +1,6 @@
 //! Events, tenants and evidence for tests.
 
+mod whole;
 mod world;
 
 use ed25519_dalek::{Signer, SigningKey};
@@ -7,12 +8,16 @@ use scorpius_core::{Event, TenantId, UnixMillis};
 use serde_json::json;
 use tlog_tiles::prove_record;
 
-use crate::bundle::{BUNDLE_FORMAT, Bundle, BundleEntry, Witnesses};
+use crate::bundle::{BUNDLE_FORMAT, Bundle, BundleEntry};
 use crate::entry::{Recorded, TenantKey};
 use crate::hash::to_text;
 use crate::note::{Checkpoint, Origin, VerifierKey};
 use crate::tree::{Edge, Tiles};
 
+pub(crate) use whole::{
+    batch, begun, begun_small, check, each_exactly_once, forget_orphans, objects_never_changed, published,
+    released, released_checkpoints_agree,
+};
 pub(crate) use world::{Script, Trouble, World, origin};
 
 /// A moment in November 2026.
@@ -77,7 +82,6 @@ pub(crate) fn bundle_of(events: &[Event]) -> (Bundle, VerifierKey) {
         origin: origin.to_string(),
         entries: entries.collect(),
         checkpoint: checkpoint.signed(&key, &signature).expect("a note"),
-        witnesses: Witnesses::default(),
     };
     (bundle, key)
 }

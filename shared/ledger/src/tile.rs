@@ -3,12 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use scorpius_core::BlobName;
-
 /// Hashes of a full tile.
 pub const TILE_WIDTH: u16 = 256;
-/// The folder that is the log: `<folder>/checkpoint` and `<folder>/tile/…` are what C2SP clients read.
-pub const FOLDER: &str = "ledger";
 
 /// What a tile holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,15 +61,6 @@ impl TileName {
     #[must_use]
     pub fn full(self) -> Self {
         Self { width: TILE_WIDTH, ..self }
-    }
-
-    /// Where it is among the blobs.
-    ///
-    /// # Panics
-    /// Never: a path of digits, `x`, `.p` and slashes is a blob name.
-    #[must_use]
-    pub fn blob(self) -> BlobName {
-        format!("{FOLDER}/{self}").parse().expect("a tile's path is a blob name")
     }
 }
 
@@ -242,7 +229,7 @@ mod tests {
             let level = if entries { Level::Entries } else { Level::Hashes(level) };
             let name = TileName::new(level, index, width).expect("a tile");
             prop_assert_eq!(name.to_string().parse(), Ok(name));
-            prop_assert!(name.blob().as_str().starts_with("ledger/tile/"));
+            prop_assert!(crate::files::blob(&name.to_string()).is_ok_and(|blob| blob.as_str().starts_with("ledger/tile/")));
         }
 
         #[test]

@@ -51,17 +51,21 @@ impl Edge {
     /// # Errors
     /// When they do not.
     pub fn load(size: u64, root: &Hash, tiles: &BTreeMap<TileName, Bytes>) -> Result<Self, NotTheEdge> {
+        Self::of_tiles(size, tiles).filter(|edge| edge.root() == *root).ok_or(NotTheEdge { size })
+    }
+
+    /// The edge that `tiles` (those of `tiles_of`) make, whatever its root is; `None` when one is missing.
+    #[must_use]
+    pub fn of_tiles(size: u64, tiles: &BTreeMap<TileName, Bytes>) -> Option<Self> {
         let mut levels = Vec::new();
         for level in levels_of(size) {
             let name = tile_at(size, level, nodes(size, level) >> 8).filter(partial);
-            let hashes = match name {
-                Some(name) => tiles.get(&name).and_then(|tile| hashes_of(tile, name.width())),
-                None => Some(Vec::new()),
-            };
-            levels.push(hashes.ok_or(NotTheEdge { size })?);
+            levels.push(match name {
+                Some(name) => tiles.get(&name).and_then(|tile| hashes_of(tile, name.width()))?,
+                None => Vec::new(),
+            });
         }
-        let edge = Self { size, levels };
-        if size <= SIZE_MAX && edge.root() == *root { Ok(edge) } else { Err(NotTheEdge { size }) }
+        (size <= SIZE_MAX).then_some(Self { size, levels })
     }
 
     /// Entries in the tree.
@@ -151,7 +155,7 @@ fn levels_of(size: u64) -> impl Iterator<Item = u8> {
 }
 
 /// The `index`-th tile of `level`, as wide as it is in a tree of `size` entries; `None` when it is empty.
-fn tile_at(size: u64, level: u8, index: u64) -> Option<TileName> {
+pub(crate) fn tile_at(size: u64, level: u8, index: u64) -> Option<TileName> {
     let hashes = nodes(size, level).checked_sub(index.checked_mul(256)?)?;
     let width = u16::try_from(hashes.min(256)).ok()?;
     TileName::new(Level::Hashes(level), index, width).ok()

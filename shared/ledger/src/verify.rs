@@ -1,20 +1,21 @@
 //! Checking evidence offline: bytes and keys in, a report out. No network, no store, no clock.
 //!
 //! Who is trusted comes from elsewhere: a bundle that brings keys, or anything else that this
-//! version does not know, is refused as a whole.
+//! version does not know, is refused as a whole. What was checked, and what was not, is in `Scope`.
 
-use std::fmt;
+mod report;
 
 use scorpius_edge::body;
-use tlog_tiles::{Hash, check_record, record_hash};
+use tlog_tiles::{Hash, check_record, check_tree, record_hash};
 
-use crate::bundle::{BUNDLE_BYTES_MAX, BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Witnesses};
+use crate::bundle::{BUNDLE_BYTES_MAX, BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Opens};
 use crate::entry::{Entry, EntryKey, canonical};
 use crate::hash;
 use crate::note::{Checkpoint, NoteError, VerifierKey};
+use crate::policy::{Believed, Policy};
+use crate::tlog_proof::{NotATlogProof, PROOF_HASHES_MAX, TlogProof};
 
-/// Hashes of a proof: a tree of 2^48 entries is 48 high.
-const PROOF_HASHES_MAX: usize = 48;
+pub use report::Scope;
 
 /// What came of it; the exit code of a program that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +64,12 @@ pub enum Refusal {
     /// The bundle names one log and its checkpoint another.
     #[error("the bundle says it is of another log than its checkpoint")]
     OtherOrigin,
-    /// It claims cosignatures, of which this version checks none.
-    #[error("the bundle claims {0} witnesses, and no witness key is trusted")]
-    WitnessesClaimed(Witnesses),
+    /// Not a proof's text.
+    #[error(transparent)]
+    TlogProof(#[from] NotATlogProof),
+    /// Without the entry there is nothing that the proof could be of.
+    #[error("the entry that the proof is of was not given")]
+    NoEntry,
 }
 
 /// Whether an entry is in the log.
@@ -117,6 +121,15 @@ impl EntryReport {
     }
 }
 
+/// What came of comparing a checkpoint with one that was kept from earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continues {
+    /// It continues the kept one, of so many entries.
+    Yes(u64),
+    /// It does not: the log was rolled back or forked, or the proof is wrong.
+    No(u64),
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
@@ -124,57 +137,107 @@ pub struct Report {
     pub verdict: Verdict,
     /// Why nothing was judged.
     pub refusal: Option<Refusal>,
-    /// The checkpoint, signed by a trusted key.
-    pub checkpoint: Option<Checkpoint>,
-    /// By whom else: trusted witnesses whose cosignature was checked.
-    pub witnesses: Witnesses,
+    /// The checkpoint, signed by a trusted key, and which trusted witnesses cosigned it.
+    pub believed: Option<Believed>,
+    /// Whether the checkpoint continues the one that the caller kept, if any was given.
+    pub continues: Option<Continues>,
+    /// Whether the policy's cosignatures are there; `None` when it asks for none.
+    pub quorum: Option<bool>,
     /// Entry by entry, in the bundle's order.
     pub entries: Vec<EntryReport>,
+    /// Of a proof of one entry that this product did not make: where, and whether it is there.
+    pub record: Option<(u64, bool)>,
 }
 
-/// Judges an evidence bundle.
+/// Judges an evidence bundle, believing these logs.
 #[must_use]
 pub fn bundle(bytes: &[u8], trusted: &[VerifierKey]) -> Report {
-    judge(bytes, trusted).unwrap_or_else(Report::refused)
+    bundle_under(bytes, &Policy::of_logs(trusted))
 }
 
-/// Judges a checkpoint alone.
+/// Judges an evidence bundle under a policy.
+#[must_use]
+pub fn bundle_under(bytes: &[u8], policy: &Policy) -> Report {
+    judge(bytes, policy).unwrap_or_else(Report::refused)
+}
+
+/// Judges a bundle that was read already.
+#[must_use]
+pub fn bundle_of(bundle: Bundle, policy: &Policy) -> Report {
+    judge_read(bundle, policy).unwrap_or_else(Report::refused)
+}
+
+/// Judges a checkpoint alone, believing these logs.
 #[must_use]
 pub fn checkpoint(note: &[u8], trusted: &[VerifierKey]) -> Report {
-    match open(note, trusted) {
-        Ok(checkpoint) => Report::of(checkpoint, Vec::new()),
+    checkpoint_under(note, &Policy::of_logs(trusted))
+}
+
+/// Judges a checkpoint alone under a policy.
+#[must_use]
+pub fn checkpoint_under(note: &[u8], policy: &Policy) -> Report {
+    match open(note, policy) {
+        Ok(believed) => Report::of(believed, policy, Vec::new()),
         Err(refusal) => Report::refused(refusal),
     }
 }
 
-fn judge(bytes: &[u8], trusted: &[VerifierKey]) -> Result<Report, Refusal> {
+/// Judges a proof in C2SP's own text: of `entry`, or of the entry of ours that its extra data opens.
+#[must_use]
+pub fn tlog_proof(text: &str, entry: Option<&[u8]>, policy: &Policy) -> Report {
+    judge_tlog_proof(text, entry, policy).unwrap_or_else(Report::refused)
+}
+
+fn judge_tlog_proof(text: &str, entry: Option<&[u8]>, policy: &Policy) -> Result<Report, Refusal> {
+    let proof: TlogProof = text.parse()?;
+    let believed = open(proof.checkpoint.as_bytes(), policy)?;
+    let Some(entry) = entry else {
+        // Nothing vouches for the extra data; the leaf that it makes is what is proved.
+        let opens = proof.extra.as_deref().and_then(|extra| serde_json::from_slice::<Opens>(extra).ok());
+        let Opens { entry, entry_key } = opens.ok_or(Refusal::NoEntry)?;
+        let hashes = proof.hashes.iter().map(hash::to_text).collect();
+        let claim = BundleEntry { entry, entry_key, index: proof.index, proof: hashes, data: None };
+        let entries = vec![judge_entry(claim, &believed.checkpoint)];
+        return Ok(Report::of(believed, policy, entries));
+    };
+    let included = proof.proves(entry, &believed.checkpoint);
+    let mut report = Report::of(believed, policy, Vec::new());
+    report.record = Some((proof.index, included));
+    if !included {
+        report.verdict = Verdict::Failed;
+    }
+    Ok(report)
+}
+
+fn judge(bytes: &[u8], policy: &Policy) -> Result<Report, Refusal> {
     if bytes.len() > BUNDLE_BYTES_MAX {
         return Err(Refusal::TooLarge);
     }
     let bundle: Bundle = body::json(Some("application/json"), bytes)
         .map_err(|problem| Refusal::NotABundle(problem.detail.unwrap_or_default()))?;
+    judge_read(bundle, policy)
+}
+
+fn judge_read(bundle: Bundle, policy: &Policy) -> Result<Report, Refusal> {
     if bundle.format != BUNDLE_FORMAT {
         return Err(Refusal::UnknownFormat);
     }
     if !(1..=BUNDLE_EVENTS_MAX).contains(&bundle.entries.len()) {
         return Err(Refusal::Entries(bundle.entries.len()));
     }
-    let checkpoint = open(bundle.checkpoint.as_bytes(), trusted)?;
-    if bundle.origin != checkpoint.origin.as_str() {
+    let believed = open(bundle.checkpoint.as_bytes(), policy)?;
+    if bundle.origin != believed.checkpoint.origin.as_str() {
         return Err(Refusal::OtherOrigin);
     }
-    if bundle.witnesses != Witnesses::default() {
-        return Err(Refusal::WitnessesClaimed(bundle.witnesses));
-    }
-    let entries = bundle.entries.into_iter().map(|entry| judge_entry(entry, &checkpoint)).collect();
-    Ok(Report::of(checkpoint, entries))
+    let entries = bundle.entries.into_iter().map(|entry| judge_entry(entry, &believed.checkpoint)).collect();
+    Ok(Report::of(believed, policy, entries))
 }
 
-fn open(note: &[u8], trusted: &[VerifierKey]) -> Result<Checkpoint, Refusal> {
-    if trusted.is_empty() {
+fn open(note: &[u8], policy: &Policy) -> Result<Believed, Refusal> {
+    if policy.logs().is_empty() {
         return Err(Refusal::NoTrustedKey);
     }
-    Checkpoint::open(note, trusted).map_err(Refusal::Checkpoint)
+    policy.open(note).map_err(Refusal::Checkpoint)
 }
 
 fn judge_entry(claim: BundleEntry, checkpoint: &Checkpoint) -> EntryReport {
@@ -214,78 +277,54 @@ fn commits_to(entry: &Entry, data: &serde_json::Value) -> bool {
 }
 
 impl Report {
-    fn of(checkpoint: Checkpoint, entries: Vec<EntryReport>) -> Self {
-        let verdict = match entries.iter().all(EntryReport::is_proved) {
-            true => Verdict::Verified,
-            false => Verdict::Failed,
-        };
-        let witnesses = Witnesses::default();
-        Self { verdict, refusal: None, checkpoint: Some(checkpoint), witnesses, entries }
+    fn of(believed: Believed, policy: &Policy, entries: Vec<EntryReport>) -> Self {
+        let quorum = policy.asks_for_witnesses().then_some(believed.quorum);
+        let proved = entries.iter().all(EntryReport::is_proved) && quorum != Some(false);
+        let verdict = if proved { Verdict::Verified } else { Verdict::Failed };
+        Self {
+            verdict,
+            refusal: None,
+            believed: Some(believed),
+            continues: None,
+            quorum,
+            entries,
+            record: None,
+        }
     }
 
     fn refused(refusal: Refusal) -> Self {
         Self {
             verdict: Verdict::Refused,
             refusal: Some(refusal),
-            checkpoint: None,
-            witnesses: Witnesses::default(),
+            believed: None,
+            continues: None,
+            quorum: None,
             entries: Vec::new(),
+            record: None,
         }
     }
 
-    /// What this check does not say, whatever its verdict.
+    /// Holds the checkpoint against one that was kept from earlier: the same history, or a longer one by `proof`.
     #[must_use]
-    pub fn not_checked(&self) -> Vec<String> {
-        let mut missing = vec![
-            "that others were shown the same log: no trusted witness cosigned this checkpoint".to_owned(),
-        ];
-        if !self.entries.is_empty() {
-            missing.push("that these are all entries of their tenant".to_owned());
-            missing.push(
-                "that what an entry says is true: the log shows only what was said, and in which order"
-                    .to_owned(),
-            );
+    pub fn against(mut self, kept: &Checkpoint, proof: &[Hash]) -> Self {
+        let Some(Believed { checkpoint, .. }) = &self.believed else { return self };
+        let same_log = kept.origin == checkpoint.origin;
+        let fine = same_log && continues(checkpoint, kept, proof);
+        self.continues = Some(if fine { Continues::Yes(kept.size) } else { Continues::No(kept.size) });
+        if !fine {
+            self.verdict = Verdict::Failed;
         }
-        let withheld = self.entries.iter().filter(|entry| entry.data == Data::Withheld).count();
-        if withheld > 0 {
-            missing.push(format!("the data of {withheld} entries, which the bundle does not show"));
-        }
-        missing
+        self
     }
 }
 
-/// The report as a person reads it, one finding a line.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(refusal) = &self.refusal {
-            return writeln!(f, "REFUSED: {refusal}");
-        }
-        if let Some(Checkpoint { origin, size, root }) = &self.checkpoint {
-            writeln!(f, "log        {origin}")?;
-            writeln!(f, "checkpoint {size} entries, root {}, signed by the log's key", hash::to_text(root))?;
-            writeln!(f, "witnessed  by {}", self.witnesses)?;
-        }
-        for report in &self.entries {
-            let EntryReport { entry, index, included, data } = report;
-            match included {
-                Ok(()) => write!(f, "included   {} at index {index}", entry.id)?,
-                Err(why) => write!(f, "NOT PROVED {}: {why}", entry.id)?,
-            }
-            writeln!(f, ", {} of {} about {}", entry.kind, entry.ts, entry.aggregate)?;
-            match data {
-                Data::Matches => writeln!(f, "           its data is the data that the log commits to")?,
-                Data::Withheld => writeln!(f, "           its data is not shown")?,
-                Data::Differs => writeln!(f, "NOT PROVED its data is not the data that the log commits to")?,
-            }
-        }
-        for missing in self.not_checked() {
-            writeln!(f, "unchecked  {missing}")?;
-        }
-        match self.verdict {
-            Verdict::Verified => writeln!(f, "VERIFIED"),
-            Verdict::Failed => writeln!(f, "FAILED"),
-            Verdict::Refused => writeln!(f, "REFUSED"),
-        }
+/// RFC 6962, section 2.1.2; everything continues the empty tree.
+fn continues(checkpoint: &Checkpoint, kept: &Checkpoint, proof: &[Hash]) -> bool {
+    match kept.size {
+        0 => kept.root == tlog_tiles::EMPTY_HASH && proof.is_empty(),
+        size if size == checkpoint.size => kept.root == checkpoint.root && proof.is_empty(),
+        size if size > checkpoint.size || proof.len() > 2 * PROOF_HASHES_MAX => false,
+        size => check_tree(&proof.to_vec(), checkpoint.size, checkpoint.root, size, kept.root).is_ok(),
     }
 }
 

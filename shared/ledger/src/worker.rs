@@ -11,6 +11,7 @@ use scorpius_edge::{Message, Outcome};
 use crate::hash;
 use crate::note::Origin;
 use crate::sequencer::{SequenceError, Sequencer};
+use crate::witness::WitnessClient;
 
 /// Bytes of a batch's blob: 97 events of at most 32,000 bytes, and what lies between them.
 const BATCH_BYTES_MAX: u64 = 4_000_000;
@@ -38,6 +39,12 @@ impl App {
         origin: Origin,
     ) -> Self {
         Self { sequencer: Sequencer::new(store, Arc::clone(&blobs), keys, clock, origin), blobs }
+    }
+
+    /// Asks these witnesses before a checkpoint is published.
+    #[must_use]
+    pub fn asking(self, witnesses: WitnessClient) -> Self {
+        Self { sequencer: self.sequencer.asking(witnesses), ..self }
     }
 }
 
@@ -100,6 +107,7 @@ fn outcome(error: &SequenceError) -> Outcome {
             Outcome::reject(reason)
         }
         SequenceError::Contention
+        | SequenceError::Quorum { .. }
         | SequenceError::Store(StoreError::Conflict { .. } | StoreError::Busy | StoreError::Port(_))
         | SequenceError::Port(_) => Outcome::retry(reason),
         SequenceError::Store(

@@ -15,10 +15,18 @@ fn watched(router: &Value) -> BTreeSet<(String, String)> {
         .flat_map(|(path, arms)| {
             arms.as_array().into_iter().flatten().map(move |arm| {
                 let text = |name: &str| arm[name].as_str().unwrap_or("?").to_owned();
-                (format!("{} {path}", text("method")), text("function"))
+                (format!("{} {}", text("method"), as_api_gateway(path)), text("function"))
             })
         })
         .collect()
+}
+
+/// What takes the rest of a path is `{*path}` to cargo-lambda and `{path+}` to API Gateway.
+fn as_api_gateway(path: &str) -> String {
+    match path.rsplit_once("{*") {
+        Some((before, name)) => format!("{before}{{{}+}}", name.trim_end_matches('}')),
+        None => path.to_owned(),
+    }
 }
 
 /// The same, as the manifest has it.
@@ -42,8 +50,9 @@ fn cargo_lambda_watch_has_the_routes_of_the_manifest() {
 fn a_route_is_read_with_each_of_its_methods() {
     let router = serde_json::json!({
         "/a/{id}": [{"method": "GET", "function": "show"}, {"method": "POST", "function": "make"}],
+        "/b/{*rest}": [{"method": "GET", "function": "show"}],
     });
-    let wanted = [("GET /a/{id}", "show"), ("POST /a/{id}", "make")];
+    let wanted = [("GET /a/{id}", "show"), ("POST /a/{id}", "make"), ("GET /b/{rest+}", "show")];
     let wanted = wanted.map(|(route, function)| (route.to_owned(), function.to_owned()));
     assert_eq!(watched(&router), wanted.into());
 }

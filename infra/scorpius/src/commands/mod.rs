@@ -5,12 +5,14 @@ mod documents;
 mod eval;
 mod invoke;
 mod key;
+mod ledger;
 mod queues;
 mod scan;
 mod screen;
 mod smoke;
 mod up;
 mod verify;
+mod witness;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -32,6 +34,10 @@ pub enum Command {
     Screen(screen::Screen),
     /// Check evidence or a whole log offline.
     Verify(verify::Verify),
+    /// Write the log as files that others' programs read.
+    Ledger(ledger::Ledger),
+    /// Cosign checkpoints of logs that only ever grew.
+    Witness(witness::RunWitness),
     /// Show queues, and put dead letters back to work.
     Queues(queues::Queues),
     /// Hand one event file to one function, in a data folder that no host uses.
@@ -67,6 +73,8 @@ pub fn run(command: Command) -> ExitCode {
         Command::Eval(eval) => eval.run(),
         Command::Screen(screen) => screen.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Ledger(ledger) => ledger.run(),
+        Command::Witness(witness) => witness.run(),
         Command::Queues(queues) => queues.run(),
         Command::Invoke(invoke) => invoke.run(),
         Command::Doctor(doctor) => doctor.run(),

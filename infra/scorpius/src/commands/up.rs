@@ -9,11 +9,12 @@ use std::time::Instant;
 use clap::Args;
 use scorpius_edge::serve::Cors;
 use scorpius_egress::AllowedTarget;
+use scorpius_ledger::Policy;
 
 use super::{Done, Verdict, runtime};
 use crate::host::{Host, Settings};
 use crate::terminal::Terminal;
-use crate::tour::{Receiver, Tour, Visit};
+use crate::tour::{OwnWitness, Receiver, Tour, Visit};
 
 /// Run the whole platform on this machine.
 #[derive(Args)]
@@ -33,6 +34,9 @@ pub struct Up {
     /// An origin that browsers may call from; may be given several times.
     #[arg(long, value_name = "ORIGIN")]
     cors: Vec<String>,
+    /// A policy (C2SP tlog-policy) with the witnesses that the ledger asks, and how many must cosign.
+    #[arg(long, value_name = "FILE")]
+    witness_policy: Option<PathBuf>,
     /// A webhook target that may be plain HTTP or private, as host:port; may be given several times.
     #[arg(long, value_name = "HOST:PORT")]
     allow_target: Vec<String>,
@@ -56,9 +60,22 @@ impl Up {
             host: receiver.address.ip().to_string(),
             port: receiver.address.port(),
         }));
+        let mut witnesses = match &self.witness_policy {
+            Some(file) => Some(Policy::parse(&std::fs::read(file)?)?),
+            None => None,
+        };
+        let mut own = None;
+        if self.tour && witnesses.is_none() {
+            let started = OwnWitness::start(&self.data)?;
+            allow.push(AllowedTarget { host: started.host(), port: started.port() });
+            witnesses = Some(started.policy()?);
+            own = Some(started);
+        }
+        let policy = witnesses.clone().unwrap_or_default();
         let settings = Settings {
             cors: Cors { origins: self.cors.clone() },
             egress_allow: allow,
+            witnesses,
             relay: !self.without_relay,
             ..Settings::in_folder(self.data.clone())
         };
@@ -71,6 +88,10 @@ impl Up {
         let verifier_key = host.functions.verifier_key().clone();
         let key_file = self.data.join("ledger.vkey");
         std::fs::write(&key_file, format!("{verifier_key}\n"))?;
+        if let Some(own) = &own {
+            let policy = format!("log {verifier_key}\n{}", own.policy_text());
+            std::fs::write(self.data.join("tour").join("policy"), policy)?;
+        }
         terminal.line(format!("  the ledger's public key is in {}", key_file.display()));
         if let Some(first) = &first {
             terminal.gap();
@@ -83,7 +104,8 @@ impl Up {
         if let Some(receiver) = receiver {
             terminal.gap();
             let key = host.functions.tour_key().await?;
-            let visit = Visit { url: url.clone(), key, verifier_key, folder: self.data.join("tour") };
+            let policy = policy.believing(&verifier_key);
+            let visit = Visit { url: url.clone(), key, policy, folder: self.data.join("tour") };
             fine = Tour::new(visit, receiver)?.walk().await?;
         }
         if !self.then_stop {
@@ -92,6 +114,7 @@ impl Up {
             terminal.line("stopping: requests and messages in work are finished first");
         }
         running.stop().await?;
+        drop(own);
         Ok(if fine { Verdict::Fine } else { Verdict::NotFine })
     }
 }

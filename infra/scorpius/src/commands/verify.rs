@@ -1,13 +1,16 @@
 //! `scorpius verify`: offline, with nothing but files and a key that comes from elsewhere.
 
+mod evidence;
+mod log;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scorpius_ledger::verify;
-use scorpius_ledger::{VerifierKey, audit_log};
-use scorpius_local::FolderBlobs;
+use scorpius_ledger::Policy;
+use scorpius_ledger::note::Checkpoint;
+use scorpius_ledger::verify::{self, Report, Scope};
 
 use super::{Done, runtime};
 use crate::commands::Verdict;
@@ -20,63 +23,119 @@ const FILE_BYTES_MAX: u64 = 64_000_000;
 #[derive(Args)]
 pub struct Verify {
     /// An evidence bundle.
-    #[arg(required_unless_present_any = ["checkpoint", "log"])]
+    #[arg(required_unless_present_any = ["checkpoint", "log", "tlog_proof"])]
     bundle: Option<PathBuf>,
     /// A checkpoint (signed note) instead of a bundle.
     #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
     checkpoint: Option<PathBuf>,
-    /// The whole log in a host's data folder instead of a bundle.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["bundle", "checkpoint"])]
+    /// A proof in C2SP's own text instead of a bundle.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bundle", "checkpoint"])]
+    tlog_proof: Option<PathBuf>,
+    /// The entry that the proof is of; a proof of ours brings its own.
+    #[arg(long, value_name = "FILE", requires = "tlog_proof")]
+    entry: Option<PathBuf>,
+    /// A whole log instead of a bundle: an exported one, or a host's data folder.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["bundle", "checkpoint", "tlog_proof"])]
     log: Option<PathBuf>,
     /// A file with the verifier key of the log that you trust; may be given several times.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required_unless_present = "policy")]
     key: Vec<PathBuf>,
+    /// A policy (C2SP tlog-policy): the logs and witnesses that you trust, and how many must have signed.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// A checkpoint that you kept from earlier: does the log continue it?
+    #[arg(long, value_name = "FILE")]
+    kept: Option<PathBuf>,
+    /// The answer of `GET /v1/audit/consistency` from the kept checkpoint to this one; a whole log needs none.
+    #[arg(long, value_name = "FILE", requires = "kept", conflicts_with = "log")]
+    consistency: Option<PathBuf>,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Verify {
     pub(crate) fn run(self) -> Done {
-        let trusted = self.key.iter().map(|file| key(file)).collect::<Result<Vec<_>, _>>()?;
-        let terminal = Terminal::default();
-        if let Some(folder) = &self.log {
-            return runtime()?.block_on(whole_log(folder, &trusted, &terminal));
-        }
-        let report = match (&self.bundle, &self.checkpoint) {
-            (_, Some(note)) => verify::checkpoint(&read(note)?, &trusted),
-            (Some(bundle), None) => verify::bundle(&read(bundle)?, &trusted),
-            (None, None) => return Err("nothing to verify was named".into()),
+        let policy = self.policy()?;
+        let kept = match &self.kept {
+            Some(file) => Some(evidence::kept(&read(file)?, &policy)?),
+            None => None,
         };
-        terminal.text(&report.to_string());
-        match report.verdict {
-            verify::Verdict::Verified => Ok(Verdict::Fine),
-            verify::Verdict::Failed => Ok(Verdict::NotFine),
-            verify::Verdict::Refused => Err("it cannot be judged".into()),
+        if let Some(folder) = &self.log {
+            self.keys_are_elsewhere(folder)?;
+            let scope = runtime()?.block_on(log::check(folder, &policy, kept.as_ref()))?;
+            return self.say(&scope, &log::text(&scope));
+        }
+        let report = self.report(&policy)?;
+        let report = self.held_against(report, kept.as_ref())?;
+        self.say(&report.scope(), &report.to_string())
+    }
+
+    fn policy(&self) -> Result<Policy, Box<dyn std::error::Error>> {
+        let mut policy = match &self.policy {
+            Some(file) => Policy::parse(&read(file)?)?,
+            None => Policy::default(),
+        };
+        for file in &self.key {
+            policy = policy.believing(&std::str::from_utf8(&read(file)?)?.trim().parse()?);
+        }
+        Ok(policy)
+    }
+
+    /// Whoever hands over a log must not hand over the key that it is judged by.
+    fn keys_are_elsewhere(&self, folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+        let log = log::files_of(folder).canonicalize()?;
+        for file in self.key.iter().chain(&self.policy).chain(&self.kept) {
+            if file.canonicalize()?.starts_with(&log) {
+                let why = "lies inside the log that it is to judge: take it from elsewhere";
+                return Err(format!("{} {why}", file.display()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, policy: &Policy) -> Result<Report, Box<dyn std::error::Error>> {
+        if let Some(file) = &self.tlog_proof {
+            let entry = self.entry.as_deref().map(read).transpose()?;
+            let text = String::from_utf8(read(file)?)?;
+            return Ok(verify::tlog_proof(&text, entry.as_deref(), policy));
+        }
+        match (&self.bundle, &self.checkpoint) {
+            (_, Some(note)) => Ok(verify::checkpoint_under(&read(note)?, policy)),
+            (Some(bundle), None) => Ok(verify::bundle_under(&read(bundle)?, policy)),
+            (None, None) => Err("nothing to verify was named".into()),
+        }
+    }
+
+    fn held_against(
+        &self,
+        report: Report,
+        kept: Option<&Checkpoint>,
+    ) -> Result<Report, Box<dyn std::error::Error>> {
+        let Some(kept) = kept else { return Ok(report) };
+        let proof = match &self.consistency {
+            Some(file) => evidence::proof(&read(file)?)?,
+            None => Vec::new(),
+        };
+        Ok(report.against(kept, &proof))
+    }
+
+    fn say(&self, scope: &Scope, text: &str) -> Done {
+        let terminal = Terminal::default();
+        match self.json {
+            true => terminal.line(serde_json::to_string_pretty(scope)?),
+            false => terminal.text(text),
+        }
+        match scope.verdict.as_str() {
+            "verified" => Ok(Verdict::Fine),
+            "failed" => Ok(Verdict::NotFine),
+            _ => Err("it cannot be judged".into()),
         }
     }
 }
 
-async fn whole_log(folder: &Path, trusted: &[VerifierKey], terminal: &Terminal) -> Done {
-    let blobs = FolderBlobs::for_reading(folder);
-    match audit_log(&blobs, trusted).await {
-        Ok(log) => {
-            terminal.good(&format!(
-                "{}: {} entries make the root of its checkpoint; {} tiles compared",
-                log.checkpoint.origin, log.checkpoint.size, log.tiles
-            ));
-            Ok(Verdict::Fine)
-        }
-        Err(error) => {
-            terminal.bad(&scorpius_core::error::chain(&error));
-            Ok(Verdict::NotFine)
-        }
-    }
-}
-
-fn key(file: &Path) -> Result<VerifierKey, Box<dyn std::error::Error>> {
-    let bytes = read(file)?;
-    Ok(std::str::from_utf8(&bytes)?.trim().parse()?)
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+fn read(file: impl AsRef<Path>) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let file = file.as_ref();
     let mut bytes = Vec::new();
     let opened = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
     opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;

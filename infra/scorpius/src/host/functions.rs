@@ -11,6 +11,7 @@ use scorpius_identity::authorizer::AuthorizerError;
 use scorpius_identity::first_start::{self, FirstStart};
 use scorpius_identity::{Bootstrap, BootstrapError, IdentitySettings};
 use scorpius_ledger::VerifierKey;
+use scorpius_ledger::witness::WitnessClient;
 use scorpius_local::Local;
 
 use super::{HostError, Settings};
@@ -37,6 +38,20 @@ pub struct Functions {
     scan: scorpius_scan::api::App,
     scan_job: scorpius_scan::worker::App,
     webhooks: scorpius_notify::api::App,
+}
+
+/// The sequencer asks the witnesses that the settings name.
+fn asking(
+    app: scorpius_ledger::worker::App,
+    settings: &Settings,
+    egress: &Arc<dyn Egress>,
+) -> scorpius_ledger::worker::App {
+    match settings.witnesses.clone() {
+        Some(policy) => {
+            app.asking(WitnessClient::new(Arc::clone(egress), Arc::clone(&settings.clock), policy))
+        }
+        None => app,
+    }
 }
 
 impl Functions {
@@ -70,12 +85,16 @@ impl Functions {
                 Arc::clone(&keys),
                 Arc::clone(&clock),
             ),
-            audit_append: scorpius_ledger::worker::App::new(
-                Arc::clone(&store),
-                Arc::clone(&blobs),
-                Arc::clone(&keys),
-                Arc::clone(&clock),
-                origin,
+            audit_append: asking(
+                scorpius_ledger::worker::App::new(
+                    Arc::clone(&store),
+                    Arc::clone(&blobs),
+                    Arc::clone(&keys),
+                    Arc::clone(&clock),
+                    origin,
+                ),
+                settings,
+                &egress,
             ),
             auth: scorpius_identity::api::App {
                 store: Arc::clone(&store),

@@ -41,6 +41,8 @@ struct Route {
 enum Segment {
     Fixed(String),
     Open(String),
+    /// All that is left, one segment or more: `{path+}`.
+    Rest(String),
 }
 
 /// Where a request goes.
@@ -68,10 +70,8 @@ impl Routes {
             });
         }
         for routes in by_method.values_mut() {
-            // A fixed segment wins over an open one, as in API Gateway.
-            routes.sort_by_key(|route| {
-                route.segments.iter().map(|segment| matches!(segment, Segment::Open(_))).collect::<Vec<_>>()
-            });
+            // A fixed segment wins over an open one, and that over all the rest, as in API Gateway.
+            routes.sort_by_key(|route| route.segments.iter().map(Segment::rank).collect::<Vec<_>>());
         }
         Self { by_method }
     }
@@ -89,12 +89,17 @@ impl Routes {
 
 impl Route {
     fn parameters(&self, asked: &[&str]) -> Option<BTreeMap<String, String>> {
-        if asked.len() != self.segments.len() {
+        let greedy = matches!(self.segments.last(), Some(Segment::Rest(_)));
+        if asked.len() < self.segments.len() || (asked.len() > self.segments.len() && !greedy) {
             return None;
         }
         let mut parameters = BTreeMap::new();
-        for (segment, text) in self.segments.iter().zip(asked) {
+        for (at, (segment, text)) in self.segments.iter().zip(asked).enumerate() {
             match segment {
+                Segment::Rest(name) => {
+                    let rest = asked.get(at..).unwrap_or_default().join("/");
+                    parameters.insert(name.clone(), percent_decoded(&rest));
+                }
                 Segment::Fixed(fixed) if fixed == text => {}
                 Segment::Open(name) if !text.is_empty() => {
                     parameters.insert(name.clone(), percent_decoded(text));
@@ -112,8 +117,21 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 
 fn segment(text: &str) -> Segment {
     match text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-        Some(name) => Segment::Open(name.to_owned()),
+        Some(name) => match name.strip_suffix('+') {
+            Some(name) => Segment::Rest(name.to_owned()),
+            None => Segment::Open(name.to_owned()),
+        },
         None => Segment::Fixed(text.to_owned()),
+    }
+}
+
+impl Segment {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Fixed(_) => 0,
+            Self::Open(_) => 1,
+            Self::Rest(_) => 2,
+        }
     }
 }
 
@@ -217,6 +235,21 @@ mod tests {
         assert_eq!(found("/v1/b/"), None);
         assert_eq!(found("/v1/b/x/"), None);
         assert!(routes.find("PUT", "/v1/b/x").is_none());
+    }
+
+    #[test]
+    fn a_greedy_segment_takes_all_the_rest() {
+        let routes = routes(&["GET /log/tile/{path+}", "GET /log/tile/a", "GET /log/{b}/c"]);
+        let found = |path| {
+            routes
+                .find("GET", path)
+                .map(|found| (found.route_key.to_owned(), found.parameters.get("path").cloned()))
+        };
+        let greedy = |rest: &str| Some(("GET /log/tile/{path+}".to_owned(), Some(rest.to_owned())));
+        assert_eq!(found("/log/tile/0/x001/067.p/5"), greedy("0/x001/067.p/5"));
+        assert_eq!(found("/log/tile/b"), greedy("b"));
+        assert_eq!(found("/log/tile/a"), Some(("GET /log/tile/a".to_owned(), None)));
+        assert_eq!(found("/log/tile"), None);
     }
 
     #[test]

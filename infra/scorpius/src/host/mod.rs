@@ -26,7 +26,7 @@ use scorpius_edge::{HttpAnswer, HttpEvent, serve};
 use scorpius_egress::AllowedTarget;
 use scorpius_identity::Bootstrap;
 use scorpius_identity::first_start::{FirstStart, Started};
-use scorpius_ledger::Origin;
+use scorpius_ledger::{Origin, Policy};
 use scorpius_local::{Local, LocalOptions, QueueSpec};
 use scorpius_relay::{Relay, RelayError};
 use tokio::net::TcpListener;
@@ -58,6 +58,8 @@ pub struct Settings {
     pub egress_allow: Vec<AllowedTarget>,
     /// The ledger's name, which tokens carry too. It never changes for a folder.
     pub origin: Origin,
+    /// Whom the ledger asks to cosign its checkpoints, and how many must.
+    pub witnesses: Option<Policy>,
     /// Whether the relay runs. Without it only the scheduled sweep carries events: what a dead stream looks like.
     pub relay: bool,
 }
@@ -75,6 +77,7 @@ impl Settings {
             cors: Cors::default(),
             egress_allow: Vec::new(),
             origin: "scorpius.local/ledger".parse().expect("a constant origin"),
+            witnesses: None,
             relay: true,
         }
     }

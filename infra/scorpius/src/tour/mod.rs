@@ -4,14 +4,16 @@
 
 mod receiver;
 mod steps;
+mod witness;
 
 use std::path::PathBuf;
 
 use scorpius_identity::Bootstrap;
-use scorpius_ledger::VerifierKey;
+use scorpius_ledger::Policy;
 
 pub use receiver::Receiver;
 pub use steps::{Tour, TourError};
+pub use witness::{OwnWitness, WitnessError};
 
 /// What the tour is given.
 pub struct Visit {
@@ -19,8 +21,8 @@ pub struct Visit {
     pub url: String,
     /// An API key of the tour's own, which it revokes at the end.
     pub key: Bootstrap,
-    /// The ledger's verifier key, obtained from the host's own folder and not over the API.
-    pub verifier_key: VerifierKey,
+    /// The ledger's key and its witnesses, obtained from the host's own folder and not over the API.
+    pub policy: Policy,
     /// Where the evidence is written.
     pub folder: PathBuf,
 }

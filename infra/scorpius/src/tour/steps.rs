@@ -285,8 +285,7 @@ impl Tour {
         let file = self.visit.folder.join("evidence.json");
         std::fs::write(&file, &bytes)?;
 
-        let trusted = std::slice::from_ref(&self.visit.verifier_key);
-        let report = verify::bundle(&bytes, trusted);
+        let report = verify::bundle_under(&bytes, &self.visit.policy);
         let proved = report.verdict == Verdict::Verified;
         for line in report.to_string().lines() {
             self.terminal.note(line);
@@ -300,9 +299,14 @@ impl Tour {
                 self.terminal.note(&format!("{what} ({event_id})"));
             }
         }
+        if let Some(believed) = report.believed.as_ref().filter(|believed| believed.witnesses.n > 0) {
+            let whose =
+                "run by yourself: it shows how, and vouches for nothing that you would not say yourself";
+            self.terminal.good(&format!("witnessed by {}, {whose}", believed.witnesses));
+        }
         let mut forged = bytes;
         flip_a_digit(&mut forged);
-        match verify::bundle(&forged, trusted).verdict == Verdict::Verified {
+        match verify::bundle_under(&forged, &self.visit.policy).verdict == Verdict::Verified {
             false => self.terminal.good("the same file with one changed character is refused"),
             true => {
                 return Err(TourError::Unexpected {
@@ -315,6 +319,11 @@ impl Tour {
             "check it yourself: scorpius verify {} --key {}",
             file.display(),
             self.visit.folder.with_file_name("ledger.vkey").display()
+        ));
+        self.terminal.note(&format!(
+            "and with its witness: scorpius verify {} --policy {}",
+            file.display(),
+            self.visit.folder.join("policy").display()
         ));
         Ok(proved)
     }

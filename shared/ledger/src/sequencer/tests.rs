@@ -1,70 +1,12 @@
-use std::collections::BTreeSet;
-
-use tlog_tiles::{check_tree, record_hash};
+use tlog_tiles::record_hash;
 
 use super::*;
+use crate::audit_log;
 use crate::proofs::Proofs;
-use crate::read::{audit_log, prove_consistency, prove_inclusion};
-use crate::testing::{Script, Trouble, World, event, event_of, tenant};
-
-fn batch(numbers: std::ops::Range<u64>) -> Vec<Event> {
-    numbers.map(event).collect()
-}
-
-async fn published(world: &World) -> Option<Published> {
-    Records::new(world.store.clone()).head().await.expect("a head").and_then(|read| read.head.published)
-}
-
-/// The log is whole, its head is published, and each of `events` is in it exactly once.
-async fn check(world: &World, events: &[Event]) {
-    let audit = audit_log(&*world.blobs, &world.trusted().await).await.expect("a log that is whole");
-    let head = Records::new(world.store.clone()).head().await.expect("a store").expect("a head").head;
-    assert!(!head.is_ahead());
-    assert_eq!(head.published.as_ref().map(|published| published.size), Some(events.len() as u64));
-    assert_eq!(
-        (audit.checkpoint.size, Ok(audit.checkpoint.root)),
-        (head.size, root_of(&head.root).map_err(|_| ()))
-    );
-    let proofs = Proofs { store: world.store.clone(), blobs: world.blobs.clone() };
-    let mut indexes = BTreeSet::new();
-    for event in events {
-        let proof =
-            proofs.of_event(&event.tenantid, &event.id).await.expect("a proof").expect("it is in the log");
-        assert_eq!(proof.entry, Recorded::of(event).expect("an entry").entry);
-        assert!(indexes.insert(proof.index), "two events at {}", proof.index);
-    }
-    assert_eq!(indexes.into_iter().collect::<Vec<_>>(), (0..events.len() as u64).collect::<Vec<_>>());
-    assert_eq!(world.blobs.names("ledger/staging/"), [""; 0], "nothing is left behind");
-    nothing_that_counts_ever_changed(world).await;
-}
-
-/// Every byte that was ever put: tiles have one content, and each note is of a root that won.
-async fn nothing_that_counts_ever_changed(world: &World) {
-    let history = world.blobs.history.lock().expect("unpoisoned").clone();
-    let mut tiles: BTreeMap<String, Bytes> = BTreeMap::new();
-    let key = world.trusted().await;
-    let mut roots = BTreeMap::new();
-    for (name, bytes) in &history {
-        if name.as_str().starts_with("ledger/tile/") {
-            let before = tiles.insert(name.to_string(), bytes.clone());
-            assert!(before.is_none_or(|before| before == bytes), "{name} changed");
-        } else if name.as_str() == "ledger/checkpoint" {
-            let checkpoint = crate::Checkpoint::open(bytes, &key).expect("a checkpoint");
-            let before = roots.insert(checkpoint.size, checkpoint.root);
-            assert!(before.is_none_or(|before| before == checkpoint.root), "a split view");
-        } else {
-            assert!(!String::from_utf8_lossy(bytes).contains('—'), "{name} holds a signature");
-        }
-    }
-    // Any two checkpoints that anybody ever saw are of one history.
-    let all: Vec<_> = roots.into_iter().collect();
-    for (at, (old, old_root)) in all.iter().enumerate() {
-        for (new, new_root) in &all[at..] {
-            let proof = prove_consistency(&*world.blobs, *new, *old).await.expect("a proof");
-            check_tree(&proof, *new, *new_root, *old, *old_root).expect("consistent");
-        }
-    }
-}
+use crate::read::prove_inclusion;
+use crate::testing::{
+    Script, Trouble, World, batch, begun, check, event, event_of, forget_orphans, published, tenant,
+};
 
 #[tokio::test]
 async fn batches_follow_each_other_through_full_tiles() {
@@ -192,15 +134,6 @@ async fn a_tile_that_somebody_else_wrote_is_never_overwritten() {
     check(&world, &batch(0..5)).await;
 }
 
-/// A log with a part of a tile behind it, so that every step has something to read.
-async fn begun() -> World {
-    let world = World::new();
-    world.sequencer().append("bat_0", &batch(0..97)).await.expect("appended");
-    world.sequencer().append("bat_1", &batch(97..194)).await.expect("appended");
-    world.sequencer().append("bat_2", &batch(194..250)).await.expect("appended");
-    world
-}
-
 #[tokio::test]
 async fn trouble_at_any_call_loses_nothing_and_doubles_nothing() {
     let (next, then) = (batch(250..260), batch(260..262));
@@ -227,16 +160,6 @@ async fn trouble_at_any_call_loses_nothing_and_doubles_nothing() {
             }
         }
     }
-}
-
-/// A sequencer that died between staging and commit leaves its staging behind; a rule on the folder removes it.
-fn forget_orphans(world: &World) {
-    world
-        .blobs
-        .now
-        .lock()
-        .expect("unpoisoned")
-        .retain(|name, _| !name.as_str().starts_with("ledger/staging/"));
 }
 
 #[tokio::test]
@@ -345,6 +268,7 @@ async fn a_proof_under_an_old_checkpoint_stands() {
     let place =
         records.placed(&[(&tenant(1), &event(5).id)]).await.expect("placed").remove(0).expect("there");
     let root = root_of(&old.root).expect("a root");
-    let proof = prove_inclusion(&*world.blobs, old.size, &root, place.index, record_hash(&place.leaf)).await;
+    let files = BlobFiles::shared(&*world.blobs);
+    let proof = prove_inclusion(&files, old.size, &root, place.index, record_hash(&place.leaf)).await;
     assert!(proof.is_ok());
 }

@@ -11,13 +11,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use scorpius_core::{
-    Attributes, BlobName, Blobs, CommitId, Key, KeyName, Keys, ListQuery, Page, PortError, Put, Record,
-    Store, StoreError, SystemClock, UnixMillis, WrapContext, Write,
+    Attributes, BlobName, Blobs, CommitId, Egress, Key, KeyName, Keys, ListQuery, Page, PortError, Put,
+    Record, Store, StoreError, SystemClock, UnixMillis, WrapContext, Write,
 };
 use scorpius_local::{FileKeys, SqliteStore};
 
 use crate::note::{Origin, VerifierKey};
+use crate::policy::Policy;
 use crate::sequencer::Sequencer;
+use crate::witness::WitnessClient;
 
 /// Blobs in memory that remember every byte they were ever given.
 #[derive(Default)]
@@ -114,12 +116,15 @@ pub(crate) struct Script {
     trouble: Trouble,
     at: u64,
     calls: AtomicU64,
+    /// What was called, in order.
+    log: Mutex<Vec<String>>,
     meanwhile: Mutex<Option<Meanwhile>>,
 }
 
 impl Script {
     pub(crate) fn new(trouble: Trouble, at: u64) -> Arc<Self> {
-        Arc::new(Self { trouble, at, calls: AtomicU64::new(0), meanwhile: Mutex::new(None) })
+        let (calls, log, meanwhile) = (AtomicU64::new(0), Mutex::default(), Mutex::new(None));
+        Arc::new(Self { trouble, at, calls, log, meanwhile })
     }
 
     pub(crate) fn sleeping(at: u64, meanwhile: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
@@ -128,6 +133,7 @@ impl Script {
             trouble: Trouble::Sleeps,
             at,
             calls: AtomicU64::new(0),
+            log: Mutex::default(),
             meanwhile: Mutex::new(Some(meanwhile)),
         })
     }
@@ -137,7 +143,17 @@ impl Script {
         self.calls.load(Ordering::SeqCst) >= self.at
     }
 
-    async fn run<T, E: From<PortError>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    /// What was called, in order.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().expect("unpoisoned").clone()
+    }
+
+    async fn run<T, E: From<PortError>>(
+        &self,
+        what: impl Into<String>,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.log.lock().expect("unpoisoned").push(what.into());
         let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         let lost = || E::from(PortError::new("test", "trouble"));
         match (self.trouble, number.cmp(&self.at)) {
@@ -157,29 +173,34 @@ impl Script {
     }
 }
 
+/// A blob's name as far as it is the same each time: `ledger/tile`.
+fn kind(name: &BlobName) -> String {
+    name.as_str().split('/').take(2).collect::<Vec<_>>().join("/")
+}
+
 /// A port in trouble.
 struct Scripted<P: ?Sized>(Arc<P>, Arc<Script>);
 
 #[async_trait]
 impl Store for Scripted<dyn Store> {
     async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.1.run(self.0.get(key)).await
+        self.1.run(format!("get {}", key.partition), self.0.get(key)).await
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.1.run(self.0.get_many(keys)).await
+        self.1.run("get_many", self.0.get_many(keys)).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        self.1.run(self.0.list(query)).await
+        self.1.run("list", self.0.list(query)).await
     }
 
     async fn scan(&self, segment: u32, of: u32, cursor: Option<&str>) -> Result<Page, StoreError> {
-        self.1.run(self.0.scan(segment, of, cursor)).await
+        self.1.run("scan", self.0.scan(segment, of, cursor)).await
     }
 
     async fn commit(&self, id: CommitId, writes: &[Write]) -> Result<u64, StoreError> {
-        self.1.run(self.0.commit(id, writes)).await
+        self.1.run("commit", self.0.commit(id, writes)).await
     }
 
     async fn add(
@@ -189,57 +210,57 @@ impl Store for Scripted<dyn Store> {
         only_if: Option<(&str, i64)>,
         expires_at: Option<UnixMillis>,
     ) -> Result<Attributes, StoreError> {
-        self.1.run(self.0.add(key, deltas, only_if, expires_at)).await
+        self.1.run("add", self.0.add(key, deltas, only_if, expires_at)).await
     }
 }
 
 #[async_trait]
 impl Blobs for Scripted<dyn Blobs> {
     async fn put_if_absent(&self, name: &BlobName, bytes: Bytes) -> Result<Put, PortError> {
-        self.1.run(self.0.put_if_absent(name, bytes)).await
+        self.1.run(format!("put_if_absent {}", kind(name)), self.0.put_if_absent(name, bytes)).await
     }
 
     async fn put(&self, name: &BlobName, bytes: Bytes) -> Result<(), PortError> {
-        self.1.run(self.0.put(name, bytes)).await
+        self.1.run(format!("put {}", kind(name)), self.0.put(name, bytes)).await
     }
 
     async fn get(&self, name: &BlobName, max_bytes: u64) -> Result<Option<Bytes>, PortError> {
-        self.1.run(self.0.get(name, max_bytes)).await
+        self.1.run(format!("get {}", kind(name)), self.0.get(name, max_bytes)).await
     }
 
     async fn get_range(&self, name: &BlobName, range: Range<u64>) -> Result<Option<Bytes>, PortError> {
-        self.1.run(self.0.get_range(name, range)).await
+        self.1.run(format!("get_range {}", kind(name)), self.0.get_range(name, range)).await
     }
 
     async fn delete(&self, name: &BlobName) -> Result<(), PortError> {
-        self.1.run(self.0.delete(name)).await
+        self.1.run(format!("delete {}", kind(name)), self.0.delete(name)).await
     }
 
     async fn sign_get(&self, name: &BlobName, valid_for: Duration) -> Result<String, PortError> {
-        self.1.run(self.0.sign_get(name, valid_for)).await
+        self.1.run("sign_get", self.0.sign_get(name, valid_for)).await
     }
 
     async fn sign_put(&self, name: &BlobName, max: u64, valid_for: Duration) -> Result<String, PortError> {
-        self.1.run(self.0.sign_put(name, max, valid_for)).await
+        self.1.run("sign_put", self.0.sign_put(name, max, valid_for)).await
     }
 }
 
 #[async_trait]
 impl Keys for Scripted<dyn Keys> {
     async fn sign(&self, key: KeyName, message: &[u8]) -> Result<[u8; 64], PortError> {
-        self.1.run(self.0.sign(key, message)).await
+        self.1.run("sign", self.0.sign(key, message)).await
     }
 
     async fn public_key(&self, key: KeyName) -> Result<[u8; 32], PortError> {
-        self.1.run(self.0.public_key(key)).await
+        self.1.run("public_key", self.0.public_key(key)).await
     }
 
     async fn wrap(&self, secret: &[u8], context: &WrapContext) -> Result<Vec<u8>, PortError> {
-        self.1.run(self.0.wrap(secret, context)).await
+        self.1.run("wrap", self.0.wrap(secret, context)).await
     }
 
     async fn unwrap(&self, wrapped: &[u8], context: &WrapContext) -> Result<Vec<u8>, PortError> {
-        self.1.run(self.0.unwrap(wrapped, context)).await
+        self.1.run("unwrap", self.0.unwrap(wrapped, context)).await
     }
 }
 
@@ -267,6 +288,17 @@ impl World {
     pub(crate) fn sequencer(&self) -> Sequencer {
         let blobs: Arc<dyn Blobs> = self.blobs.clone();
         Sequencer::new(self.store.clone(), blobs, self.keys.clone(), Arc::new(SystemClock), origin())
+    }
+
+    /// The same, asking witnesses.
+    pub(crate) fn witnessed(&self, egress: Arc<dyn Egress>, policy: Policy) -> Sequencer {
+        self.sequencer().asking(WitnessClient::new(egress, Arc::new(SystemClock), policy))
+    }
+
+    /// A copy of the blobs as they are now, and the same records.
+    pub(crate) fn with_blobs(&self, now: BTreeMap<BlobName, Bytes>) -> Self {
+        let blobs = MemoryBlobs { now: Mutex::new(now), history: Mutex::default() };
+        Self { blobs: Arc::new(blobs), ..self.clone() }
     }
 
     /// The same, with trouble ahead.

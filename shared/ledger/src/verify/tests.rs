@@ -62,9 +62,10 @@ fn a_report_says_what_was_found_and_what_was_not_looked_for() {
         "log        example.com/audit\n\
          checkpoint 2 entries, root {}, signed by the log's key\n\
          witnessed  by 0 of 0\n\
-         included   evt_00000000000000000000000000000001 at index 0, scorpius.risk.scored.v1 of 2026-11-21T09:40:40.001Z about vrd_1\n\
-         \x20          its data is not shown\n\
+         included: evt_00000000000000000000000000000001 at index 0, scorpius.risk.scored.v1 of 2026-11-21T09:40:40.001Z about vrd_1\n\
+         its data is not shown\n\
          unchecked  that others were shown the same log: no trusted witness cosigned this checkpoint\n\
+         unchecked  that the log continues what you saw before: no kept checkpoint was given\n\
          unchecked  that these are all entries of their tenant\n\
          unchecked  that what an entry says is true: the log shows only what was said, and in which order\n\
          unchecked  the data of 1 entries, which the bundle does not show\n\
@@ -137,8 +138,7 @@ fn a_bundle_claims_nothing_that_is_not_checked() {
     refused(|document| document["format"] = json!("scorpius-evidence/2"), Refusal::UnknownFormat);
     refused(|document| document["origin"] = json!("example.com/other"), Refusal::OtherOrigin);
     refused(|document| document["entries"] = json!([]), Refusal::Entries(0));
-    let claim = Witnesses { k: 1, n: 1 };
-    refused(|document| document["witnesses"] = json!(claim), Refusal::WitnessesClaimed(claim));
+    not_a_bundle(|document| document["witnesses"] = json!({"k": 1, "n": 1}), "unknown field `witnesses`");
     refused(|document| document["checkpoint"] = json!("x"), Refusal::Checkpoint(NoteError::NotANote));
     not_a_bundle(|document| document["entries"][0]["index"] = json!(-1), "invalid value");
     let report = bundle(&vec![b' '; BUNDLE_BYTES_MAX + 1], &[three().1]);
@@ -164,7 +164,7 @@ fn a_checkpoint_alone_is_judged_too() {
     let (good, key) = three();
     let report = checkpoint(good.checkpoint.as_bytes(), std::slice::from_ref(&key));
     assert_eq!(report.verdict, Verdict::Verified);
-    assert_eq!(report.checkpoint.map(|checkpoint| checkpoint.size), Some(3));
+    assert_eq!(report.believed.map(|believed| believed.checkpoint.size), Some(3));
     let cut = good.checkpoint.trim_end();
     assert_eq!(checkpoint(cut.as_bytes(), &[key]).refusal, Some(Refusal::Checkpoint(NoteError::NotANote)));
 }

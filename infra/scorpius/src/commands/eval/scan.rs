@@ -85,7 +85,7 @@ impl EvalScan {
             }
         }
         let mut out = BufWriter::new(File::create(&self.results)?);
-        let mut progress = Progress::new("contracts", lines.len());
+        let mut progress = Progress::new("contracts");
         let budget = self.budget.budget();
         let next = AtomicUsize::new(0);
         // Results are written in the order of the corpus, so that two runs can be compared line by line.
@@ -114,13 +114,13 @@ impl EvalScan {
                     serde_json::to_writer(&mut out, &result)?;
                     out.write_all(b"\n")?;
                     written += 1;
-                    progress.at(written);
+                    progress.at(written as u64, lines.len() as u64);
                 }
             }
             Ok(())
         })?;
         out.flush()?;
-        progress.done();
+        progress.end();
         Ok(())
     }
 }

@@ -1,0 +1,96 @@
+//! `scorpius ledger`: the log as files that others' programs read.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use scorpius_core::PortError;
+use scorpius_core::error::chain;
+use scorpius_ledger::Policy;
+use scorpius_ledger::audit::{Against, Seen, walk_log};
+use scorpius_ledger::files::BlobFiles;
+use scorpius_local::FolderBlobs;
+
+use super::{Done, Verdict, runtime};
+use crate::terminal::{Progress, Terminal};
+
+/// The ledger's files.
+#[derive(Args)]
+pub struct Ledger {
+    #[command(subcommand)]
+    command: LedgerCommand,
+}
+
+#[derive(Subcommand)]
+enum LedgerCommand {
+    /// Write the log as the folder that C2SP tlog-tiles describes, checking every byte on the way.
+    Export(Export),
+}
+
+/// Write the log as a folder of tiles.
+#[derive(Args)]
+struct Export {
+    /// The folder with all state.
+    #[arg(long, default_value = ".scorpius", value_name = "DIR")]
+    data: PathBuf,
+    /// A new or empty folder: `checkpoint` and `tile/…` are written into it.
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// The log's verifier key; `ledger.vkey` of the data folder by default.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+impl Ledger {
+    pub(crate) fn run(self) -> Done {
+        match self.command {
+            LedgerCommand::Export(export) => runtime()?.block_on(export.run()),
+        }
+    }
+}
+
+impl Export {
+    async fn run(self) -> Done {
+        let key = self.key.clone().unwrap_or_else(|| self.data.join("ledger.vkey"));
+        let key = fs::read_to_string(&key).map_err(|error| format!("{}: {error}", key.display()))?;
+        let policy = Policy::of_logs(&[key.trim().parse()?]);
+        fs::create_dir_all(&self.to)?;
+        if fs::read_dir(&self.to)?.next().is_some() {
+            return Err(format!("{} is not empty", self.to.display()).into());
+        }
+        let blobs = FolderBlobs::for_reading(&self.data);
+        let mut progress = Progress::new("entries");
+        let mut write = |seen: Seen<'_>| {
+            progress.at(seen.done, seen.of);
+            put(&self.to, &seen).map_err(|error| PortError::new("export", error))
+        };
+        let against = Against { policy: &policy, kept: None };
+        let walked = walk_log(&BlobFiles::shared(&blobs), &against, &mut write).await;
+        progress.end();
+        let terminal = Terminal::default();
+        match walked {
+            Ok(log) => {
+                let (size, tiles) = (log.checkpoint.size, log.tiles);
+                terminal.good(&format!("{}: {size} entries in {tiles} tiles", log.checkpoint.origin));
+                terminal.note(&format!("scorpius verify --log {} --key KEY", self.to.display()));
+                Ok(Verdict::Fine)
+            }
+            Err(error) => {
+                terminal.bad(&chain(&error));
+                Ok(Verdict::NotFine)
+            }
+        }
+    }
+}
+
+/// The checkpoint comes last: a folder without one was not finished.
+fn put(folder: &Path, seen: &Seen<'_>) -> std::io::Result<()> {
+    let file = folder.join(&seen.path);
+    if let Some(parent) = file.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut file = File::create_new(file)?;
+    file.write_all(seen.bytes)?;
+    file.sync_all()
+}

@@ -1,0 +1,101 @@
+//! A whole log: an exported folder as C2SP lays it out, or the blobs of a host's data folder.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use scorpius_core::PortError;
+use scorpius_core::error::chain;
+use scorpius_ledger::Policy;
+use scorpius_ledger::audit::{Against, LogAudit, walk_log};
+use scorpius_ledger::files::{BlobFiles, LogFiles};
+use scorpius_ledger::note::Checkpoint;
+use scorpius_ledger::verify::Scope;
+use scorpius_local::FolderBlobs;
+
+use crate::terminal::Progress;
+
+/// A log in a folder of its own: `<folder>/checkpoint`, `<folder>/tile/…`.
+pub(crate) struct Exported(pub(crate) PathBuf);
+
+#[async_trait]
+impl LogFiles for Exported {
+    async fn file(&self, path: &str, bytes_max: u64) -> Result<Option<Bytes>, PortError> {
+        let port = |error: std::io::Error| PortError::new("log", error);
+        let file = match File::open(self.0.join(path)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(port(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(port)?;
+        match bytes.len() as u64 > bytes_max {
+            true => Err(PortError::new("log", format!("`{path}` has more than {bytes_max} bytes"))),
+            false => Ok(Some(bytes.into())),
+        }
+    }
+}
+
+/// Where the log's files are: the folder itself, or the blobs of a host.
+pub(super) fn files_of(folder: &Path) -> PathBuf {
+    match folder.join("checkpoint").is_file() {
+        true => folder.to_owned(),
+        false => folder.join("blobs").join("ledger"),
+    }
+}
+
+/// Reads all of it. What is wrong with the log is in the answer; an error is that it could not be judged.
+pub(super) async fn check(
+    folder: &Path,
+    policy: &Policy,
+    kept: Option<&Checkpoint>,
+) -> Result<Scope, Box<dyn std::error::Error>> {
+    let against = Against { policy, kept };
+    let mut progress = Progress::new("entries");
+    let mut watch = |seen: scorpius_ledger::audit::Seen<'_>| {
+        progress.at(seen.done, seen.of);
+        Ok(())
+    };
+    let walked = match folder.join("checkpoint").is_file() {
+        true => walk_log(&Exported(folder.to_owned()), &against, &mut watch).await,
+        false => {
+            let blobs = FolderBlobs::for_reading(folder);
+            walk_log(&BlobFiles::shared(&blobs), &against, &mut watch).await
+        }
+    };
+    progress.end();
+    Ok(match walked {
+        Ok(log) => whole(&log, policy, kept),
+        Err(error) => Scope::failed(&chain(&error)),
+    })
+}
+
+fn whole(log: &LogAudit, policy: &Policy, kept: Option<&Checkpoint>) -> Scope {
+    let size = log.checkpoint.size;
+    let quorum = policy.asks_for_witnesses().then_some(log.believed.quorum);
+    let mut scope = Scope::of_log(&log.believed, quorum);
+    scope.complete = Some((0, size));
+    scope.consistent_with = kept.map(|kept| kept.size);
+    scope.findings.push(format!("complete: all entries from 0 to {size} make the root of the checkpoint"));
+    scope.findings.push(format!("{} tiles were compared with what the entries make", log.tiles));
+    if let Some(kept) = kept {
+        scope.findings.push(format!("consistent with the checkpoint of {} entries that you kept", kept.size));
+    }
+    scope
+}
+
+/// As a person reads it.
+pub(super) fn text(scope: &Scope) -> String {
+    let mut lines = Vec::new();
+    if let (Some(origin), Some(size), Some(root)) = (&scope.origin, scope.size, &scope.root) {
+        lines.push(format!("log        {origin}"));
+        lines.push(format!("checkpoint {size} entries, root {root}, signed by the log's key"));
+        lines.push(format!("witnessed  by {}", scope.witnessed));
+    }
+    lines.extend(scope.findings.iter().cloned());
+    lines.extend(scope.not_checked.iter().map(|missing| format!("unchecked  {missing}")));
+    lines.push(scope.verdict.to_uppercase());
+    lines.join("\n") + "\n"
+}

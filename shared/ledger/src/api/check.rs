@@ -1,0 +1,154 @@
+//! Proofs that the log only grew, and checks for those who trust this server with them.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
+use schemars::JsonSchema;
+use scorpius_core::PortError;
+use scorpius_edge::problem::INVALID_REQUEST;
+use scorpius_edge::{Problem, Request, Response};
+use serde::{Deserialize, Serialize};
+
+use super::{App, NOT_YET_INCLUDED};
+use crate::bundle::Bundle;
+use crate::files::BlobFiles;
+use crate::hash;
+use crate::note::{Checkpoint, Origin, VerifierKey};
+use crate::policy::Policy;
+use crate::read::{self, ReadError};
+use crate::records::root_of;
+use crate::verify;
+
+/// That a later tree continues an earlier one.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConsistencyDocument {
+    /// Entries of the earlier tree.
+    pub from: u64,
+    /// Its root, in Base64, as the log says: compare it with the one that you kept.
+    pub from_root: String,
+    /// Entries of the later tree.
+    pub to: u64,
+    /// Its root, in Base64.
+    pub to_root: String,
+    /// RFC 6962 consistency proof, in Base64; empty when `from` is 0 or `to`.
+    pub proof: Vec<String>,
+    /// The log's latest checkpoint as a signed note (C2SP).
+    pub checkpoint: String,
+}
+
+/// Evidence to check: one of `bundle`, `checkpoint` and `tlog_proof`.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyRequest {
+    /// An evidence bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Bundle>,
+    /// A checkpoint as a signed note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+    /// A proof as C2SP writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tlog_proof: Option<String>,
+    /// The entry that `tlog_proof` is of, in Base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// A checkpoint that was kept from earlier: is it of the same history?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+}
+
+pub(super) async fn consistency(app: &App, request: &Request) -> Result<Response, Problem> {
+    let published = app.proofs.published().await?;
+    let published = published.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
+    let from = size(request, "from")?.ok_or_else(|| bad("from", "is needed"))?;
+    let to = size(request, "to")?.unwrap_or(published.size);
+    if from > to {
+        return Err(bad("from", "is larger than `to`"));
+    }
+    if to > published.size {
+        let why = format!("the latest checkpoint covers {} entries", published.size);
+        return Err(NOT_YET_INCLUDED.because(why).at("/to", "beyond the latest checkpoint"));
+    }
+    let root = root_of(&published.root)?;
+    let files = BlobFiles::shared(&*app.proofs.blobs);
+    let proved = read::prove_between(&files, (from, to), (published.size, &root)).await.map_err(port)?;
+    let document = ConsistencyDocument {
+        from: proved.from,
+        from_root: hash::to_text(&proved.from_root),
+        to: proved.to,
+        to_root: hash::to_text(&proved.to_root),
+        proof: proved.proof.iter().map(hash::to_text).collect(),
+        checkpoint: published.note,
+    };
+    Ok(Response::json(StatusCode::OK, &document))
+}
+
+/// `name` as C2SP writes a size: no sign, no leading zero.
+fn size(request: &Request, name: &str) -> Result<Option<u64>, Problem> {
+    let Some(text) = request.query.get(name) else { return Ok(None) };
+    let size = crate::tlog_proof::decimal(text).ok_or_else(|| bad(name, "is no whole number"))?;
+    Ok(Some(size))
+}
+
+fn bad(name: &str, why: &str) -> Problem {
+    INVALID_REQUEST.because(format_args!("`{name}` {why}")).at(format!("/{name}"), why)
+}
+
+fn port(error: ReadError) -> PortError {
+    match error {
+        ReadError::Port(error) => error,
+        error => PortError::new("ledger", error),
+    }
+}
+
+/// Checks evidence with this log's own key. Whoever does not trust this server asks `scorpius verify`.
+pub(super) async fn verify(app: &App, request: &Request) -> Result<Response, Problem> {
+    let asked: VerifyRequest = request.json()?;
+    let policy = Policy::of_logs(&[own_key(app).await?]);
+    let report = match (asked.bundle, asked.checkpoint, asked.tlog_proof) {
+        (Some(bundle), None, None) => verify::bundle_of(bundle, &policy),
+        (None, Some(note), None) => verify::checkpoint_under(note.as_bytes(), &policy),
+        (None, None, Some(text)) => {
+            let entry = asked.entry.as_deref().map(|text| STANDARD.decode(text)).transpose();
+            let entry = entry.map_err(|_| bad("entry", "is not Base64"))?;
+            verify::tlog_proof(&text, entry.as_deref(), &policy)
+        }
+        _ => return Err(INVALID_REQUEST.because("give one of `bundle`, `checkpoint` and `tlog_proof`")),
+    };
+    let report = match asked.kept {
+        Some(kept) => against(app, report, &kept, &policy).await?,
+        None => report,
+    };
+    Ok(Response::json(StatusCode::OK, &report.scope()))
+}
+
+async fn own_key(app: &App) -> Result<VerifierKey, Problem> {
+    let published = app.proofs.published().await?;
+    let published = published.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
+    let origin = published.note.lines().next().unwrap_or_default();
+    let origin: Origin = origin.parse().map_err(|error| PortError::new("store", error))?;
+    Ok(VerifierKey::of_log(&*app.keys, &origin).await?)
+}
+
+/// Holds the report's checkpoint against the kept one; the proof is made from this log.
+async fn against(
+    app: &App,
+    report: verify::Report,
+    kept: &str,
+    policy: &Policy,
+) -> Result<verify::Report, Problem> {
+    let kept = policy.open(kept.as_bytes()).map_err(|error| bad("kept", &error.to_string()))?.checkpoint;
+    let Some(size) = report.believed.as_ref().map(|believed| believed.checkpoint.size) else {
+        return Ok(report);
+    };
+    Ok(report.against(&kept, &proof(app, &kept, size).await?))
+}
+
+/// Empty where there can be none: the check then fails.
+async fn proof(app: &App, kept: &Checkpoint, size: u64) -> Result<Vec<tlog_tiles::Hash>, Problem> {
+    if kept.size == 0 || kept.size >= size {
+        return Ok(Vec::new());
+    }
+    let files = BlobFiles::shared(&*app.proofs.blobs);
+    Ok(read::prove_consistency(&files, size, kept.size).await.map_err(port)?)
+}

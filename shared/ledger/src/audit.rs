@@ -1,0 +1,170 @@
+//! A whole log, read from its first entry to its checkpoint.
+
+use bytes::Bytes;
+use scorpius_core::{Blobs, PortError};
+
+use crate::files::{BlobFiles, LogFiles};
+use crate::note::{Checkpoint, NoteError, VerifierKey};
+use crate::policy::{Believed, Policy};
+use crate::read::{CHECKPOINT_BYTES_MAX, ReadError, tile};
+use crate::tile::{Level, TILE_WIDTH, TileName, decode_entries};
+use crate::tree::{Edge, NamedTile};
+
+/// A log that was read from its first entry to its checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogAudit {
+    /// The checkpoint that everything leads to.
+    pub checkpoint: Checkpoint,
+    /// Who else saw that checkpoint.
+    pub believed: Believed,
+    /// Tiles that were compared with what the entries make.
+    pub tiles: u64,
+}
+
+/// Why a log is not what its checkpoint says.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// There is no checkpoint: nothing was ever committed, or this is no log.
+    #[error("there is no `checkpoint`")]
+    NoCheckpoint,
+    /// The checkpoint cannot be believed.
+    #[error("the checkpoint cannot be believed")]
+    Note(#[from] NoteError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A tile of entries is not what the format says.
+    #[error("`{0}` does not hold the entries that it should")]
+    Entries(TileName),
+    /// A tile differs from what the entries make.
+    #[error("`{0}` is not what the entries make")]
+    Tile(TileName),
+    /// The entries do not make the checkpoint's root.
+    #[error("the entries do not make the checkpoint's root")]
+    Root,
+    /// The checkpoint that the caller kept is not of this history, or is of a longer one: the log was rolled
+    /// back, or somebody was shown another one.
+    #[error("the log does not continue the checkpoint of {size} entries that you kept")]
+    NotYours {
+        /// Entries of that checkpoint.
+        size: u64,
+    },
+    /// Whoever watches could not take a file.
+    #[error("what was read could not be handed on")]
+    Watcher(#[source] PortError),
+}
+
+/// One file that was read and is what it should be.
+pub struct Seen<'a> {
+    /// As C2SP names it.
+    pub path: String,
+    /// Its bytes.
+    pub bytes: &'a Bytes,
+    /// Entries read so far.
+    pub done: u64,
+    /// Entries of the log.
+    pub of: u64,
+}
+
+/// Called with every file. What it answers ends the reading.
+pub type Watcher<'w> = &'w mut (dyn FnMut(Seen<'_>) -> Result<(), PortError> + Send);
+
+/// What a log is held against.
+pub struct Against<'a> {
+    /// Who is believed.
+    pub policy: &'a Policy,
+    /// A checkpoint that the caller kept from earlier, which this log must continue.
+    pub kept: Option<&'a Checkpoint>,
+}
+
+/// Reads the whole shared log: entries make tiles, tiles make the root, and a trusted key signed it.
+///
+/// # Errors
+/// `AuditError`, at the first thing that is wrong.
+pub async fn audit_log(blobs: &dyn Blobs, trusted: &[VerifierKey]) -> Result<LogAudit, AuditError> {
+    let policy = Policy::of_logs(trusted);
+    let against = Against { policy: &policy, kept: None };
+    walk_log(&BlobFiles::shared(blobs), &against, &mut |_| Ok(())).await
+}
+
+/// As `audit_log`, from any files, against more, and with every file shown: tiles as they are read, the checkpoint last.
+///
+/// # Errors
+/// `AuditError`, at the first thing that is wrong.
+pub async fn walk_log(
+    files: &dyn LogFiles,
+    against: &Against<'_>,
+    watcher: Watcher<'_>,
+) -> Result<LogAudit, AuditError> {
+    let note = files.file("checkpoint", CHECKPOINT_BYTES_MAX).await.map_err(ReadError::from)?;
+    let note = note.ok_or(AuditError::NoCheckpoint)?;
+    let believed = against.policy.open(&note)?;
+    let checkpoint = believed.checkpoint.clone();
+    if let Some(kept) = against.kept
+        && (kept.origin != checkpoint.origin || kept.size > checkpoint.size)
+    {
+        return Err(AuditError::NotYours { size: kept.size });
+    }
+    let mut walk =
+        Walk { files, kept: against.kept, edge: Edge::empty(), of: checkpoint.size, tiles: 0, watcher };
+    while walk.edge.size() < checkpoint.size {
+        walk.next_entries().await?;
+    }
+    let partial = walk.edge.partial_tiles(0);
+    walk.compare(partial).await?;
+    if walk.edge.root() != checkpoint.root {
+        return Err(AuditError::Root);
+    }
+    walk.show("checkpoint".to_owned(), &note)?;
+    Ok(LogAudit { checkpoint, believed, tiles: walk.tiles })
+}
+
+struct Walk<'a, 'w> {
+    files: &'a dyn LogFiles,
+    kept: Option<&'a Checkpoint>,
+    edge: Edge,
+    of: u64,
+    tiles: u64,
+    watcher: Watcher<'w>,
+}
+
+impl Walk<'_, '_> {
+    /// One tile of entries, and the tiles of hashes that it fills.
+    async fn next_entries(&mut self) -> Result<(), AuditError> {
+        let old = self.edge.size();
+        let width = u16::try_from(self.of - old).unwrap_or(TILE_WIDTH).min(TILE_WIDTH);
+        let name = TileName::new(Level::Entries, old >> 8, width).map_err(|_| AuditError::Root)?;
+        let bytes = tile(self.files, name).await?;
+        let entries = decode_entries(&bytes, width).ok_or(AuditError::Entries(name))?;
+        // The kept tree may end inside this tile.
+        let within = self.kept.and_then(|kept| usize::try_from(kept.size.checked_sub(old)?).ok());
+        let within = within.filter(|at| *at <= entries.len()).unwrap_or(0);
+        let (before, after) = entries.split_at(within);
+        let mut full = self.edge.append(before);
+        if let Some(kept) = self.kept.filter(|kept| kept.size == self.edge.size())
+            && kept.root != self.edge.root()
+        {
+            return Err(AuditError::NotYours { size: kept.size });
+        }
+        full.extend(self.edge.append(after));
+        self.show(name.to_string(), &bytes)?;
+        self.compare(full).await
+    }
+
+    async fn compare(&mut self, expected: Vec<NamedTile>) -> Result<(), AuditError> {
+        for (name, bytes) in expected {
+            let there = tile(self.files, name).await?;
+            if there != bytes {
+                return Err(AuditError::Tile(name));
+            }
+            self.show(name.to_string(), &there)?;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, path: String, bytes: &Bytes) -> Result<(), AuditError> {
+        self.tiles += u64::from(path != "checkpoint");
+        let (done, of) = (self.edge.size(), self.of);
+        (self.watcher)(Seen { path, bytes, done, of }).map_err(AuditError::Watcher)
+    }
+}

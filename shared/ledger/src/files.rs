@@ -1,0 +1,41 @@
+//! A log's files, wherever they lie.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use scorpius_core::{BlobName, Blobs, PortError};
+
+/// The folder that is the shared log: `<folder>/checkpoint` and `<folder>/tile/…` are what C2SP clients read.
+pub const FOLDER: &str = "ledger";
+
+/// A log's files, as C2SP names them below its prefix: `checkpoint`, `tile/…`. Nothing that they hold is believed.
+#[async_trait]
+pub trait LogFiles: Send + Sync {
+    /// The whole file, or `None`. Fails when it is larger than `bytes_max`.
+    async fn file(&self, path: &str, bytes_max: u64) -> Result<Option<Bytes>, PortError>;
+}
+
+/// A log among the blobs.
+#[derive(Clone, Copy)]
+pub struct BlobFiles<'a> {
+    blobs: &'a dyn Blobs,
+}
+
+impl<'a> BlobFiles<'a> {
+    /// The shared log.
+    #[must_use]
+    pub fn shared(blobs: &'a dyn Blobs) -> Self {
+        Self { blobs }
+    }
+}
+
+#[async_trait]
+impl LogFiles for BlobFiles<'_> {
+    async fn file(&self, path: &str, bytes_max: u64) -> Result<Option<Bytes>, PortError> {
+        self.blobs.get(&blob(path)?, bytes_max).await
+    }
+}
+
+/// Where a file of the shared log is among the blobs.
+pub(crate) fn blob(path: &str) -> Result<BlobName, PortError> {
+    format!("{FOLDER}/{path}").parse().map_err(|error| PortError::new("blobs", error))
+}

@@ -1,0 +1,113 @@
+//! What must be true of a log after whatever happened to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use bytes::Bytes;
+use scorpius_core::Event;
+use tlog_tiles::{Hash, check_tree};
+
+use super::{World, event};
+use crate::entry::Recorded;
+use crate::files::BlobFiles;
+use crate::proofs::Proofs;
+use crate::read::prove_consistency;
+use crate::records::{Published, Records, root_of};
+use crate::{Checkpoint, audit_log};
+
+pub(crate) fn batch(numbers: Range<u64>) -> Vec<Event> {
+    numbers.map(event).collect()
+}
+
+pub(crate) async fn published(world: &World) -> Option<Published> {
+    Records::new(world.store.clone()).head().await.expect("a head").and_then(|read| read.head.published)
+}
+
+/// A log with a part of a tile behind it, so that every step has something to read.
+pub(crate) async fn begun() -> World {
+    let world = World::new();
+    world.sequencer().append("bat_0", &batch(0..97)).await.expect("appended");
+    world.sequencer().append("bat_1", &batch(97..194)).await.expect("appended");
+    world.sequencer().append("bat_2", &batch(194..250)).await.expect("appended");
+    world
+}
+
+/// The same with less behind it, where every call of an append is tried in turn.
+pub(crate) async fn begun_small() -> World {
+    let world = World::new();
+    world.sequencer().append("bat_0", &batch(0..9)).await.expect("appended");
+    world
+}
+
+/// A sequencer that died between staging and commit leaves its staging behind; a rule on the folder removes it.
+pub(crate) fn forget_orphans(world: &World) {
+    let mut now = world.blobs.now.lock().expect("unpoisoned");
+    now.retain(|name, _| !name.as_str().starts_with("ledger/staging/"));
+}
+
+/// The log is whole, its head is published, and each of `events` is in it exactly once.
+pub(crate) async fn check(world: &World, events: &[Event]) {
+    let audit = audit_log(&*world.blobs, &world.trusted().await).await.expect("a log that is whole");
+    let head = Records::new(world.store.clone()).head().await.expect("a store").expect("a head").head;
+    assert!(!head.is_ahead());
+    assert_eq!(head.published.as_ref().map(|published| published.size), Some(events.len() as u64));
+    assert_eq!(
+        (audit.checkpoint.size, Ok(audit.checkpoint.root)),
+        (head.size, root_of(&head.root).map_err(|_| ()))
+    );
+    each_exactly_once(world, events).await;
+    assert_eq!(world.blobs.names("ledger/staging/"), [""; 0], "nothing is left behind");
+    objects_never_changed(world);
+    released_checkpoints_agree(world).await;
+}
+
+/// Each of `events` has a proof, and their places are all the places there are.
+pub(crate) async fn each_exactly_once(world: &World, events: &[Event]) {
+    let proofs = Proofs { store: world.store.clone(), blobs: world.blobs.clone() };
+    let mut indexes = BTreeSet::new();
+    for event in events {
+        let proof =
+            proofs.of_event(&event.tenantid, &event.id).await.expect("a proof").expect("it is in the log");
+        assert_eq!(proof.entry, Recorded::of(event).expect("an entry").entry);
+        assert!(indexes.insert(proof.index), "two events at {}", proof.index);
+    }
+    assert_eq!(indexes.into_iter().collect::<Vec<_>>(), (0..events.len() as u64).collect::<Vec<_>>());
+}
+
+/// Of every byte that was ever put: a tile has one content, and what is no checkpoint holds no signature.
+pub(crate) fn objects_never_changed(world: &World) {
+    let history = world.blobs.history.lock().expect("unpoisoned");
+    let mut tiles: BTreeMap<&str, &Bytes> = BTreeMap::new();
+    for (name, bytes) in history.iter().filter(|(name, _)| name.as_str() != "ledger/checkpoint") {
+        assert!(!String::from_utf8_lossy(bytes).contains('—'), "{name} holds a signature");
+        if name.as_str().starts_with("ledger/tile/") {
+            let before = tiles.insert(name.as_str(), bytes);
+            assert!(before.is_none_or(|before| before == bytes), "{name} changed");
+        }
+    }
+}
+
+/// The checkpoints that anybody could ever read, in the order in which they came.
+pub(crate) async fn released(world: &World) -> Vec<(u64, Hash)> {
+    let key = world.trusted().await;
+    let history = world.blobs.history.lock().expect("unpoisoned");
+    let notes = history.iter().filter(|(name, _)| name.as_str() == "ledger/checkpoint");
+    let open = |bytes: &Bytes| Checkpoint::open(bytes, &key).expect("a checkpoint");
+    notes.map(|(_, bytes)| open(bytes)).map(|checkpoint| (checkpoint.size, checkpoint.root)).collect()
+}
+
+/// Any two checkpoints that anybody ever saw are of one history.
+pub(crate) async fn released_checkpoints_agree(world: &World) {
+    let mut roots = BTreeMap::new();
+    for (size, root) in released(world).await {
+        assert!(roots.insert(size, root).is_none_or(|before| before == root), "a split view at {size}");
+    }
+    let all: Vec<_> = roots.into_iter().collect();
+    let files = BlobFiles::shared(&*world.blobs);
+    for (at, (old, old_root)) in all.iter().enumerate() {
+        for (new, new_root) in &all[at..] {
+            let proof = prove_consistency(&files, *new, *old).await.expect("a proof");
+            check_tree(&proof, *new, *new_root, *old, *old_root).expect("consistent");
+        }
+    }
+}

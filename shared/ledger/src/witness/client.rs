@@ -1,0 +1,163 @@
+//! A log's end: every witness of the policy is asked for its cosignature.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use scorpius_core::error::chain;
+use scorpius_core::{Clock, Egress, EgressRequest, EgressResponse, UnixMillis};
+use tlog_tiles::Hash;
+
+use super::request::AddCheckpoint;
+use crate::cosignature::lines_of;
+use crate::files::LogFiles;
+use crate::note::{Checkpoint, NOTE_BYTES_MAX, body_of};
+use crate::policy::{Policy, TrustedWitness};
+use crate::read::{ReadError, prove_consistency};
+use crate::tlog_proof::decimal;
+
+/// How long one witness may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Bytes of an answer: some lines.
+const ANSWER_BYTES_MAX: usize = 20_000;
+/// How long a witness that did not answer is left alone, where the policy can do without it.
+const REST_MS: u64 = 30_000;
+
+/// Asks witnesses.
+pub struct WitnessClient {
+    egress: Arc<dyn Egress>,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    silent_until: Mutex<HashMap<String, UnixMillis>>,
+}
+
+/// What became of asking.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Cosignature lines, checked.
+    pub lines: Vec<String>,
+    /// A witness that has cosigned more entries than the log has: the log was rolled back. Its name and that size.
+    pub ahead: Option<(String, u64)>,
+    /// Why others did not cosign, by name.
+    pub refused: Vec<(String, String)>,
+}
+
+/// One witness's answer.
+enum One {
+    Line(Vec<String>),
+    Ahead(u64),
+    No(String),
+}
+
+impl WitnessClient {
+    /// Asks the witnesses of `policy` that have a URL.
+    #[must_use]
+    pub fn new(egress: Arc<dyn Egress>, clock: Arc<dyn Clock>, policy: Policy) -> Self {
+        Self { egress, clock, policy, silent_until: Mutex::default() }
+    }
+
+    /// Whose cosignatures count, and how many are needed.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Asks all witnesses at once for `note`, the checkpoint of `checkpoint`; they most likely cosigned the tree of
+    /// `old` entries last.
+    pub async fn ask(&self, files: &dyn LogFiles, checkpoint: &Checkpoint, note: &str, old: u64) -> Asked {
+        let called: Vec<_> =
+            self.policy.witnesses().iter().filter(|witness| self.is_called(witness)).collect();
+        let asking = called.iter().map(|witness| self.ask_one(files, checkpoint, note, old, witness));
+        let mut asked = Asked::default();
+        for (witness, one) in called.iter().zip(join_all(asking).await) {
+            match one {
+                One::Line(lines) => asked.lines.extend(lines),
+                One::Ahead(size) => asked.ahead = Some((witness.name.clone(), size)),
+                One::No(why) => {
+                    self.rest(witness);
+                    asked.refused.push((witness.name.clone(), why));
+                }
+            }
+        }
+        asked
+    }
+
+    fn is_called(&self, witness: &TrustedWitness) -> bool {
+        let silent = self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = silent.get(&witness.name).is_some_and(|until| self.clock.now() < *until);
+        witness.url.is_some() && (self.policy.asks_for_witnesses() || !rests)
+    }
+
+    fn rest(&self, witness: &TrustedWitness) {
+        let mut silent = self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.insert(witness.name.clone(), self.clock.now().plus_ms(REST_MS));
+    }
+
+    /// Twice at most: a witness whose last size was guessed wrong says which it is.
+    async fn ask_one(
+        &self,
+        files: &dyn LogFiles,
+        checkpoint: &Checkpoint,
+        note: &str,
+        mut old: u64,
+        witness: &TrustedWitness,
+    ) -> One {
+        for _ in 0..2 {
+            let proof = match proof(files, checkpoint, old).await {
+                Ok(proof) => proof,
+                Err(error) => return One::No(chain(&error)),
+            };
+            let request = AddCheckpoint { old, proof, note: note.to_owned() };
+            let answer = match self.send(witness, request.to_string()).await {
+                Ok(answer) => answer,
+                Err(why) => return One::No(why),
+            };
+            match (answer.status, size_of(&answer)) {
+                (200, _) => return lines(&answer, note, witness),
+                (409, Some(size)) if size > checkpoint.size => return One::Ahead(size),
+                (409, Some(size)) if size != old => old = size,
+                (409, _) => return One::No("it has cosigned another root at this size".to_owned()),
+                (status, _) => return One::No(format!("it answered {status}")),
+            }
+        }
+        One::No("it names another size each time".to_owned())
+    }
+
+    async fn send(&self, witness: &TrustedWitness, body: String) -> Result<EgressResponse, String> {
+        let url = witness.url.as_deref().unwrap_or_default().trim_end_matches('/');
+        let request = EgressRequest {
+            method: "POST",
+            url: format!("{url}/add-checkpoint"),
+            headers: vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())],
+            body: body.into(),
+            deadline: DEADLINE,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        };
+        self.egress.send(request).await.map_err(|error| chain(&error))
+    }
+}
+
+async fn proof(files: &dyn LogFiles, checkpoint: &Checkpoint, old: u64) -> Result<Vec<Hash>, ReadError> {
+    match old {
+        0 => Ok(Vec::new()),
+        old if old == checkpoint.size => Ok(Vec::new()),
+        old => prove_consistency(files, checkpoint.size, old).await,
+    }
+}
+
+fn lines(answer: &EgressResponse, note: &str, witness: &TrustedWitness) -> One {
+    let Some(body) = body_of(note).filter(|body| body.len() < NOTE_BYTES_MAX) else {
+        return One::No("the checkpoint is no note".to_owned());
+    };
+    match lines_of(&answer.body, body, std::slice::from_ref(&witness.key)) {
+        Ok(lines) if lines.is_empty() => One::No("its answer has no line of its key".to_owned()),
+        Ok(lines) => One::Line(lines),
+        Err(error) => One::No(error.to_string()),
+    }
+}
+
+fn size_of(answer: &EgressResponse) -> Option<u64> {
+    let text = std::str::from_utf8(&answer.body).ok()?;
+    decimal(text.strip_suffix('\n')?)
+}
