@@ -24,8 +24,8 @@ use scorpius_edge::manifest::{From, Manifest, Trigger};
 use scorpius_edge::serve::{Cors, Door};
 use scorpius_edge::{HttpAnswer, HttpEvent, serve};
 use scorpius_egress::AllowedTarget;
-use scorpius_identity::Bootstrap;
 use scorpius_identity::first_start::{FirstStart, Started};
+use scorpius_identity::{Bootstrap, SessionLimits};
 use scorpius_ledger::Origin;
 use scorpius_local::{Local, LocalOptions, QueueSpec};
 use scorpius_relay::{Relay, RelayError};
@@ -58,6 +58,10 @@ pub struct Settings {
     pub egress_allow: Vec<AllowedTarget>,
     /// The ledger's name, which tokens carry too. It never changes for a folder.
     pub origin: Origin,
+    /// The URL that people and programs reach it under: `iss` of tokens, and what proofs of possession are for.
+    pub public_url: String,
+    /// How long people's sessions last.
+    pub sessions: SessionLimits,
     /// Whether the relay runs. Without it only the scheduled sweep carries events: what a dead stream looks like.
     pub relay: bool,
 }
@@ -75,6 +79,8 @@ impl Settings {
             cors: Cors::default(),
             egress_allow: Vec::new(),
             origin: "scorpius.local/ledger".parse().expect("a constant origin"),
+            public_url: "http://localhost:8480".to_owned(),
+            sessions: SessionLimits::default(),
             relay: true,
         }
     }
