@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scorpius::host::gateway::WireRequest;
 use scorpius::host::{Host, Settings};
-use scorpius_core::{Actor, CommitId, Condition, ManualClock, Store, UnixMillis, Write, new_id};
+use scorpius_core::{Actor, Clock, CommitId, Condition, ManualClock, Store, UnixMillis, Write, new_id};
 use scorpius_edge::{Assurance, Factor, HttpAnswer, Role};
 use scorpius_identity::ApiSecret;
 use scorpius_local::SqliteStore;

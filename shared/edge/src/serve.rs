@@ -286,7 +286,8 @@ mod tests {
             event.request_context.authorizer = Some(crate::gateway::AuthorizerContext { lambda });
             let operation = Operation::new("GET /x", "getX", "Gets x.", Access::Action("key:read"));
             let operations = [operation.demands(crate::Assurance::Aal2, 60)];
-            let answer = serve(&door(&operations), event, std::future::pending(), |request| {
+            let door = door(&operations);
+            let answer = serve(&door, event, std::future::pending(), |request| {
                 std::future::ready(fine(request))
             });
             futures::executor::block_on(answer)

@@ -188,7 +188,8 @@ mod tests {
         check(Some(&active), None, None, Refused::NoSubject);
         check(Some(&active), Some(&user(&active, UserStatus::Disabled)), None, Refused::UserDisabled);
         check(Some(&active), Some(&fine), Some(NOW.plus_ms(1)), Refused::Locked(NOW.plus_ms(1)));
-        let elsewhere = tenant(TenantStatus::Active);
+        let id = "ten_00000000000000000000000000000002".parse().expect("a tenant");
+        let elsewhere = Tenant { id, ..active.clone() };
         check(Some(&elsewhere), Some(&fine), None, Refused::NoSubject);
         let suspended = Tenant { status: TenantStatus::Suspended, ..active.clone() };
         check(Some(&suspended), Some(&fine), None, Refused::TenantSuspended);
