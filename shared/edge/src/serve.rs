@@ -287,9 +287,8 @@ mod tests {
             let operation = Operation::new("GET /x", "getX", "Gets x.", Access::Action("key:read"));
             let operations = [operation.demands(crate::Assurance::Aal2, 60)];
             let door = door(&operations);
-            let answer = serve(&door, event, std::future::pending(), |request| {
-                std::future::ready(fine(request))
-            });
+            let answer =
+                serve(&door, event, std::future::pending(), |request| std::future::ready(fine(request)));
             futures::executor::block_on(answer)
         };
         assert_eq!(signed_in("aal2", 0).status_code, 200);
