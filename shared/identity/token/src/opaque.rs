@@ -86,7 +86,7 @@ impl OpaqueToken {
         clock.fill_random(&mut bytes[3 * ID_BYTES..]);
         let mut text = Zeroizing::new(String::with_capacity(112));
         text.push_str(purpose.prefix());
-        URL_SAFE_NO_PAD.encode_string(&*bytes, &mut text);
+        URL_SAFE_NO_PAD.encode_string(bytes.as_slice(), &mut text);
         Self { text, tenant: tenant.clone(), user: user.to_owned(), thing: thing.to_owned() }
     }
 
@@ -96,7 +96,7 @@ impl OpaqueToken {
         let body = text.strip_prefix(purpose.prefix())?;
         let mut bytes = Zeroizing::new([0; BYTES]);
         // Every text of this length that decodes at all decodes to one value: the alphabet is strict.
-        let length = URL_SAFE_NO_PAD.decode_slice(body, &mut *bytes).ok()?;
+        let length = URL_SAFE_NO_PAD.decode_slice(body, bytes.as_mut_slice()).ok()?;
         if length != BYTES {
             return None;
         }
