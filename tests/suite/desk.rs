@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use scorpius::host::gateway::WireRequest;
 use scorpius::host::{Host, Settings};
-use scorpius_core::{CommitId, Condition, ManualClock, Store, UnixMillis, Write};
-use scorpius_edge::HttpAnswer;
+use scorpius_core::{Actor, Clock, CommitId, Condition, ManualClock, Store, UnixMillis, Write, new_id};
+use scorpius_edge::{Assurance, Factor, HttpAnswer, Role};
+use scorpius_identity::ApiSecret;
 use scorpius_local::SqliteStore;
+use scorpius_token::sessions::{Beginning, Granted};
+use scorpius_token::{IdentitySettings, Method, Sessions, User, UserStatus, Who, may_issue};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -74,6 +77,58 @@ impl Desk {
             }
         }
         made.api_key
+    }
+
+    /// A person of the first tenant who has just signed in, and what they hold. Their record is written here.
+    pub(crate) async fn person(&self, role: Role) -> Granted {
+        let (user, sessions) = (self.user(role), self.sessions());
+        let put = Write::put(User::at(&user.tenant, &user.id), &user, Condition::Absent);
+        self.host.local.store.commit(CommitId::new(&*self.clock), &[put]).await.expect("a user");
+        let standing = sessions.standing(&user.tenant, &user.id).await.expect("the store answers");
+        let who = Who::User { user: standing.user(), locked_until: None };
+        let permit = may_issue(standing.tenant.as_ref(), who, Method::SignIn, self.clock.now());
+        let how = Beginning {
+            acr: Assurance::Aal1,
+            amr: &[Factor::Pwd],
+            network: "192.0.2.7",
+            agent: "",
+            cookies: false,
+            dpop_jkt: None,
+            new_device: false,
+        };
+        let actor = Actor::request(user.id.clone(), None);
+        let granted = sessions.begin(&permit.expect("leave"), &user, how, &actor, Vec::new()).await;
+        granted.expect("a session")
+    }
+
+    fn user(&self, role: Role) -> User {
+        let key: ApiSecret = self.api_key.parse().expect("a key");
+        let id = new_id("usr", &*self.clock);
+        User {
+            email: format!("{id}@example.com"),
+            id,
+            tenant: key.tenant().clone(),
+            name: "a person".to_owned(),
+            roles: vec![role],
+            status: UserStatus::Active,
+            second_factor: false,
+            sessions_from: UnixMillis(0),
+            created_at: self.clock.now(),
+            created_by: "system:test".to_owned(),
+            events: 0,
+        }
+    }
+
+    /// The sessions of the host's own store.
+    pub(crate) fn sessions(&self) -> Sessions {
+        let settings = Settings::in_folder(self.folder.path().to_owned());
+        Sessions {
+            store: Arc::new(self.host.local.store.clone()),
+            keys: Arc::new(self.host.local.keys.clone()),
+            clock: self.clock.clone(),
+            settings: IdentitySettings { issuer: settings.public_url, audience: "scorpius".to_owned() },
+            limits: settings.sessions,
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Said {

@@ -15,6 +15,7 @@ mod lambda;
 mod licences;
 mod platform;
 mod ports;
+mod sessions;
 mod stack;
 mod terraform;
 mod tour;

@@ -2,17 +2,13 @@
 
 use scorpius_aws::settings::setting;
 use scorpius_aws::{Aws, lambda};
-use scorpius_identity::IdentitySettings;
 use scorpius_identity::api::{App, handle, operations};
+use scorpius_identity::{IdentitySettings, SessionLimits};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
-    let app = App {
-        store: aws.store()?,
-        keys: aws.keys()?,
-        clock: aws.clock(),
-        settings: IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? },
-    };
+    let settings = IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? };
+    let app = App::new(aws.store()?, aws.keys()?, aws.clock(), settings, SessionLimits::default());
     lambda::serve_http("auth", operations(), aws.clock(), |request| handle(&app, request)).await
 }

@@ -130,7 +130,10 @@ impl Aws {
     /// When a setting is missing.
     pub fn keys(&self) -> Result<Arc<dyn Keys>, BadSetting> {
         let (token, ledger, wrap) = (setting("KEY_TOKEN")?, setting("KEY_LEDGER")?, setting("KEY_WRAP")?);
-        Ok(Arc::new(self.keys_named(token, ledger, wrap)))
+        // `KEY_TOKEN_ALSO`, ids with commas between: set while a rotation is under way, and absent otherwise.
+        let also = setting("KEY_TOKEN_ALSO").unwrap_or_default();
+        let also = also.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned);
+        Ok(Arc::new(self.keys_named(token, ledger, wrap).also_token(also)))
     }
 
     /// The KMS keys with these ids or ARNs.

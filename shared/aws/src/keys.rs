@@ -30,6 +30,8 @@ pub struct KmsKeys {
     client: Client,
     token: Signer,
     ledger: Signer,
+    /// Token keys that are published and do not sign: the next and the previous one of a rotation.
+    token_also: Vec<Signer>,
     wrap: String,
 }
 
@@ -43,8 +45,14 @@ impl KmsKeys {
     /// The keys with these ids or ARNs.
     #[must_use]
     pub fn new(client: Client, token: String, ledger: String, wrap: String) -> Self {
-        let signer = |id| Signer { id, public: OnceCell::new() };
-        Self { client, token: signer(token), ledger: signer(ledger), wrap }
+        Self { client, token: signer(token), ledger: signer(ledger), token_also: Vec::new(), wrap }
+    }
+
+    /// Publishes these token keys too. They check, and do not sign.
+    #[must_use]
+    pub fn also_token(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        self.token_also = ids.into_iter().map(signer).collect();
+        self
     }
 
     fn signer(&self, key: KeyName) -> &Signer {
@@ -54,11 +62,19 @@ impl KmsKeys {
         }
     }
 
+    async fn public(&self, signer: &Signer) -> Result<[u8; 32], PortError> {
+        signer.public.get_or_try_init(|| self.fetch_public_key(&signer.id)).await.copied()
+    }
+
     async fn fetch_public_key(&self, id: &str) -> Result<[u8; 32], PortError> {
         let answer = self.client.get_public_key().key_id(id).send().await.map_err(port)?;
         let spki = answer.public_key.ok_or(KeyError::Incomplete("PublicKey")).map_err(port)?;
         raw_public_key(spki.as_ref()).map_err(port)
     }
+}
+
+fn signer(id: String) -> Signer {
+    Signer { id, public: OnceCell::new() }
 }
 
 fn raw_public_key(spki: &[u8]) -> Result<[u8; 32], KeyError> {
@@ -101,7 +117,16 @@ impl Keys for KmsKeys {
 
     async fn public_key(&self, key: KeyName) -> Result<[u8; 32], PortError> {
         let signer = self.signer(key);
-        signer.public.get_or_try_init(|| self.fetch_public_key(&signer.id)).await.copied()
+        self.public(signer).await
+    }
+
+    async fn public_keys(&self, key: KeyName) -> Result<Vec<[u8; 32]>, PortError> {
+        let mut all = vec![self.public_key(key).await?];
+        let also = if key == KeyName::Token { self.token_also.as_slice() } else { &[] };
+        for signer in also {
+            all.push(self.public(signer).await?);
+        }
+        Ok(all)
     }
 
     async fn wrap(&self, secret: &[u8], context: &WrapContext) -> Result<Vec<u8>, PortError> {

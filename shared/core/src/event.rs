@@ -45,6 +45,10 @@ impl EventSchema {
 pub struct Actor {
     /// The subject of the request (`usr_…`, `key_…`) or `system:<function>`.
     pub name: String,
+    /// How the subject had proved who it is: `api_key`, `aal1`, `aal2`; absent for functions.
+    pub strength: Option<String>,
+    /// A pseudonym of the network that the request came from: the same network of one tenant has the same.
+    pub network: Option<String>,
     /// W3C trace context, when the request had one.
     pub traceparent: Option<String>,
     /// How many events lie between the request and this one.
@@ -54,7 +58,13 @@ pub struct Actor {
 impl Actor {
     /// A request's subject.
     pub fn request(name: impl Into<String>, traceparent: Option<String>) -> Self {
-        Self { name: name.into(), traceparent, hops: 0 }
+        Self { name: name.into(), strength: None, network: None, traceparent, hops: 0 }
+    }
+
+    /// The same subject, with how it had proved who it is and from where it asks.
+    #[must_use]
+    pub fn proved(self, strength: &str, network: Option<String>) -> Self {
+        Self { strength: Some(strength.to_owned()), network, ..self }
     }
 
     /// A function that reacts to `cause`: one hop further.
@@ -62,6 +72,8 @@ impl Actor {
     pub fn reacting(function: &str, cause: &Event) -> Self {
         Self {
             name: format!("system:{function}"),
+            strength: None,
+            network: None,
             traceparent: cause.traceparent.clone(),
             hops: cause.hops.saturating_add(1),
         }
@@ -90,6 +102,12 @@ pub struct Event {
     pub tenantid: TenantId,
     /// Who caused it.
     pub actor: String,
+    /// How the actor had proved who it is: `api_key`, `aal1`, `aal2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<String>,
+    /// A pseudonym of the network that the request came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -127,6 +145,8 @@ impl Event {
             datacontenttype: "application/json".to_owned(),
             tenantid: tenant.clone(),
             actor: actor.name.clone(),
+            strength: actor.strength.clone(),
+            network: actor.network.clone(),
             traceparent: actor.traceparent.clone(),
             aggregate: aggregate.to_owned(),
             sequence,

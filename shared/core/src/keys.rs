@@ -38,8 +38,14 @@ pub trait Keys: Send + Sync {
     /// Signs at most 4,096 bytes. KMS takes no more.
     async fn sign(&self, key: KeyName, message: &[u8]) -> Result<[u8; 64], PortError>;
 
-    /// The raw public key.
+    /// The raw public key of the key that signs now.
     async fn public_key(&self, key: KeyName) -> Result<[u8; 32], PortError>;
+
+    /// Every public key that signatures may be checked with now: first the one that signs, then those that
+    /// signed before or will sign next. Rotation with overlap is this list, and nothing else.
+    async fn public_keys(&self, key: KeyName) -> Result<Vec<[u8; 32]>, PortError> {
+        Ok(vec![self.public_key(key).await?])
+    }
 
     /// Encrypts and authenticates `secret` together with `context`.
     async fn wrap(&self, secret: &[u8], context: &WrapContext) -> Result<Vec<u8>, PortError>;

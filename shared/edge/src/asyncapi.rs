@@ -192,6 +192,8 @@ fn envelope() -> Value {
             "datacontenttype": {"const": "application/json"},
             "tenantid": text("Whose it is."),
             "actor": text("Who caused it: a subject, or `system:<function>`."),
+            "strength": text("How the subject had proved who it is: `api_key`, `aal1` or `aal2`; absent for functions."),
+            "network": text("A pseudonym of the network of the request: the same network of one tenant has the same."),
             "traceparent": text("W3C Trace Context; absent when the request had none."),
             "aggregate": text("What `sequence` counts within."),
             "sequence": {"type": "integer", "minimum": 1},
@@ -286,7 +288,8 @@ mod tests {
     #[test]
     fn the_envelope_names_every_member_of_an_event() {
         let tenant = scorpius_core::TenantId::new(&scorpius_core::SystemClock);
-        let actor = scorpius_core::Actor::request("usr_1", Some("00-a-b-01".to_owned()));
+        let actor = scorpius_core::Actor::request("usr_1", Some("00-a-b-01".to_owned()))
+            .proved("aal2", Some("net_1".to_owned()));
         let fact = Graded { grades: vec![Grade { points: 1 }] };
         let event = scorpius_core::Event::of(&fact, "cls_1", 1, &tenant, &actor, &scorpius_core::SystemClock);
         let json: Value = serde_json::from_str(&event.to_json()).expect("an event's JSON");

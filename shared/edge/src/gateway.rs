@@ -115,6 +115,9 @@ pub struct AuthorizerEvent {
     /// Names in lower case.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Cookies, taken out of the headers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cookies: Vec<String>,
     /// `POST /v1/risk/address`.
     #[serde(default)]
     pub route_key: String,

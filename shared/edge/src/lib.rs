@@ -24,7 +24,7 @@ pub mod telemetry;
 
 pub use gateway::{HttpAnswer, HttpEvent};
 pub use operation::{Access, Answer, Operation, Parameter};
-pub use principal::{Anonymous, Caller, Principal, Role, Strength};
+pub use principal::{Anonymous, Assurance, Caller, Demand, Factor, Principal, Role, SignIn, Strength};
 pub use problem::{Problem, ProblemType};
 pub use queue::{Message, Outcome};
 pub use request::Request;

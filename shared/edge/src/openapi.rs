@@ -106,6 +106,9 @@ fn describe(generator: &mut SchemaGenerator, function: &str, operation: &Operati
         Access::Public => described["security"] = json!([]),
         Access::Action(action) => described["x-scorpius-action"] = Value::from(action),
     }
+    if let Some(demand) = operation.demand {
+        described["x-scorpius-step-up"] = json!({"acr": demand.acr.as_str(), "max_age_s": demand.max_age_s});
+    }
     if let Some(body) = operation.body {
         let mut media = json!({"schema": body(generator)});
         if let Some(example) = operation.example.and_then(|text| serde_json::from_str::<Value>(text).ok()) {

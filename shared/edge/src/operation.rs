@@ -2,7 +2,8 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::problem::ProblemType;
+use crate::principal::{Assurance, Demand};
+use crate::problem::{ProblemType, STEP_UP_REQUIRED};
 
 /// How a type is described.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -82,6 +83,8 @@ pub struct Operation {
     pub summary: &'static str,
     /// Who may ask.
     pub access: Access,
+    /// What a person must have proved besides, and how lately.
+    pub demand: Option<Demand>,
     /// Query parameters.
     pub query: Vec<Parameter>,
     /// The JSON body's schema.
@@ -103,6 +106,7 @@ impl Operation {
             id,
             summary,
             access,
+            demand: None,
             query: Vec::new(),
             body: None,
             example: None,
@@ -117,6 +121,13 @@ impl Operation {
         self.body = Some(schema_of::<T>);
         self.example = Some(example);
         self
+    }
+
+    /// Demands of a person that `acr` was proved at most `max_age_s` ago.
+    #[must_use]
+    pub fn demands(mut self, acr: Assurance, max_age_s: u64) -> Self {
+        self.demand = Some(Demand { acr, max_age_s });
+        self.fails(&STEP_UP_REQUIRED)
     }
 
     /// Takes query parameters.

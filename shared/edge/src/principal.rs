@@ -1,11 +1,14 @@
 //! Who asks, and what that role may do.
 
 use schemars::JsonSchema;
-use scorpius_core::TenantId;
+use scorpius_core::{TenantId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// Exchanging a credential for a token of the same power: open to whoever is known.
 pub const EXCHANGE: &str = "token:create";
+
+/// One's own account: profile, sessions, password, factors. Open to whoever signed in as a person, and to nobody else.
+pub const OWN_ACCOUNT: &str = "account:own";
 
 /// A role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +63,75 @@ pub enum Strength {
     Token,
 }
 
+/// How sure we are that a person is who they say (NIST SP 800-63B): the claim `acr`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Assurance {
+    /// One factor.
+    Aal1,
+    /// Two factors, or a passkey that checked its holder.
+    Aal2,
+}
+
+impl Assurance {
+    /// `aal1` or `aal2`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aal1 => "aal1",
+            Self::Aal2 => "aal2",
+        }
+    }
+}
+
+/// One way in which a person proved who they are, by its name in RFC 8176: the claim `amr`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Factor {
+    /// A password.
+    Pwd,
+    /// A one-time code, or a recovery code.
+    Otp,
+    /// A passkey: possession of its private key.
+    Pop,
+    /// The passkey had checked its holder by a PIN or a biometric.
+    User,
+}
+
+/// How and when a person signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// `ses_…`: what ends with a sign-out.
+    pub session: String,
+    /// The level that was reached.
+    pub acr: Assurance,
+    /// At least one.
+    pub amr: Vec<Factor>,
+    /// When it was last proved.
+    pub at: UnixMillis,
+}
+
+/// What a route asks of a person beyond being signed in (RFC 9470). Keys have no factors, and are let through:
+/// whoever makes one had to meet the demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// At least this level.
+    pub acr: Assurance,
+    /// Proved at most so many seconds ago.
+    pub max_age_s: u64,
+}
+
+impl Demand {
+    /// Whether `principal` meets it at `now`.
+    #[must_use]
+    pub fn is_met_by(&self, principal: &Principal, now: UnixMillis) -> bool {
+        principal.sign_in.as_ref().is_none_or(|sign_in| {
+            sign_in.acr >= self.acr && now.since_ms(sign_in.at) <= self.max_age_s.saturating_mul(1000)
+        })
+    }
+}
+
 /// A caller that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,18 +146,36 @@ pub struct Principal {
     pub scopes: Option<Vec<String>>,
     /// How it was proved.
     pub strength: Strength,
+    /// How the person behind it signed in; absent for keys and what they are exchanged for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<SignIn>,
+    /// A pseudonym of the network that the request came from, for events: no address leaves the tenant's own records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_tag: Option<String>,
 }
 
 impl Principal {
     /// Whether a role gives `action` and the scopes do not take it away; `EXCHANGE` gives nothing new.
     #[must_use]
     pub fn may(&self, action: &str) -> bool {
-        if action == EXCHANGE {
-            return true;
+        match action {
+            EXCHANGE => return true,
+            OWN_ACCOUNT => return self.sign_in.is_some(),
+            _ => {}
         }
         let scoped =
             self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|scope| scope_covers(scope, action)));
         scoped && self.roles.iter().any(|role| role.may(action))
+    }
+
+    /// How it was proved, as events say it.
+    #[must_use]
+    pub fn strength_said(&self) -> &'static str {
+        match (&self.sign_in, self.strength) {
+            (Some(sign_in), _) => sign_in.acr.as_str(),
+            (None, Strength::ApiKey) => "api_key",
+            (None, Strength::Token) => "token",
+        }
     }
 }
 
@@ -108,6 +198,8 @@ pub enum Anonymous {
     ExpiredCredential,
     /// It was taken back, or its subject or tenant is disabled.
     RevokedCredential,
+    /// It came in a cookie, which browsers send unasked, without the token that proves the page's intent.
+    NoCsrfToken,
 }
 
 /// Who asks.
@@ -132,6 +224,8 @@ mod tests {
             roles: roles.to_vec(),
             scopes: scopes.map(|scopes| scopes.iter().map(|&s| s.to_owned()).collect()),
             strength: Strength::ApiKey,
+            sign_in: None,
+            network_tag: None,
         };
         assert_eq!(principal.may(action), expected, "{roles:?} {scopes:?} {action}");
     }
@@ -151,5 +245,32 @@ mod tests {
         check(&[Role::Operator], None, "admin:read", true);
         check(&[Role::Operator], None, "risk:read", false);
         check(&[Role::Viewer], Some(&[]), EXCHANGE, true);
+        check(&[Role::Admin], None, OWN_ACCOUNT, false);
+    }
+
+    #[test]
+    fn a_demand_is_met_by_the_level_and_for_its_time_only() {
+        let signed_in = |acr, at| Principal {
+            tenant: "ten_00000000000000000000000000000001".parse().expect("a tenant"),
+            subject: "usr_1".to_owned(),
+            roles: vec![Role::Viewer],
+            scopes: None,
+            strength: Strength::Token,
+            sign_in: Some(SignIn {
+                session: "ses_1".to_owned(),
+                acr,
+                amr: vec![Factor::Pwd],
+                at: UnixMillis(at),
+            }),
+            network_tag: None,
+        };
+        let demand = Demand { acr: Assurance::Aal2, max_age_s: 60 };
+        let now = UnixMillis(100_000);
+        assert!(demand.is_met_by(&signed_in(Assurance::Aal2, 40_000), now));
+        assert!(!demand.is_met_by(&signed_in(Assurance::Aal2, 39_999), now));
+        assert!(!demand.is_met_by(&signed_in(Assurance::Aal1, 100_000), now));
+        assert!(signed_in(Assurance::Aal1, 0).may(OWN_ACCOUNT));
+        let key = Principal { sign_in: None, ..signed_in(Assurance::Aal1, 0) };
+        assert!(demand.is_met_by(&key, now) && !key.may(OWN_ACCOUNT));
     }
 }

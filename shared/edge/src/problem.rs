@@ -35,6 +35,12 @@ pub const TOO_LARGE: ProblemType =
 /// No credential, or one that does not count.
 pub const UNAUTHENTICATED: ProblemType =
     ProblemType { code: "unauthenticated", title: "Not authenticated", status: StatusCode::UNAUTHORIZED };
+/// The caller is known and must prove again, or more strongly, who it is (RFC 9470).
+pub const STEP_UP_REQUIRED: ProblemType = ProblemType {
+    code: "step-up-required",
+    title: "Stronger or fresher proof needed",
+    status: StatusCode::UNAUTHORIZED,
+};
 /// The caller is known and may not do this.
 pub const FORBIDDEN: ProblemType =
     ProblemType { code: "forbidden", title: "Not allowed", status: StatusCode::FORBIDDEN };
@@ -76,11 +82,12 @@ pub const TIMEOUT: ProblemType =
     ProblemType { code: "timeout", title: "Took too long", status: StatusCode::GATEWAY_TIMEOUT };
 
 /// The kinds that any door may answer with.
-pub const GENERAL: [&ProblemType; 13] = [
+pub const GENERAL: [&ProblemType; 14] = [
     &INVALID_REQUEST,
     &UNSUPPORTED_MEDIA_TYPE,
     &TOO_LARGE,
     &UNAUTHENTICATED,
+    &STEP_UP_REQUIRED,
     &FORBIDDEN,
     &NOT_FOUND,
     &IDEMPOTENCY_CONFLICT,
@@ -100,6 +107,7 @@ impl ProblemType {
             detail: Some(detail.to_string()),
             errors: Vec::new(),
             retry_after_s: None,
+            challenge: None,
             cause: None,
         }
     }
@@ -107,7 +115,14 @@ impl ProblemType {
     /// A problem of this kind with nothing to add.
     #[must_use]
     pub fn plain(&'static self) -> Problem {
-        Problem { kind: self, detail: None, errors: Vec::new(), retry_after_s: None, cause: None }
+        Problem {
+            kind: self,
+            detail: None,
+            errors: Vec::new(),
+            retry_after_s: None,
+            challenge: None,
+            cause: None,
+        }
     }
 }
 
@@ -131,6 +146,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// When to try again.
     pub retry_after_s: Option<u32>,
+    /// What `WWW-Authenticate` says after the realm; a 401 without it asks for any credential.
+    pub challenge: Option<String>,
     /// For the log only.
     pub cause: Option<String>,
 }
@@ -140,6 +157,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after_s(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Says what credential would do, as parameters of `WWW-Authenticate`.
+    #[must_use]
+    pub fn challenging(mut self, parameters: impl Into<String>) -> Self {
+        self.challenge = Some(parameters.into());
         self
     }
 
@@ -178,7 +202,8 @@ impl Problem {
         }
         if status == StatusCode::UNAUTHORIZED {
             // RFC 6750, section 3.
-            response = response.with_header("www-authenticate", "Bearer realm=\"scorpius\"");
+            let more = self.challenge.map(|parameters| format!(", {parameters}")).unwrap_or_default();
+            response = response.with_header("www-authenticate", &format!("Bearer realm=\"scorpius\"{more}"));
         }
         response
     }

@@ -61,7 +61,22 @@ impl Request {
     /// 401 for an anonymous caller.
     pub fn actor(&self) -> Result<Actor, Problem> {
         let traceparent = self.headers.get("traceparent").filter(|value| is_traceparent(value)).cloned();
-        Ok(Actor::request(self.principal()?.subject.clone(), traceparent))
+        let principal = self.principal()?;
+        Ok(Actor::request(principal.subject.clone(), traceparent)
+            .proved(principal.strength_said(), principal.network_tag.clone()))
+    }
+
+    /// Who asks a public door, as events name it: `name` says what the door found out.
+    #[must_use]
+    pub fn visitor(&self, name: &str, network_tag: Option<String>) -> Actor {
+        let traceparent = self.headers.get("traceparent").filter(|value| is_traceparent(value)).cloned();
+        Actor::request(name, traceparent).proved("none", network_tag)
+    }
+
+    /// The value of the cookie `name` (RFC 6265, section 5.4); the first of a name counts.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        cookie(self.headers.get("cookie")?, name)
     }
 
     /// The body as `T`: one JSON object without duplicate keys.
@@ -98,6 +113,12 @@ impl Request {
     }
 }
 
+/// The value of the cookie `name` in a `Cookie` header.
+#[must_use]
+pub fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    header.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
 // W3C Trace Context, section 3.2: version 00, or a later one with the same first fields.
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').collect();
@@ -113,6 +134,16 @@ fn is_traceparent(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let header = "__Host-a=1; __Host-ab=2;__Host-c=";
+        assert_eq!(cookie(header, "__Host-a"), Some("1"));
+        assert_eq!(cookie(header, "__Host-ab"), Some("2"));
+        assert_eq!(cookie(header, "__Host-c"), Some(""));
+        assert_eq!(cookie(header, "Host-a"), None);
+        assert_eq!(cookie("", "a"), None);
+    }
 
     #[test]
     fn only_a_real_traceparent_is_passed_on() {

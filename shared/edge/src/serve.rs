@@ -6,14 +6,15 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use futures::FutureExt;
-use scorpius_core::{Clock, new_id};
+use scorpius_core::{Clock, UnixMillis, new_id};
 
 use crate::gateway::{HttpAnswer, HttpEvent};
 use crate::idempotency;
 use crate::operation::{Access, Operation};
 use crate::principal::{Anonymous, Caller};
 use crate::problem::{
-    FORBIDDEN, INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem, TIMEOUT, TOO_LARGE, UNAUTHENTICATED,
+    FORBIDDEN, INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem, STEP_UP_REQUIRED, TIMEOUT, TOO_LARGE,
+    UNAUTHENTICATED,
 };
 use crate::request::Request;
 use crate::response::{BODY_BYTES_MAX, Response};
@@ -106,7 +107,9 @@ fn admit(
         .find(|operation| operation.route == event.route_key)
         .ok_or_else(|| NOT_FOUND.because("no such operation"))?;
     invocation.operation = operation.id;
+    let cookies = event.cookies.join("; ");
     let header_bytes: usize = event.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let header_bytes = header_bytes + cookies.len();
     if header_bytes > HEADER_BYTES_MAX {
         return Err(TOO_LARGE.because(format_args!("headers of more than {HEADER_BYTES_MAX} bytes")));
     }
@@ -115,12 +118,16 @@ fn admit(
     }
     let caller = event.caller();
     authorize(operation, &caller, invocation)?;
+    step_up(operation, &caller, door.clock.now())?;
     let body = event.body_bytes().ok_or_else(|| INVALID_REQUEST.because("the body is not Base64"))?;
     if body.len() > REQUEST_BYTES_MAX {
         return Err(TOO_LARGE.because(format_args!("a body of more than {REQUEST_BYTES_MAX} bytes")));
     }
-    let headers: BTreeMap<_, _> =
+    let mut headers: BTreeMap<_, _> =
         event.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    if !cookies.is_empty() {
+        headers.insert("cookie".to_owned(), cookies);
+    }
     if let ("POST", Some(key)) = (operation.method(), headers.get("idempotency-key")) {
         idempotency::check_key(key)?;
     }
@@ -154,8 +161,25 @@ fn authorize(operation: &Operation, caller: &Caller, invocation: &mut Invocation
             Anonymous::InvalidCredential => "the credential is not valid",
             Anonymous::ExpiredCredential => "the credential has expired",
             Anonymous::RevokedCredential => "the credential was revoked",
+            Anonymous::NoCsrfToken => "a cookie counts only together with its `X-CSRF-Token`",
         })),
     }
+}
+
+/// RFC 9470, section 3: the answer says which level would do, and how fresh it must be.
+fn step_up(operation: &Operation, caller: &Caller, now: UnixMillis) -> Result<(), Problem> {
+    let (Some(demand), Caller::Known(principal)) = (operation.demand, caller) else { return Ok(()) };
+    if demand.is_met_by(principal, now) {
+        return Ok(());
+    }
+    let (acr, max_age_s) = (demand.acr.as_str(), demand.max_age_s);
+    Err(STEP_UP_REQUIRED
+        .because(format_args!(
+            "this needs `{acr}`, proved in the last {max_age_s} s; see `POST /v1/auth/step-up`"
+        ))
+        .challenging(format!(
+            "error=\"insufficient_user_authentication\", acr_values=\"{acr}\", max_age=\"{max_age_s}\""
+        )))
 }
 
 /// What every answer carries.
@@ -206,7 +230,7 @@ impl Cors {
                 ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE".to_owned()),
                 (
                     "access-control-allow-headers",
-                    "authorization, content-type, idempotency-key, if-match, x-api-key, x-request-id"
+                    "authorization, content-type, dpop, idempotency-key, if-match, x-api-key, x-csrf-token, x-request-id"
                         .to_owned(),
                 ),
                 ("access-control-max-age", "600".to_owned()),
@@ -247,6 +271,35 @@ mod tests {
         assert_eq!(ask(Access::Public, event("GET /x"), fine).status_code, 200);
         assert_eq!(ask(Access::Action("risk:read"), event("GET /x"), fine).status_code, 401);
         assert_eq!(ask(Access::Public, event("GET /y"), fine).status_code, 404);
+    }
+
+    #[test]
+    fn a_route_may_demand_a_fresh_second_factor_of_people() {
+        let signed_in = |acr: &str, age_ms: u64| {
+            let at = SystemClock.now().0 - age_ms;
+            let caller = format!(
+                r#"{{"known":{{"tenant":"ten_00000000000000000000000000000001","subject":"usr_1","roles":["admin"],
+                   "scopes":null,"strength":"token","sign_in":{{"session":"ses_1","acr":"{acr}","amr":["pwd"],"at":{at}}}}}}}"#
+            );
+            let mut event = event("GET /x");
+            let lambda = crate::gateway::AuthorizerAnswerContext { caller };
+            event.request_context.authorizer = Some(crate::gateway::AuthorizerContext { lambda });
+            let operation = Operation::new("GET /x", "getX", "Gets x.", Access::Action("key:read"));
+            let operations = [operation.demands(crate::Assurance::Aal2, 60)];
+            let door = door(&operations);
+            let answer =
+                serve(&door, event, std::future::pending(), |request| std::future::ready(fine(request)));
+            futures::executor::block_on(answer)
+        };
+        assert_eq!(signed_in("aal2", 0).status_code, 200);
+        for answer in [signed_in("aal1", 0), signed_in("aal2", 600_000)] {
+            assert_eq!(answer.status_code, 401);
+            assert!(answer.body.contains("step-up-required"), "{}", answer.body);
+            assert_eq!(
+                answer.headers["www-authenticate"],
+                "Bearer realm=\"scorpius\", error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"60\""
+            );
+        }
     }
 
     #[test]

@@ -1,35 +1,36 @@
-//! The doors of `auth`: API keys, the exchange for a token, and the public key.
+//! The doors of `auth`: API keys, the exchange for a token, and the doors of `token`.
 
 mod create;
 mod documents;
 mod exchange;
+mod introspect;
 mod revoke;
 
 use std::sync::Arc;
 
 use http::StatusCode;
-use scorpius_core::{Clock, KeyName, Keys, Store};
+use scorpius_core::{Clock, Keys, Store};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::operation::PAGING;
 use scorpius_edge::principal::EXCHANGE;
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{Access, Answer, Operation, Problem, ProblemType, Request, Response};
+use scorpius_token::Sessions;
 
-use crate::jwk::{Jwk, JwkSet};
 use crate::keys::ApiKeys;
-use crate::token::IdentitySettings;
+use crate::{IdentitySettings, SessionLimits};
 
-pub use documents::{CreateApiKey, CreatedApiKey, IssueToken, IssuedToken, KeyList, ShownApiKey};
+pub use documents::{
+    CreateApiKey, CreatedApiKey, Introspect, Introspected, IssueToken, IssuedToken, KeyList, ShownApiKey,
+};
 
 /// The tenant has as many keys as it can have.
 pub const TOO_MANY_API_KEYS: ProblemType =
     ProblemType { code: "too-many-api-keys", title: "Too many API keys", status: StatusCode::CONFLICT };
 
 /// Problems that only these doors answer with.
-pub const PROBLEMS: [&ProblemType; 1] = [&TOO_MANY_API_KEYS];
-
-/// How long others may keep the public key, in seconds: a token's lifetime.
-const JWKS_MAX_AGE_S: u64 = crate::token::LIFETIME_S;
+pub const PROBLEMS: [&ProblemType; 3] =
+    [&TOO_MANY_API_KEYS, &scorpius_token::api::SESSION_OVER, &scorpius_token::api::BAD_PROOF];
 
 /// What these doors need.
 pub struct App {
@@ -41,12 +42,35 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Whose tokens these are.
     pub settings: IdentitySettings,
+    /// The doors of tokens that exist.
+    pub tokens: scorpius_token::api::App,
+}
+
+impl App {
+    /// Doors on these ports.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        keys: Arc<dyn Keys>,
+        clock: Arc<dyn Clock>,
+        settings: IdentitySettings,
+        limits: SessionLimits,
+    ) -> Self {
+        let sessions = Sessions {
+            store: Arc::clone(&store),
+            keys: Arc::clone(&keys),
+            clock: Arc::clone(&clock),
+            settings: settings.clone(),
+            limits,
+        };
+        Self { store, keys, clock, settings, tokens: scorpius_token::api::App { sessions } }
+    }
 }
 
 /// What is offered.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    vec![
+    let mut operations = vec![
         Operation::new(
             "POST /v1/auth/api-keys",
             "createApiKey",
@@ -80,23 +104,29 @@ pub fn operations() -> Vec<Operation> {
         .takes::<IssueToken>(r#"{"permissions": ["risk:score"]}"#)
         .answers(Answer::json::<IssuedToken>(200, "The token.")),
         Operation::new(
-            "GET /.well-known/jwks.json",
-            "getJwks",
-            "The public key that access tokens are checked with.",
-            Access::Public,
+            "POST /v1/auth/introspect",
+            "introspectToken",
+            "Says whether a token of the own tenant counts now, and what it stands for.",
+            Access::Action("token:introspect"),
         )
-        .answers(Answer::json::<JwkSet>(200, "RFC 7517 key set.")),
-    ]
+        .takes::<Introspect>(r#"{"token": "eyJhbGciOiJFZERTQSJ9.e30.AA"}"#)
+        .answers(Answer::json::<Introspected>(200, "RFC 7662: `active`, and more when it is.")),
+    ];
+    operations.extend(scorpius_token::api::operations());
+    operations
 }
 
 /// Request in, answer or problem out.
 pub async fn handle(app: &App, request: Request) -> Response {
+    if let Some(response) = scorpius_token::api::handle(&app.tokens, &request).await {
+        return response;
+    }
     let answer = match request.operation {
         "createApiKey" => create::create(app, &request).await,
         "listApiKeys" => list(app, &request).await,
         "revokeApiKey" => revoke::revoke(app, &request).await,
         "issueToken" => exchange::exchange(app, &request).await,
-        "getJwks" => jwks(app).await,
+        "introspectToken" => introspect::introspect(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))
@@ -109,15 +139,6 @@ async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
     let api_keys = keys.into_iter().map(ShownApiKey::from).collect();
     let list = KeyList { api_keys, pagination: Pagination::after("api-keys", &page) };
     Ok(Response::json(StatusCode::OK, &list))
-}
-
-async fn jwks(app: &App) -> Result<Response, Problem> {
-    let keys = vec![Jwk::ed25519(&app.keys.public_key(KeyName::Token).await?)];
-    let json = serde_json::to_vec(&JwkSet { keys }).expect("a key set has string keys only");
-    Ok(Response::new(StatusCode::OK)
-        .with_header("content-type", "application/json")
-        .with_header("cache-control", &format!("public, max-age={JWKS_MAX_AGE_S}"))
-        .with_body(json))
 }
 
 #[cfg(test)]

@@ -6,16 +6,22 @@
 
 use std::sync::Arc;
 
-use scorpius_core::{Clock, KeyName, Keys, PortError, Store, StoreError, TenantId};
+use scorpius_core::{Clock, Key, Keys, PortError, Record, Store, StoreError};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerEvent};
+use scorpius_edge::request::cookie;
 use scorpius_edge::{Anonymous, Caller, Principal, Strength};
+use scorpius_token::access::revoked_at;
+use scorpius_token::api::ACCESS_COOKIE;
+use scorpius_token::claims::OWN_CLIENT;
+use scorpius_token::session::sha256_hex;
+use scorpius_token::{Claims, IdentitySettings, Session, TokenError, User, UserStatus, Verifier};
+use serde::de::DeserializeOwned;
+use subtle::ConstantTimeEq;
 
 use crate::keys::{ApiKey, KeyState};
 use crate::power::Power;
 use crate::secret::ApiSecret;
 use crate::tenants::{Tenant, TenantStatus};
-use crate::token::IdentitySettings;
-use crate::verify::{TokenError, Verifier};
 
 #[cfg(test)]
 mod hostile_tokens;
@@ -50,9 +56,11 @@ pub enum AuthorizerError {
 /// # Errors
 /// When it cannot be said who asks; the gateway then answers 500.
 pub async fn handle(app: &App, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizerError> {
+    let network = event.request_context.http.source_ip.as_str();
     let caller = match credential(&event) {
-        Ok(Credential::Key(text)) => by_key(app, text).await?,
-        Ok(Credential::Token(text)) => by_token(app, text).await?,
+        Ok(Credential::Key(text)) => by_key(app, text, network).await?,
+        Ok(Credential::Bearer(text)) => by_token(app, text, network, None).await?,
+        Ok(Credential::Cookie(text)) => by_token(app, &text, network, Some(&Page::of(&event))).await?,
         Err(reason) => Caller::Anonymous(reason),
     };
     Ok(AuthorizerAnswer::passing(&caller))
@@ -60,17 +68,19 @@ pub async fn handle(app: &App, event: AuthorizerEvent) -> Result<AuthorizerAnswe
 
 enum Credential<'a> {
     Key(&'a str),
-    Token(&'a str),
+    Bearer(&'a str),
+    Cookie(String),
 }
 
-/// The one credential of a request. Two are refused, since two doors could look at different ones.
+/// The one credential of a request. Two in headers are refused, since two doors could look at different
+/// ones. A cookie counts only where there is none in a header: browsers send it unasked.
 fn credential(event: &AuthorizerEvent) -> Result<Credential<'_>, Anonymous> {
     let mut found = Err(Anonymous::NoCredential);
     for (name, value) in &event.headers {
         let credential = if name.eq_ignore_ascii_case("x-api-key") {
             Credential::Key(value)
         } else if name.eq_ignore_ascii_case("authorization") {
-            Credential::Token(bearer(value).ok_or(Anonymous::InvalidCredential)?)
+            Credential::Bearer(bearer(value).ok_or(Anonymous::InvalidCredential)?)
         } else {
             continue;
         };
@@ -79,7 +89,33 @@ fn credential(event: &AuthorizerEvent) -> Result<Credential<'_>, Anonymous> {
         }
         found = Ok(credential);
     }
-    found
+    let in_cookie = || cookie(&event.cookies.join("; "), ACCESS_COOKIE).map(str::to_owned);
+    found.or_else(|reason| in_cookie().map(Credential::Cookie).ok_or(reason))
+}
+
+/// What a page said beside its cookies.
+struct Page<'a> {
+    /// Whether it only wants to read: browsers may be made to do that by anybody, who then sees nothing.
+    reads: bool,
+    csrf: Option<&'a str>,
+}
+
+impl<'a> Page<'a> {
+    fn of(event: &'a AuthorizerEvent) -> Self {
+        let method = event.route_key.split(' ').next().unwrap_or_default();
+        let mut headers = event.headers.iter();
+        let csrf = headers.find(|(name, _)| name.eq_ignore_ascii_case("x-csrf-token"));
+        Self { reads: matches!(method, "GET" | "HEAD"), csrf: csrf.map(|(_, value)| value.as_str()) }
+    }
+
+    /// Whether it knows what only a script of our own pages can read.
+    fn shows_intent(&self, claims: &Claims) -> bool {
+        match (&claims.csrf, self.csrf) {
+            (Some(_), _) if self.reads => true,
+            (Some(expected), Some(shown)) => sha256_hex(shown).as_bytes().ct_eq(expected.as_bytes()).into(),
+            _ => false,
+        }
+    }
 }
 
 /// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1).
@@ -88,17 +124,23 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-async fn by_key(app: &App, text: &str) -> Result<Caller, AuthorizerError> {
+async fn by_key(app: &App, text: &str, network: &str) -> Result<Caller, AuthorizerError> {
     let Ok(secret) = text.parse::<ApiSecret>() else {
         return Ok(Caller::Anonymous(Anonymous::InvalidCredential));
     };
-    let (key, tenant) = read(app, secret.tenant(), secret.key_id()).await?;
-    let key = key.filter(|key| key.is_opened_by(&secret));
-    Ok(judge(app, key, tenant, |key| (key.power(), Strength::ApiKey)))
+    let asked = [ApiKey::at(secret.tenant(), secret.key_id()), Tenant::at(secret.tenant())];
+    let [key, tenant] = read(app, &asked).await?;
+    let key = document::<ApiKey>(key)?.filter(|key| key.is_opened_by(&secret));
+    Ok(judge(app, key, document(tenant)?, network, |key| (key.power(), Strength::ApiKey)))
 }
 
-async fn by_token(app: &App, text: &str) -> Result<Caller, AuthorizerError> {
-    let verifier = Verifier::new(&app.keys.public_key(KeyName::Token).await?, &app.settings);
+async fn by_token(
+    app: &App,
+    text: &str,
+    network: &str,
+    page: Option<&Page<'_>>,
+) -> Result<Caller, AuthorizerError> {
+    let verifier = Verifier::current(&*app.keys, &app.settings).await?;
     let claims = match verifier.verify(text, app.clock.now()) {
         Ok(claims) => claims,
         Err(TokenError::Expired) => return Ok(Caller::Anonymous(Anonymous::ExpiredCredential)),
@@ -111,31 +153,84 @@ async fn by_token(app: &App, text: &str) -> Result<Caller, AuthorizerError> {
             | TokenError::Early,
         ) => return Ok(Caller::Anonymous(Anonymous::InvalidCredential)),
     };
-    let (key, tenant) = read(app, &claims.tenant, &claims.client_id).await?;
-    // Signed by us, and still never more than its key has.
-    let power = claims.power();
-    let key = key.filter(|key| key.id == claims.sub && key.power().covers(&power) && !power.roles.is_empty());
-    Ok(judge(app, key, tenant, |_| (power, Strength::Token)))
+    if page.is_some_and(|page| !page.shows_intent(&claims)) {
+        return Ok(Caller::Anonymous(Anonymous::NoCsrfToken));
+    }
+    of_claims(app, claims, network).await
 }
 
-/// The key and its tenant as they are now: one request, no cache, so that disabling works at once.
-async fn read(
-    app: &App,
-    tenant: &TenantId,
-    key_id: &str,
-) -> Result<(Option<ApiKey>, Option<Tenant>), AuthorizerError> {
-    let asked = [ApiKey::at(tenant, key_id), Tenant::at(tenant)];
-    let mut records = app.store.get_many(&asked).await?.into_iter();
-    let (key, tenant) = (records.next().flatten(), records.next().flatten());
-    let key = key.map(|record| record.document()).transpose().map_err(StoreError::from)?;
-    let tenant = tenant.map(|record| record.document()).transpose().map_err(StoreError::from)?;
-    Ok((key, tenant))
+/// Whom genuine claims stand for now: what has happened since they were signed counts.
+pub(crate) async fn of_claims(app: &App, claims: Claims, network: &str) -> Result<Caller, AuthorizerError> {
+    if claims.sub.starts_with("usr_") {
+        return of_session(app, claims, network).await;
+    }
+    let asked = [
+        ApiKey::at(&claims.tenant, &claims.client_id),
+        Tenant::at(&claims.tenant),
+        revoked_at(&claims.tenant, &claims.jti),
+    ];
+    let [key, tenant, revoked] = read(app, &asked).await?;
+    if revoked.is_some() {
+        return Ok(Caller::Anonymous(Anonymous::RevokedCredential));
+    }
+    // Signed by us, and still never more than its key has.
+    let power = Power { roles: claims.roles.clone(), permissions: claims.permissions() };
+    let key = document::<ApiKey>(key)?.filter(|key| {
+        key.id == claims.sub
+            && claims.is_without_session()
+            && key.power().covers(&power)
+            && !power.roles.is_empty()
+    });
+    Ok(judge(app, key, document(tenant)?, network, |_| (power, Strength::Token)))
+}
+
+/// A person: their session, their record and their tenant are as they are now; so are their roles.
+async fn of_session(app: &App, claims: Claims, network: &str) -> Result<Caller, AuthorizerError> {
+    let invalid = Ok(Caller::Anonymous(Anonymous::InvalidCredential));
+    let revoked = Ok(Caller::Anonymous(Anonymous::RevokedCredential));
+    let Some(sign_in) = claims.sign_in().filter(|_| claims.client_id == OWN_CLIENT) else { return invalid };
+    let asked = [
+        Session::at(&claims.tenant, &claims.sub, &sign_in.session),
+        User::at(&claims.tenant, &claims.sub),
+        Tenant::at(&claims.tenant),
+    ];
+    let [session, user, tenant] = read(app, &asked).await?;
+    let (Some(session), Some(user), Some(tenant)) =
+        (document::<Session>(session)?, document::<User>(user)?, document::<Tenant>(tenant)?)
+    else {
+        return revoked;
+    };
+    let live = session.is_live(&user, app.clock.now());
+    if !live || user.status != UserStatus::Active || tenant.status != TenantStatus::Active {
+        return revoked;
+    }
+    Ok(Caller::Known(Principal {
+        network_tag: Some(tenant.network_tag(network)),
+        tenant: tenant.id,
+        subject: user.id,
+        roles: user.roles,
+        scopes: claims.permissions(),
+        strength: Strength::Token,
+        sign_in: Some(sign_in),
+    }))
+}
+
+/// The records as they are now: one request, no cache, so that disabling works at once.
+async fn read<const N: usize>(app: &App, keys: &[Key; N]) -> Result<[Option<Record>; N], AuthorizerError> {
+    let records = app.store.get_many(keys).await?;
+    let mut records = records.into_iter();
+    Ok(std::array::from_fn(|_| records.next().flatten()))
+}
+
+fn document<T: DeserializeOwned>(record: Option<Record>) -> Result<Option<T>, AuthorizerError> {
+    Ok(record.map(|record| record.document()).transpose().map_err(StoreError::from)?)
 }
 
 fn judge(
     app: &App,
     key: Option<ApiKey>,
     tenant: Option<Tenant>,
+    network: &str,
     power: impl FnOnce(&ApiKey) -> (Power, Strength),
 ) -> Caller {
     let Some(key) = key else { return Caller::Anonymous(Anonymous::InvalidCredential) };
@@ -144,10 +239,18 @@ fn judge(
         KeyState::Expired => return Caller::Anonymous(Anonymous::ExpiredCredential),
         KeyState::Active => {}
     }
-    match tenant.map(|tenant| tenant.status) {
-        Some(TenantStatus::Active) => {}
-        Some(TenantStatus::Suspended) | None => return Caller::Anonymous(Anonymous::RevokedCredential),
-    }
+    let network_tag = match tenant {
+        Some(tenant) if tenant.status == TenantStatus::Active => Some(tenant.network_tag(network)),
+        _ => return Caller::Anonymous(Anonymous::RevokedCredential),
+    };
     let (Power { roles, permissions }, strength) = power(&key);
-    Caller::Known(Principal { tenant: key.tenant, subject: key.id, roles, scopes: permissions, strength })
+    Caller::Known(Principal {
+        tenant: key.tenant,
+        subject: key.id,
+        roles,
+        scopes: permissions,
+        strength,
+        sign_in: None,
+        network_tag,
+    })
 }

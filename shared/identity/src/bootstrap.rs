@@ -70,13 +70,7 @@ pub async fn bootstrap(
         return Err(BootstrapError::Name);
     }
     let id = TenantId::new(clock);
-    let tenant = Tenant {
-        id: id.clone(),
-        name: name.to_owned(),
-        status: TenantStatus::Active,
-        operator: true,
-        created_at: clock.now(),
-    };
+    let tenant = Tenant::new(id.clone(), name, true, clock);
     let (made, key_writes) = operator_key(&id, "first administrator", None, clock);
     let mut writes = vec![
         Write::put(first_tenant(), &FirstTenant { tenant: id.clone() }, Condition::Absent),

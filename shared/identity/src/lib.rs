@@ -3,21 +3,20 @@
 //! ```text
 //! first start ──> tenant + key ──> X-API-Key ─────────────┐
 //!                     │                                   ├─> authorizer ─> Principal | Anonymous
-//!                     └─> POST /v1/auth/token ─> Bearer ──┘        (one read of key and tenant)
+//!                     └─> POST /v1/auth/token ─> Bearer ──┘        (one read of all that must still hold)
 //! ```
+//!
+//! Tokens themselves, sessions and the gate before them are in `token`.
 
 pub mod api;
 pub mod authorizer;
 mod bootstrap;
 pub mod facts;
 pub mod first_start;
-mod jwk;
 mod keys;
 mod power;
 mod secret;
 mod tenants;
-mod token;
-mod verify;
 
 #[cfg(test)]
 mod testing;
@@ -26,16 +25,17 @@ use scorpius_core::EventSchema;
 
 pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, recover};
 pub use power::PERMISSIONS;
+pub use scorpius_token::{IdentitySettings, SessionLimits, Tenant, TenantStatus};
 pub use secret::{ApiSecret, KeyKind, NotAnApiKey};
-pub use tenants::{Tenant, TenantStatus};
-pub use token::IdentitySettings;
 
 /// Every type of event of this capability.
 #[must_use]
 pub fn events() -> Vec<EventSchema> {
-    vec![
+    let mut events = vec![
         EventSchema::of::<facts::ApiKeyCreated>(),
         EventSchema::of::<facts::ApiKeyRevoked>(),
         EventSchema::of::<facts::TokenIssued>(),
-    ]
+    ];
+    events.extend(scorpius_token::events());
+    events
 }

@@ -3,7 +3,7 @@
 use scorpius_edge::{Principal, Role};
 
 /// What a key can be cut down to, besides `<capability>:*`. The operator's actions are no permissions: no door gives them.
-pub const PERMISSIONS: [&str; 9] = [
+pub const PERMISSIONS: [&str; 10] = [
     "audit:read",
     "key:read",
     "key:write",
@@ -11,6 +11,7 @@ pub const PERMISSIONS: [&str; 9] = [
     "risk:score",
     "scan:read",
     "scan:write",
+    "token:introspect",
     "webhook:read",
     "webhook:write",
 ];
@@ -179,7 +180,7 @@ mod tests {
 
     use scorpius_edge::Strength;
     use scorpius_edge::manifest::{Manifest, Trigger};
-    use scorpius_edge::principal::EXCHANGE;
+    use scorpius_edge::principal::{EXCHANGE, OWN_ACCOUNT};
 
     use super::*;
 
@@ -291,6 +292,8 @@ mod tests {
             roles: power.roles.clone(),
             scopes: power.permissions.clone(),
             strength: Strength::ApiKey,
+            sign_in: None,
+            network_tag: None,
         }
         .may(action)
     }
@@ -305,7 +308,9 @@ mod tests {
                 actions.extend(routes.values().map(String::as_str));
             }
         }
-        actions.retain(|action| *action != "public" && *action != EXCHANGE && !action.starts_with("admin:"));
+        actions.retain(|action| {
+            !["public", EXCHANGE, OWN_ACCOUNT].contains(action) && !action.starts_with("admin:")
+        });
         assert_eq!(actions, BTreeSet::from(PERMISSIONS));
     }
 

@@ -16,8 +16,7 @@ use crate::bootstrap::{Bootstrap, bootstrap};
 use crate::keys::{ApiKey, creation};
 use crate::secret::{ApiSecret, KeyKind};
 use crate::tenants::{Tenant, TenantStatus};
-use crate::token::IdentitySettings;
-use crate::{api, authorizer};
+use crate::{IdentitySettings, SessionLimits, api, authorizer};
 
 /// Where the clock stands: 2026-11-21T09:40:40Z.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_795_254_040_000);
@@ -52,7 +51,7 @@ impl World {
 
     pub(crate) fn auth(&self) -> api::App {
         let (store, keys, clock) = (self.store.clone(), self.keys.clone(), self.clock.clone());
-        api::App { store, keys, clock, settings: self.settings() }
+        api::App::new(store, keys, clock, self.settings(), SessionLimits::default())
     }
 
     pub(crate) fn authorizer(&self) -> authorizer::App {
@@ -133,13 +132,7 @@ impl World {
     /// An administrator's key of another tenant.
     pub(crate) async fn other_tenant(&self) -> (TenantId, String, String) {
         let id = TenantId::new(&*self.clock);
-        let tenant = Tenant {
-            id: id.clone(),
-            name: "another".to_owned(),
-            status: TenantStatus::Active,
-            operator: false,
-            created_at: NOW,
-        };
+        let tenant = Tenant::new(id.clone(), "another", false, &*self.clock);
         let key_id = new_id("key", &*self.clock);
         let secret = ApiSecret::generate(KeyKind::Live, &id, &key_id, &*self.clock);
         let key = ApiKey {

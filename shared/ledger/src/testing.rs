@@ -43,6 +43,8 @@ pub(crate) fn event_of(number: u64, tenant: &TenantId) -> Event {
         datacontenttype: "application/json".to_owned(),
         tenantid: tenant.clone(),
         actor: "key_1".to_owned(),
+        strength: None,
+        network: None,
         traceparent: None,
         aggregate: format!("vrd_{number}"),
         sequence: 1,

@@ -38,6 +38,8 @@ fn event(number: u64) -> Event {
         datacontenttype: "application/json".to_owned(),
         tenantid: tenant(),
         actor: "system:scan-job".to_owned(),
+        strength: None,
+        network: None,
         traceparent: None,
         aggregate: format!("scn_{number}"),
         sequence: 2,

@@ -93,6 +93,6 @@ fn folder_of(target: &Path) -> io::Result<&Path> {
     target.parent().ok_or_else(|| ErrorKind::InvalidInput.into())
 }
 
-fn sync_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }

@@ -23,6 +23,10 @@ const FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 12;
 /// The file of the key that wraps.
 const WRAP: &str = "wrap.key";
+/// The file of a key that is published and does not sign yet.
+const TOKEN_NEXT: &str = "token.next.key";
+/// The file of a key that signed until the last rotation.
+const TOKEN_PREVIOUS: &str = "token.previous.key";
 /// The folder beside the keys in which a key is written before it gets its name.
 const STAGING: &str = "staging";
 
@@ -41,6 +45,8 @@ pub(crate) enum KeyError {
     Damaged { file: String },
     #[error("key file `{file}` is missing beside data that was made with it; restore it from a backup")]
     Missing { file: String },
+    #[error("{0}")]
+    NotTheNextStep(&'static str),
     #[error("at most {MESSAGE_BYTES_MAX} bytes, not {0}")]
     TooLong(usize),
     #[error("not wrapped by this key for this context")]
@@ -57,6 +63,8 @@ impl From<KeyError> for PortError {
 #[derive(Clone)]
 pub struct FileKeys {
     signing: Arc<BTreeMap<KeyName, SigningKey>>,
+    /// Public halves of the token keys that do not sign: the next and the previous one.
+    also: Arc<Vec<[u8; 32]>>,
     // The cipher wipes its own copy of the key.
     cipher: Arc<Aes256Gcm>,
     clock: Arc<dyn Clock>,
@@ -76,7 +84,24 @@ impl FileKeys {
         }
         let wrap = secret_file(&keys, WRAP, &*clock)?;
         let cipher = Aes256Gcm::new((&*wrap).into());
-        Ok(Self { signing: Arc::new(signing), cipher: Arc::new(cipher), clock })
+        let mut also = Vec::new();
+        for file in [TOKEN_NEXT, TOKEN_PREVIOUS] {
+            if keys.join(file).exists() {
+                let seed = secret_file(&keys, file, &*clock)?;
+                also.push(SigningKey::from_bytes(&seed).verifying_key().to_bytes());
+            }
+        }
+        let (signing, also) = (Arc::new(signing), Arc::new(also));
+        Ok(Self { signing, also, cipher: Arc::new(cipher), clock })
+    }
+
+    /// Takes the next step of rotating the key in `dir/keys` that signs tokens. To be asked while no host has
+    /// the folder open; the host that starts afterwards publishes what there is.
+    ///
+    /// # Errors
+    /// When the step is not the next one, or a file cannot be read or written.
+    pub fn rotate_token_key(dir: &Path, step: TokenKeyStep, clock: &dyn Clock) -> Result<(), PortError> {
+        rotation::take(&dir.join("keys"), step, clock).map_err(PortError::from)
     }
 
     /// Removes what was being written when a start was cut short. `dir` is this process's alone.
@@ -109,6 +134,12 @@ impl Keys for FileKeys {
 
     async fn public_key(&self, key: KeyName) -> Result<[u8; 32], PortError> {
         Ok(self.signing_key(key).verifying_key().to_bytes())
+    }
+
+    async fn public_keys(&self, key: KeyName) -> Result<Vec<[u8; 32]>, PortError> {
+        let signs = self.public_key(key).await?;
+        let also = if key == KeyName::Token { self.also.as_slice() } else { &[] };
+        Ok([&[signs], also].concat())
     }
 
     async fn wrap(&self, secret: &[u8], context: &WrapContext) -> Result<Vec<u8>, PortError> {
@@ -191,5 +222,8 @@ fn is_exposed(_: &File) -> io::Result<bool> {
     Ok(false)
 }
 
+mod rotation;
 #[cfg(test)]
 mod tests;
+
+pub use rotation::TokenKeyStep;

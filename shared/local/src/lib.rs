@@ -16,7 +16,7 @@ mod sqlite;
 mod store;
 
 pub use blobs::{BadSignature, FolderBlobs, Signed};
-pub use keys::FileKeys;
+pub use keys::{FileKeys, TokenKeyStep};
 pub use local::{Local, LocalOptions};
 pub use queues::{DeadLetter, QueueSpec, Received, SqliteQueues};
 pub use sqlite::{DatabaseOptions, Durability};

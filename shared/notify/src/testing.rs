@@ -77,6 +77,8 @@ impl World {
             roles: vec![Role::Admin],
             scopes: None,
             strength: Strength::ApiKey,
+            sign_in: None,
+            network_tag: None,
         };
         let text = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

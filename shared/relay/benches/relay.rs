@@ -34,6 +34,8 @@ fn event(tenant: &TenantId, clock: &dyn Clock) -> Event {
         datacontenttype: "application/json".to_owned(),
         tenantid: tenant.clone(),
         actor: "key_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned(),
+        strength: None,
+        network: None,
         traceparent: None,
         aggregate: verdict,
         sequence: 1,

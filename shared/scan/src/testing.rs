@@ -79,6 +79,8 @@ pub(crate) fn get(operation: &'static str, tenant: &str, id: Option<&str>) -> Re
         roles: vec![Role::Security],
         scopes: None,
         strength: Strength::ApiKey,
+        sign_in: None,
+        network_tag: None,
     };
     Request {
         operation,

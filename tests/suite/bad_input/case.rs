@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use scorpius::host::gateway::WireRequest;
+use scorpius_edge::principal::OWN_ACCOUNT;
 use scorpius_edge::{Access, Operation};
 use serde_json::Value;
 
@@ -47,6 +48,11 @@ impl Target {
         self.operation.access == Access::Public
     }
 
+    /// Whether only a person who signed in may ask.
+    pub(crate) fn is_of_people(&self) -> bool {
+        self.operation.access == Access::Action(OWN_ACCOUNT)
+    }
+
     /// Its query, where the request fails without one.
     fn query(&self) -> String {
         let required = self.operation.query.iter().filter(|parameter| parameter.required);
@@ -66,8 +72,12 @@ pub(crate) struct Case {
 
 impl Case {
     /// The right request; `allowed` is for the break that follows.
-    pub(crate) fn of(target: &Target, api_key: &str) -> Self {
-        let mut headers = vec![("X-API-Key".to_owned(), api_key.to_owned())];
+    pub(crate) fn of(target: &Target, api_key: &str, bearer: &str) -> Self {
+        let credential = match target.is_of_people() {
+            false => ("X-API-Key".to_owned(), api_key.to_owned()),
+            true => ("Authorization".to_owned(), bearer.to_owned()),
+        };
+        let mut headers = vec![credential];
         if target.example.is_some() {
             headers.push(("content-type".to_owned(), "application/json".to_owned()));
         }

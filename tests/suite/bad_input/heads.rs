@@ -1,7 +1,7 @@
 //! Paths, queries, credentials and headers that are wrong, each for one known reason.
 
 use scorpius_edge::Access;
-use scorpius_edge::principal::EXCHANGE;
+use scorpius_edge::principal::{EXCHANGE, OWN_ACCOUNT};
 
 use super::case::{Case, Target};
 use super::dice::Dice;
@@ -61,7 +61,7 @@ fn large_body(target: &Target, dice: &mut Dice, case: &mut Case) {
 }
 
 fn no_credential(_: &Target, _: &mut Dice, case: &mut Case) {
-    case.headers.retain(|(name, _)| name != "X-API-Key");
+    case.headers.retain(|(name, _)| name != "X-API-Key" && name != "Authorization");
     case.allowed = &[401];
 }
 
@@ -204,7 +204,8 @@ fn bad_parameter(target: &Target, dice: &mut Dice, case: &mut Case) {
 /// A key that is real and may not do this; `None` where every key may.
 pub(crate) fn too_weak<'k>(target: &Target, weak: &'k [(&'static str, String)]) -> Option<&'k str> {
     match target.operation.access {
-        Access::Public | Access::Action(EXCHANGE) => None,
+        // A key is none of a person's credentials, however strong.
+        Access::Public | Access::Action(EXCHANGE | OWN_ACCOUNT) => None,
         Access::Action(action) => {
             weak.iter().find(|(permission, _)| *permission != action).map(|(_, key)| key.as_str())
         }

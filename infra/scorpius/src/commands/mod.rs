@@ -10,6 +10,7 @@ mod queues;
 mod scan;
 mod screen;
 mod smoke;
+mod token_key;
 mod up;
 mod verify;
 mod witness;
@@ -46,6 +47,8 @@ pub enum Command {
     Doctor(doctor::Doctor),
     /// Make one more administrator's key, in a data folder that no host uses.
     Key(key::NewKey),
+    /// Rotate the key that signs access tokens, step by step.
+    TokenKey(token_key::TokenKey),
     /// Check a deployed platform from outside, step by step.
     Smoke(smoke::Smoke),
     /// Print the API's description (OpenAPI 3.1).
@@ -79,6 +82,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Invoke(invoke) => invoke.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Key(key) => key.run(),
+        Command::TokenKey(step) => step.run(),
         Command::Smoke(smoke) => smoke.run(),
         Command::Openapi => documents::openapi(),
         Command::Asyncapi => documents::asyncapi(),

@@ -40,6 +40,9 @@ pub struct Up {
     /// A webhook target that may be plain HTTP or private, as host:port; may be given several times.
     #[arg(long, value_name = "HOST:PORT")]
     allow_target: Vec<String>,
+    /// The URL that people reach the platform under, when it is not the address it listens on.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
     /// Leave the relay off: events then wait for the sweep.
     #[arg(long, hide = true)]
     without_relay: bool,
@@ -77,6 +80,10 @@ impl Up {
             egress_allow: allow,
             witnesses,
             relay: !self.without_relay,
+            public_url: self
+                .public_url
+                .clone()
+                .unwrap_or_else(|| format!("http://localhost:{}", self.listen.port())),
             ..Settings::in_folder(self.data.clone())
         };
         let (host, first) = Host::open(settings).await?;

@@ -65,10 +65,8 @@ impl Functions {
         let egress: Arc<dyn Egress> = Arc::new(GuardedEgress::new(options));
         let origin: scorpius_ledger::Origin = settings.origin.clone();
         let verifier_key = VerifierKey::of_log(&*keys, &origin).await?;
-        let identity = IdentitySettings {
-            issuer: format!("https://{}", settings.origin.as_str()),
-            audience: "scorpius".to_owned(),
-        };
+        let identity =
+            IdentitySettings { issuer: settings.public_url.clone(), audience: "scorpius".to_owned() };
 
         Ok(Self {
             operations: crate::doors::operations(),
@@ -96,12 +94,13 @@ impl Functions {
                 settings,
                 &egress,
             ),
-            auth: scorpius_identity::api::App {
-                store: Arc::clone(&store),
-                keys: Arc::clone(&keys),
-                clock: Arc::clone(&clock),
-                settings: identity.clone(),
-            },
+            auth: scorpius_identity::api::App::new(
+                Arc::clone(&store),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+                identity.clone(),
+                settings.sessions,
+            ),
             authorizer: scorpius_identity::authorizer::App {
                 store: Arc::clone(&store),
                 keys: Arc::clone(&keys),
@@ -183,6 +182,7 @@ impl Functions {
     ) -> Result<AuthorizerAnswerContext, AuthorizerError> {
         let event = AuthorizerEvent {
             headers: event.headers.clone(),
+            cookies: event.cookies.clone(),
             route_key: event.route_key.clone(),
             request_context: event.request_context.clone(),
         };

@@ -24,8 +24,8 @@ use scorpius_edge::manifest::{From, Manifest, Trigger};
 use scorpius_edge::serve::{Cors, Door};
 use scorpius_edge::{HttpAnswer, HttpEvent, serve};
 use scorpius_egress::AllowedTarget;
-use scorpius_identity::Bootstrap;
 use scorpius_identity::first_start::{FirstStart, Started};
+use scorpius_identity::{Bootstrap, SessionLimits};
 use scorpius_ledger::{Origin, Policy};
 use scorpius_local::{Local, LocalOptions, QueueSpec};
 use scorpius_relay::{Relay, RelayError};
@@ -60,6 +60,10 @@ pub struct Settings {
     pub origin: Origin,
     /// Whom the ledger asks to cosign its checkpoints, and how many must.
     pub witnesses: Option<Policy>,
+    /// The URL that people and programs reach it under: `iss` of tokens, and what proofs of possession are for.
+    pub public_url: String,
+    /// How long people's sessions last.
+    pub sessions: SessionLimits,
     /// Whether the relay runs. Without it only the scheduled sweep carries events: what a dead stream looks like.
     pub relay: bool,
 }
@@ -78,6 +82,8 @@ impl Settings {
             egress_allow: Vec::new(),
             origin: "scorpius.local/ledger".parse().expect("a constant origin"),
             witnesses: None,
+            public_url: "http://localhost:8480".to_owned(),
+            sessions: SessionLimits::default(),
             relay: true,
         }
     }

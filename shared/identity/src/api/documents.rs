@@ -1,8 +1,10 @@
 //! What these doors take and answer.
 
 use schemars::JsonSchema;
-use scorpius_edge::Role;
 use scorpius_edge::cursor::Pagination;
+use scorpius_edge::{Assurance, Factor, Role};
+use scorpius_token::refresh::RefreshRecord;
+use scorpius_token::{Claims, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::ApiKey;
@@ -121,4 +123,108 @@ pub struct IssuedToken {
     /// What it is cut down to, separated by spaces; absent is all that the key's roles give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+}
+
+/// A token to look at: RFC 7662, section 2.1, as JSON.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Introspect {
+    /// An access token or a refresh token.
+    pub token: String,
+    /// `access_token` or `refresh_token`; what it is can be seen from the token itself.
+    #[serde(default)]
+    pub token_type_hint: Option<String>,
+}
+
+/// What a token is: RFC 7662, section 2.2. Of one that does not count, only `active` is said.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Introspected {
+    /// Whether it counts at this moment.
+    pub active: bool,
+    /// `access_token` or `refresh_token`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
+    /// `usr_…` or `key_…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// `key_…`, or `scorpius` for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// What it is cut down to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// The audience.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    /// When it was made, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iat: Option<u64>,
+    /// From when on it does not count, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp: Option<u64>,
+    /// `tok_…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// The person's session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The level that the person proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Assurance>,
+    /// How.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amr: Option<Vec<Factor>>,
+    /// When, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<u64>,
+}
+
+impl Introspected {
+    /// Nothing else is said of what does not count.
+    #[must_use]
+    pub fn inactive() -> Self {
+        Self::default()
+    }
+
+    /// An access token that counts.
+    #[must_use]
+    pub fn of(claims: Claims) -> Self {
+        Self {
+            active: true,
+            token_type: Some("access_token".to_owned()),
+            sub: Some(claims.sub),
+            client_id: Some(claims.client_id),
+            scope: claims.scope,
+            iss: Some(claims.iss),
+            aud: Some(claims.aud),
+            iat: Some(claims.iat),
+            exp: Some(claims.exp),
+            jti: Some(claims.jti),
+            sid: claims.sid,
+            acr: claims.acr,
+            amr: claims.amr,
+            auth_time: claims.auth_time,
+        }
+    }
+
+    /// A refresh token that counts.
+    #[must_use]
+    pub fn of_refresh_token(session: &Session, record: &RefreshRecord) -> Self {
+        Self {
+            active: true,
+            token_type: Some("refresh_token".to_owned()),
+            sub: Some(session.user.clone()),
+            client_id: Some(scorpius_token::claims::OWN_CLIENT.to_owned()),
+            iat: Some(record.issued_at.as_s()),
+            exp: Some(record.idle_until.as_s()),
+            sid: Some(session.id.clone()),
+            acr: Some(session.acr),
+            amr: Some(session.amr.clone()),
+            auth_time: Some(session.proved_at.as_s()),
+            ..Self::default()
+        }
+    }
 }

@@ -7,20 +7,22 @@ use scorpius_core::{Event, PortError, StoreError, UnixMillis, Write};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{FORBIDDEN, UNAUTHENTICATED};
 use scorpius_edge::{Principal, Problem, Request, Response, Strength};
+use scorpius_token::access::sign;
+use scorpius_token::{Claims, Method, Refused, Who, may_issue};
 
 use super::create::grant_problem;
 use super::{App, IssueToken, IssuedToken};
 use crate::facts::TokenIssued;
 use crate::keys::{ApiKeys, KeyState};
 use crate::power::{GrantError, Power};
-use crate::token::{Claims, sign};
+use crate::tenants::Tenant;
 
 #[derive(Debug, thiserror::Error)]
 enum ExchangeError {
     #[error("only an API key is exchanged for a token, not another token")]
     NotAKey,
     #[error("the key that asks does not count any more")]
-    KeyGone,
+    Refused(#[from] Refused),
     #[error(transparent)]
     Grant(#[from] GrantError),
     #[error(transparent)]
@@ -67,19 +69,23 @@ async fn issue(
 ) -> Result<(Claims, String), ExchangeError> {
     let power = Power::of(principal).narrowed(asked.permissions.as_deref())?;
     let keys = ApiKeys(Arc::clone(&app.store));
-    let key = match keys.get(&principal.tenant, &principal.subject).await? {
-        Some((key, _)) if key.state(now) == KeyState::Active => key,
-        _ => return Err(ExchangeError::KeyGone),
-    };
-    let claims = Claims::new(&app.settings, (&key.tenant, &key.id), &power, key.expires_at, &*app.clock);
-    let token = sign(&*app.keys, &claims).await?;
+    let key = keys.get(&principal.tenant, &principal.subject).await?.map(|(key, _)| key);
+    let tenant = app.store.get(&Tenant::at(&principal.tenant)).await?;
+    let tenant = tenant.map(|record| record.document::<Tenant>()).transpose().map_err(StoreError::from)?;
+    let counts = key.as_ref().is_some_and(|key| key.state(now) == KeyState::Active);
+    let who = Who::Key { id: &principal.subject, counts };
+    let permit = may_issue(tenant.as_ref(), who, Method::ApiKey, now)?;
+    let granted = (power.roles.as_slice(), power.permissions.as_deref());
+    let end = key.and_then(|key| key.expires_at);
+    let claims = Claims::of_key(&app.settings, &permit, granted, end, &*app.clock);
+    let token = sign(&*app.keys, &permit, &claims).await?;
     Ok((claims, token))
 }
 
 fn problem(error: ExchangeError) -> Problem {
     match error {
         ExchangeError::NotAKey => FORBIDDEN.because(error),
-        ExchangeError::KeyGone => UNAUTHENTICATED.because(error),
+        ExchangeError::Refused(_) => UNAUTHENTICATED.because(error),
         ExchangeError::Grant(refused) => grant_problem(&refused),
         ExchangeError::Store(error) => error.into(),
         ExchangeError::Keys(error) => error.into(),

@@ -286,7 +286,7 @@ async fn the_public_key_is_there_for_everyone() {
     let world = World::new().await;
     let answer = world.ask("GET /.well-known/jwks.json", ("accept", "*/*"), &Value::Null).await;
     assert_eq!((answer.status_code, answer.headers["cache-control"].as_str()), (200, "public, max-age=600"));
-    let jwk = Jwk::ed25519(&world.public_key().await);
+    let jwk = scorpius_token::jwk::Jwk::ed25519(&world.public_key().await);
     let expected =
         json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "x": jwk.x, "kid": jwk.kid});
     assert_eq!(json(&answer), json!({"keys": [expected]}));
@@ -344,9 +344,13 @@ async fn every_door_answers_its_example() {
         let answer = world.serve(event).await;
         // The example's key is in no store: who may list and look gets an answer, who would change is refused.
         let expected = match route.as_str() {
-            LIST | "GET /.well-known/jwks.json" => 200,
-            KEYS | TOKEN => 401,
-            REVOKE => 404,
+            LIST | "POST /v1/auth/introspect" => 200,
+            known if known.starts_with("GET /.well-known/") => 200,
+            "POST /v1/auth/revoke" => 204,
+            // The token, or the person behind it, is nowhere.
+            KEYS | TOKEN | "POST /v1/auth/refresh" => 401,
+            "GET /v1/auth/sessions" | "DELETE /v1/auth/sessions" => 401,
+            REVOKE | "DELETE /v1/auth/sessions/{id}" | "POST /v1/auth/logout" => 404,
             other => panic!("no door {other}"),
         };
         assert_eq!(answer.status_code, expected, "{route}");

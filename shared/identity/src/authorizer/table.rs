@@ -12,7 +12,9 @@ use crate::testing::{NOW, World};
 
 /// Each action, the roles that may do it, and a permission that does not cover it. Typed by hand:
 /// it is what `Role::may` is held to.
-const MAY: [(&str, &[Role], &str); 12] = [
+const MAY: [(&str, &[Role], &str); 14] = [
+    // Of people only; keys are what this table tries.
+    ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
     ("admin:write", &[Role::Operator], "risk:read"),
     ("audit:read", &[Role::Admin, Role::Security, Role::Auditor], "risk:*"),
@@ -23,6 +25,7 @@ const MAY: [(&str, &[Role], &str); 12] = [
     ("scan:read", &[Role::Admin, Role::Security, Role::Auditor, Role::Viewer], "scan:write"),
     ("scan:write", &[Role::Admin, Role::Security], "scan:read"),
     ("token:create", &Role::ALL, ""),
+    ("token:introspect", &[Role::Admin], "risk:read"),
     ("webhook:read", &[Role::Admin, Role::Security, Role::Auditor], "webhook:write"),
     ("webhook:write", &[Role::Admin, Role::Security], "webhook:read"),
 ];

@@ -27,6 +27,8 @@ fn request(operation: &'static str, tenant: &TenantId) -> Request {
             roles: vec![Role::Auditor],
             scopes: None,
             strength: Strength::ApiKey,
+            sign_in: None,
+            network_tag: None,
         }),
         request_id: "req_test".to_owned(),
         network: "127.0.0.1".to_owned(),

@@ -41,6 +41,8 @@ pub(crate) fn event(kind: &str, clock: &dyn Clock) -> Event {
         datacontenttype: "application/json".to_owned(),
         tenantid: TenantId::new(clock),
         actor: actor.name,
+        strength: None,
+        network: None,
         traceparent: None,
         aggregate: "scn_1".to_owned(),
         sequence: 1,

@@ -64,6 +64,8 @@ async fn who_loses_a_race_under_one_key_gets_the_winner_s_secret() {
             roles: Vec::new(),
             scopes: None,
             strength: scorpius_edge::Strength::ApiKey,
+            sign_in: None,
+            network_tag: None,
         }),
         request_id: "req_2".to_owned(),
         network: String::new(),

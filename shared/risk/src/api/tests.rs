@@ -66,6 +66,8 @@ impl Bench {
                 roles: vec![Role::Admin],
                 scopes: None,
                 strength: Strength::ApiKey,
+                sign_in: None,
+                network_tag: None,
             }),
             request_id: "req_1".to_owned(),
             network: "127.0.0.1".to_owned(),
