@@ -19,6 +19,7 @@ mod stack;
 mod tour;
 mod tree;
 mod wiring;
+mod workflows;
 
 /// A line for whoever reads the test's output (`--nocapture`).
 #[expect(clippy::print_stderr, reason = "this is where tests speak")]
