@@ -11,3 +11,91 @@ module "stack" {
     for name, queue in local.manifest.queues : name => merge(queue, { from = flatten([queue.from]) })
   }
 }
+
+module "permissions" {
+  source   = "./modules/permissions"
+  for_each = module.stack.functions
+
+  function = each.value
+  region   = var.region
+  tables = {
+    records  = module.table["records"].arn
+    outbox   = module.table["outbox"].arn
+    counters = module.table["counters"].arn
+    stream   = module.table["outbox"].stream_arn
+  }
+  bucket_arn = module.blobs.arn
+  bus_arn    = module.bus.arn
+  queues = {
+    for name, queue in module.queue : name => {
+      arn        = queue.arn
+      dead_arn   = queue.dead.arn
+      from_relay = module.stack.queues[name].from_relay
+    }
+  }
+  failures_arn = module.failures.arn
+  keys = {
+    token  = module.key_token.arn
+    ledger = module.key_ledger.arn
+    wrap   = module.key_wrap.arn
+    data   = module.key.arn
+  }
+  traced = var.traced
+}
+
+locals {
+  queue_settings = {
+    for name, queue in module.queue : name => {
+      "QUEUE_${upper(replace(name, "-", "_"))}"      = queue.url
+      "QUEUE_${upper(replace(name, "-", "_"))}_DEAD" = queue.dead.url
+    }
+  }
+
+  # As `shared/aws/src/settings.rs` lists them: a function has those of the ports that it uses.
+  settings = {
+    for name, function in module.stack.functions : name => merge(
+      # Ours; of what others log, nothing below INFO, which may hold more than we would say.
+      { SCORPIUS_LOG = "info,scorpius=${lower(var.log.level)}" },
+      var.settings,
+      function.uses.store == null ? {} : {
+        TABLE_RECORDS  = module.table["records"].name
+        TABLE_OUTBOX   = module.table["outbox"].name
+        TABLE_COUNTERS = module.table["counters"].name
+      },
+      function.uses.blobs == null ? {} : { BUCKET = module.blobs.name },
+      length(function.uses.keys) == 0 ? {} : {
+        KEY_TOKEN  = module.key_token.arn
+        KEY_LEDGER = module.key_ledger.arn
+        KEY_WRAP   = module.key_wrap.arn
+      },
+      contains(function.uses.keys, "public:token") ? { ISSUER = local.issuer, AUDIENCE = local.audience } : {},
+      contains(function.uses.keys, "public:ledger") ? { LOG_ORIGIN = local.log_origin } : {},
+      function.uses.bus ? { BUS = module.bus.name } : {},
+      [
+        for queue, settings in local.queue_settings : settings
+        if function.queue == queue || function.uses.queues || function.uses.bus && module.stack.queues[queue].from_relay
+      ]...
+    )
+  }
+}
+
+module "function" {
+  source   = "./modules/function"
+  for_each = module.stack.functions
+
+  name                 = "${var.name}-${each.key}"
+  purpose              = each.value.purpose
+  zip                  = "${var.zip_dir}/${each.key}.zip"
+  architecture         = var.architecture
+  memory_mb            = each.value.memory_mb
+  timeout_s            = each.value.timeout_s
+  settings             = local.settings[each.key]
+  statements           = module.permissions[each.key].statements
+  reserved_concurrency = lookup(var.reserved_concurrency, each.key, null)
+  log                  = var.log
+  key_arn              = module.key.arn
+  traced               = var.traced
+  shifts               = var.canary != null
+  failures_arn         = module.failures.arn
+  keeps_failures       = each.value.schedule != null
+}

@@ -9,6 +9,12 @@ variable "name" {
   }
 }
 
+variable "region" {
+  description = "Where it runs."
+  type        = string
+  default     = "eu-west-1"
+}
+
 variable "architecture" {
   description = "What the functions' binaries are built for."
   type        = string
@@ -18,4 +24,192 @@ variable "architecture" {
     condition     = contains(["arm64", "x86_64"], var.architecture)
     error_message = "The architecture is arm64 or x86_64."
   }
+}
+
+variable "zip_dir" {
+  description = "The folder with `<function>.zip` for each function."
+  type        = string
+}
+
+variable "settings" {
+  description = "Further settings of every function."
+  type        = map(string)
+  default     = {}
+}
+
+variable "is_protected" {
+  description = "Whether tables refuse to be deleted, and buckets while something is in them."
+  type        = bool
+}
+
+variable "noncurrent_days" {
+  description = "How long a blob that was replaced or deleted is kept."
+  type        = number
+  default     = 35
+
+  validation {
+    condition     = var.noncurrent_days >= 1
+    error_message = "A blob that was deleted is kept for a day or more."
+  }
+}
+
+variable "vault" {
+  description = "The ledger's copy: how it is locked, and the region and account where it lies. Without a role that is the platform's own account."
+  type = object({
+    mode     = string
+    days     = number
+    region   = optional(string)
+    role_arn = optional(string)
+  })
+
+  validation {
+    condition     = contains(["GOVERNANCE", "COMPLIANCE"], var.vault.mode) && var.vault.days >= 1
+    error_message = "A vault is locked in GOVERNANCE or COMPLIANCE, for a day or more."
+  }
+}
+
+variable "log" {
+  description = "The least level that is logged, and for how many days logs are kept."
+  type = object({
+    level = string
+    days  = number
+  })
+  default = { level = "INFO", days = 365 }
+
+  validation {
+    # The sweep tells the outbox's age at INFO, and an alarm waits for it.
+    condition     = contains(["TRACE", "DEBUG", "INFO"], var.log.level)
+    error_message = "A level is TRACE, DEBUG or INFO."
+  }
+}
+
+variable "traced" {
+  description = "Whether functions send traces to X-Ray."
+  type        = bool
+  default     = true
+}
+
+variable "reserved_concurrency" {
+  description = "For single functions, by name: how many run at once at most, set aside for them. The others share the account's."
+  type        = map(number)
+  default     = {}
+}
+
+variable "maximum_concurrency" {
+  description = "For single queues, by name: how many batches are worked on at once; 10 for the others."
+  type        = map(number)
+  # One batch at a time can move the ledger's head, and 2 is the least that Lambda takes.
+  default = { audit = 2 }
+
+  validation {
+    condition     = alltrue([for it in values(var.maximum_concurrency) : it >= 2 && it <= 1000])
+    error_message = "2 to 1000 batches at once."
+  }
+}
+
+variable "canary" {
+  description = "How a new version takes over: first a part of the calls for some minutes, then all, and back when an alarm sounds. Null: all at once, on apply."
+  type = object({
+    percent = number
+    minutes = number
+  })
+  default = null
+
+  validation {
+    condition     = var.canary == null || try(var.canary.percent >= 1 && var.canary.percent <= 99 && var.canary.minutes >= 1 && var.canary.minutes <= 2880, false)
+    error_message = "A canary gets 1 to 99 percent for 1 to 2880 minutes."
+  }
+}
+
+variable "origins" {
+  description = "Origins whose pages may call the API, as browsers send them."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for it in var.origins : can(regex("^https?://[^/*]+$", it))])
+    error_message = "An origin is scheme and host, without path and without star."
+  }
+}
+
+variable "throttle" {
+  description = "Requests a second for the whole API, and how many more at a stroke."
+  type = object({
+    rate  = number
+    burst = number
+  })
+  default = { rate = 1000, burst = 2000 }
+}
+
+variable "route_throttles" {
+  description = "The same for single routes, by their key."
+  type = map(object({
+    rate  = number
+    burst = number
+  }))
+  default = {}
+}
+
+variable "has_default_endpoint" {
+  description = "Whether the API answers at AWS's own address, too."
+  type        = bool
+  default     = true
+}
+
+variable "domain" {
+  description = "A name of one's own for the API, and the Route 53 zone that it is in."
+  type = object({
+    name           = string
+    zone_id        = string
+    truststore_uri = optional(string)
+  })
+  default = null
+}
+
+variable "issuer" {
+  description = "`iss` of access tokens; the API's own address unless it is given."
+  type        = string
+  default     = null
+}
+
+variable "audience" {
+  description = "`aud` of access tokens; the platform's name unless it is given."
+  type        = string
+  default     = null
+}
+
+variable "log_origin" {
+  description = "The ledger's name in its checkpoints, which never changes. Made of name, region and account unless it is given."
+  type        = string
+  default     = null
+}
+
+variable "emails" {
+  description = "Who is told of alarms and of the budget."
+  type        = set(string)
+  default     = []
+}
+
+variable "runbooks" {
+  description = "Where the runbooks are: a folder's address, which alarms name."
+  type        = string
+  default     = "https://github.com/scorpius-security/scorpius/blob/main/docs/runbooks"
+}
+
+variable "budget" {
+  description = "US dollars a month; who is told of alarms is told at 80 % of it, and when it will not be enough. Null: no budget."
+  type        = number
+  default     = null
+}
+
+variable "backup" {
+  description = "For how many days daily backups of the records are kept, and, optionally, another region with a copy. Null: none beside point-in-time recovery."
+  type = object({
+    days = number
+    copy = optional(object({
+      region = string
+      days   = number
+    }))
+  })
+  default = null
 }

@@ -1,7 +1,19 @@
-# Run by `terraform test`; no provider is needed, since nothing is deployed yet.
+# Run by `terraform test`. Only modules that make nothing: what is made, the tests of the repository look at.
+
+variables {
+  functions = jsondecode(file("../infra/stack.json")).functions
+  queues = {
+    for name, queue in jsondecode(file("../infra/stack.json")).queues :
+    name => merge(queue, { from = flatten([queue.from]) })
+  }
+}
 
 run "the_manifest_is_taken_whole" {
   command = plan
+
+  module {
+    source = "./modules/stack"
+  }
 
   assert {
     condition     = output.routes["POST /v1/risk/address"] == { function = "risk-score", action = "risk:score" }
@@ -14,8 +26,13 @@ run "the_manifest_is_taken_whole" {
   }
 
   assert {
-    condition     = output.names.functions["risk-score"] == "scorpius-risk-score"
-    error_message = "Names begin with the platform's."
+    condition     = output.queues["audit"].from_relay && !output.queues["notify"].from_relay
+    error_message = "The relay fills the queue `audit` and no other."
+  }
+
+  assert {
+    condition     = output.authorizer == "authorizer"
+    error_message = "The authorizer is found by its trigger."
   }
 }
 

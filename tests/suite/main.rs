@@ -16,6 +16,7 @@ mod licences;
 mod platform;
 mod ports;
 mod stack;
+mod terraform;
 mod tour;
 mod tree;
 mod wiring;

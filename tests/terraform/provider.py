@@ -3,8 +3,9 @@
     python provider.py --schema FILE
 
 It prints one line, the value for `TF_REATTACH_PROVIDERS`, and serves until its standard input is closed.
-Without more, apply makes up what AWS would compute (`values`). With `SCORPIUS_AWS_ENDPOINT` set to the address
-of an emulator, apply creates there what the emulator can (`emulator`).
+Without more, apply makes up what AWS would compute (`values`), and a plan does so with `--foresee`: then the rules
+can be held against a plan, which takes a quarter of the time of an apply. With `SCORPIUS_AWS_ENDPOINT` set to the
+address of an emulator, apply creates there what the emulator can (`emulator`).
 """
 
 from __future__ import annotations
@@ -50,9 +51,10 @@ class Instance:
 class Provider(rpc.ProviderServicer):
     """Answers Terraform."""
 
-    def __init__(self, schema: dict[str, Any], emulator: Emulator | None) -> None:
+    def __init__(self, schema: dict[str, Any], emulator: Emulator | None, foresees: bool) -> None:
         self.schema = schema
         self.emulator = emulator
+        self.foresees = foresees
         self.instances: dict[str, Instance] = {}
         self.lock = threading.Lock()
 
@@ -117,6 +119,8 @@ class Provider(rpc.ProviderServicer):
         block = self.schema["resource"][request.type_name]
         is_new = wire.unpacked(request.prior_state) is None
         planned = plan.planned(block, proposed, is_new, instance.region, instance.default_tags)
+        if self.foresees and is_new:
+            planned = self.computed(values.FORMULAS, "resource", request.type_name, planned, instance)
         return pb.PlanResourceChange.Response(planned_state=wire.packed(planned), legacy_type_system=True)
 
     def ApplyResourceChange(self, request: Any, context: Context) -> Any:
@@ -209,6 +213,7 @@ def main() -> int:
     """Serves until standard input is closed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--schema", type=Path, required=True)
+    parser.add_argument("--foresee", action="store_true", help="a plan already has what apply would make up")
     given = parser.parse_args()
     schema = json.loads(given.schema.read_text(encoding="utf-8"))
     endpoint = os.environ.get("SCORPIUS_AWS_ENDPOINT")
@@ -216,7 +221,7 @@ def main() -> int:
     if emulator is not None:
         for line in emulator.made_up(schema["resource"]):
             print(line, file=sys.stderr)
-    server = serve(Provider(schema, emulator), lambda line: print(line, flush=True))
+    server = serve(Provider(schema, emulator, given.foresee), lambda line: print(line, flush=True))
     sys.stdin.read()
     server.stop(grace=None)
     return 0

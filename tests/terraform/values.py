@@ -208,6 +208,10 @@ FORMULAS: dict[str, dict[str, Formula]] = {
     "aws_s3_bucket_replication_configuration": OF_BUCKET,
     "aws_s3_bucket_server_side_encryption_configuration": OF_BUCKET,
     "aws_s3_bucket_versioning": OF_BUCKET,
+    "aws_scheduler_schedule_group": {
+        "arn": "arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}",
+        "id": "{name}",
+    },
     "aws_scheduler_schedule": {
         "group_name": lambda _: "default",
         "arn": "arn:{partition}:scheduler:{region}:{account}:schedule/{group_name}/{name}",

@@ -1,6 +1,11 @@
 resource "aws_cloudwatch_event_bus" "this" {
   name               = var.name
   kms_key_identifier = var.key_arn
+
+  # What cannot be encrypted or decrypted: a key that is gone loses nothing that was published.
+  dead_letter_config {
+    arn = module.dead.arn
+  }
 }
 
 resource "aws_cloudwatch_event_rule" "this" {
@@ -20,9 +25,14 @@ resource "aws_cloudwatch_event_rule" "this" {
 module "dead" {
   source = "../dead-letters"
 
-  name       = "${var.name}-dead"
-  key_arn    = var.key_arn
-  publishers = { "events.amazonaws.com" = [for rule in aws_cloudwatch_event_rule.this : rule.arn] }
+  name    = "${var.name}-dead"
+  key_arn = var.key_arn
+  publishers = {
+    "events.amazonaws.com" = concat(
+      [aws_cloudwatch_event_bus.this.arn],
+      [for rule in aws_cloudwatch_event_rule.this : rule.arn],
+    )
+  }
 }
 
 resource "aws_cloudwatch_event_target" "this" {

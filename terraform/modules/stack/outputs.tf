@@ -29,6 +29,7 @@ output "queues" {
     for name, queue in var.queues : name => {
       receives_max = try(queue.receives_max, 5)
       consumer     = one([for function, it in var.functions : function if try(it.trigger.queue, "") == name])
+      from_relay   = contains(queue.from, "relay")
     }
   }
 }
@@ -49,4 +50,9 @@ output "subscriptions" {
       for from in queue.from : endswith(from, "*") ? { prefix = trimsuffix(from, "*") } : { equals = from }
     ] if !contains(queue.from, "relay")
   }
+}
+
+output "authorizer" {
+  description = "The function that says who asks."
+  value       = one([for name, function in var.functions : name if try(function.trigger.authorizer, false)])
 }

@@ -17,9 +17,9 @@ variable "functions" {
     condition = alltrue([
       for function in values(var.functions) :
       try(length(function.trigger), 0) == 1
-      && contains(["http", "queue", "schedule", "stream", "authorizer"], try(keys(function.trigger)[0], ""))
+      && contains(["http", "queue", "schedule", "stream", "authorizer", "invoke"], try(keys(function.trigger)[0], ""))
     ])
-    error_message = "A trigger is one of http, queue, schedule, stream and authorizer."
+    error_message = "A trigger is one of http, queue, schedule, stream, authorizer and invoke."
   }
 
   validation {

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::state::State;
-use super::tools::{Provider, Tools, found_tools};
+use super::tools::{Mode, Provider, Tools, found_tools};
 use crate::aws::tools::Emulator;
 use crate::tree;
 
@@ -17,7 +17,7 @@ pub(crate) struct Bench {
     provider: Provider,
     /// The copy's place.
     pub(super) folder: PathBuf,
-    _root: TempDir,
+    root: TempDir,
 }
 
 /// What Terraform said.
@@ -36,14 +36,20 @@ pub(crate) struct Deployment {
     pub(crate) state: State,
     /// What the emulator could not do, a line each.
     pub(crate) made_up: Vec<String>,
+    /// Where functions note their calls to AWS, a line each.
+    pub(crate) calls: PathBuf,
     _bench: Bench,
 }
 
 /// Applies `terraform/` to the emulator, with the functions' zips from `zip_dir`. `None`, having said so,
 /// where a tool is missing.
 pub(crate) fn deployed(zip_dir: &Path, ministack: &Emulator) -> Option<Deployment> {
-    let bench = Bench::copied(found_tools()?, Some(&ministack.url), |_| ());
-    let applied = bench.applied("dev", zip_dir);
+    let bench = Bench::copied(found_tools()?, Mode::Emulator(&ministack.url), |_| ());
+    let calls = bench.root.path().join("calls.jsonl");
+    let settings = json!({ "SCORPIUS_RECORD_CALLS": calls });
+    let mut arguments = variables("dev", zip_dir);
+    arguments.push(format!("-var=settings={settings}"));
+    let applied = bench.applied(&arguments);
     assert!(applied.ok, "{}\n{}", applied.text, bench.provider.said());
     let outputs: Value = serde_json::from_str(&bench.asked(&["output", "-json"])).expect("outputs are JSON");
     let api_url = outputs["api_url"]["value"].as_str().expect("an output `api_url`");
@@ -51,29 +57,38 @@ pub(crate) fn deployed(zip_dir: &Path, ministack: &Emulator) -> Option<Deploymen
     Some(Deployment {
         api_url: api_url.trim_end_matches('/').to_owned(),
         made_up: said.lines().filter(|line| line.starts_with("made up: ")).map(str::to_owned).collect(),
-        state: bench.state(),
+        state: State::of(&bench.shown(&[])),
         outputs,
+        calls,
         _bench: bench,
     })
 }
 
 impl Bench {
-    /// A copy that `change` has changed, initialised; the provider makes everything up.
-    pub(super) fn changed(change: impl FnOnce(&Path)) -> Option<Self> {
-        Some(Self::copied(found_tools()?, None, change))
+    /// A copy for commands; what AWS computes is known after apply.
+    pub(super) fn new() -> Option<Self> {
+        Some(Self::copied(found_tools()?, Mode::Stub, |_| ()))
     }
 
-    fn copied(tools: Tools, endpoint: Option<&str>, change: impl FnOnce(&Path)) -> Self {
+    /// A copy that `change` has changed; plans already have what apply would make up.
+    pub(super) fn foreseeing(change: impl FnOnce(&Path)) -> Option<Self> {
+        Some(Self::copied(found_tools()?, Mode::Foresees, change))
+    }
+
+    fn copied(tools: Tools, mode: Mode<'_>, change: impl FnOnce(&Path)) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let folder = root.path().join("terraform");
-        for path in tree::files("terraform").into_iter().chain(["infra/stack.json".to_owned()]) {
+        let files = [tree::files("terraform"), tree::files("infra/observability")].concat();
+        // Not what somebody left who tried it.
+        let ours = files.into_iter().filter(|path| !path.contains(".tfstate"));
+        for path in ours.chain(["infra/stack.json".to_owned()]) {
             let to = root.path().join(&path);
             fs::create_dir_all(to.parent().expect("a file is in a folder")).expect("a folder");
             fs::copy(tree::root().join(&path), to).expect("a file of the repository can be copied");
         }
         change(&folder);
-        let provider = Provider::start(&tools, &folder, endpoint);
-        let bench = Self { provider, folder, _root: root };
+        let provider = Provider::start(&tools, &folder, mode);
+        let bench = Self { provider, folder, root };
         let said = bench.run(&["init", "-backend=false", "-input=false"]);
         assert!(said.ok, "{}", said.text);
         bench
@@ -89,7 +104,7 @@ impl Bench {
 
     /// What a command prints, which must succeed.
     #[track_caller]
-    pub(super) fn asked(&self, arguments: &[&str]) -> String {
+    fn asked(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("terraform runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("terraform writes UTF-8")
@@ -102,26 +117,42 @@ impl Bench {
         command.env("TF_IN_AUTOMATION", "1").env("CHECKPOINT_DISABLE", "1");
         // Nothing of the user's own Terraform is read.
         command.env("TF_CLI_CONFIG_FILE", "/dev/null").env("TF_CLI_ARGS", "-no-color");
+        command.env_remove("TF_DATA_DIR").env_remove("TF_WORKSPACE").env_remove("TF_LOG");
         command
     }
 
-    /// Applies one of the environments.
-    pub(super) fn applied(&self, environment: &str, zip_dir: &Path) -> Said {
-        let variables = variables(environment, zip_dir);
+    fn applied(&self, variables: &[String]) -> Said {
         let mut arguments = vec!["apply", "-auto-approve", "-input=false"];
         arguments.extend(variables.iter().map(String::as_str));
         self.run(&arguments)
     }
 
-    /// What was applied.
-    pub(super) fn state(&self) -> State {
-        let shown = serde_json::from_str(&self.asked(&["show", "-json"])).expect("a state is JSON");
-        State::of(&shown)
+    /// Plans one of the environments, with stand-ins for the zips.
+    pub(super) fn planned(&self, environment: &str, further: &[String]) -> Said {
+        let zips = self.root.path().join("zips");
+        fs::create_dir_all(&zips).expect("a folder");
+        for function in scorpius::doors::manifest().functions.keys() {
+            fs::write(zips.join(format!("{function}.zip")), function).expect("a file");
+        }
+        let variables = [variables(environment, &zips), further.to_vec()].concat();
+        let mut arguments = vec!["plan", "-input=false", "-out=plan"];
+        arguments.extend(variables.iter().map(String::as_str));
+        self.run(&arguments)
+    }
+
+    /// What the last plan would make.
+    pub(super) fn plan(&self) -> State {
+        State::of(&self.shown(&["plan"]))
+    }
+
+    fn shown(&self, of: &[&str]) -> Value {
+        let arguments = [&["show", "-json"], of].concat();
+        serde_json::from_str(&self.asked(&arguments)).expect("what is shown is JSON")
     }
 }
 
 /// The arguments for one of the environments.
-pub(super) fn variables(environment: &str, zip_dir: &Path) -> Vec<String> {
+fn variables(environment: &str, zip_dir: &Path) -> Vec<String> {
     vec![
         format!("-var-file=environments/{environment}.tfvars"),
         format!("-var=zip_dir={}", zip_dir.display()),

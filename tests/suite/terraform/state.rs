@@ -1,4 +1,4 @@
-//! What Terraform has applied, as the rules read it.
+//! What Terraform has applied, or would apply, as the rules read it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,17 +34,19 @@ impl Resource {
     }
 }
 
-/// Everything that was applied.
+/// Everything that was applied, or is planned.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) resources: Vec<Resource>,
 }
 
 impl State {
-    /// Reads `terraform show -json` of a state.
+    /// Reads `terraform show -json` of a state, or of a plan that makes everything.
     pub(crate) fn of(shown: &Value) -> Self {
         let mut resources = Vec::new();
-        let mut modules = vec![&shown["values"]["root_module"]];
+        let values =
+            if shown["planned_values"].is_object() { &shown["planned_values"] } else { &shown["values"] };
+        let mut modules = vec![&values["root_module"]];
         while let Some(module) = modules.pop() {
             modules.extend(list(&module["child_modules"]));
             for it in list(&module["resources"]).iter().filter(|it| it["mode"] == "managed") {
@@ -56,7 +58,7 @@ impl State {
                 });
             }
         }
-        assert!(!resources.is_empty(), "nothing was applied");
+        assert!(!resources.is_empty(), "nothing was made");
         Self { resources }
     }
 
@@ -114,6 +116,13 @@ pub(super) fn statements(policy: &Value) -> Vec<Value> {
         Value::Null => Vec::new(),
         one => vec![one.clone()],
     }
+}
+
+/// Whether the statement allows the action on the resource, each as it is written.
+pub(super) fn allows(statement: &Value, action: &str, resource: &str) -> bool {
+    statement["Effect"] == "Allow"
+        && texts(&statement["Action"]).iter().any(|it| it == action)
+        && texts(&statement["Resource"]).iter().any(|it| it == resource)
 }
 
 /// One text, or a list of them.

@@ -23,23 +23,31 @@ pub(super) fn found_tools() -> Option<Tools> {
     static TOOLS: OnceLock<Option<Tools>> = OnceLock::new();
     TOOLS
         .get_or_init(|| {
-            found("terraform 1.11", terraform())?;
+            found_terraform()?;
             found("the tests' Terraform provider", provider())
         })
         .clone()
 }
 
+/// `None`, having said so, where there is no Terraform that will do.
+pub(super) fn found_terraform() -> Option<()> {
+    static TERRAFORM: OnceLock<Option<()>> = OnceLock::new();
+    *TERRAFORM.get_or_init(|| found("terraform 1.11", terraform()))
+}
+
 /// The program checkov 3.3.30; `None`, having said so, where it cannot be had.
 pub(super) fn checkov() -> Option<PathBuf> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let installed = || venv("checkov-3.3.30", "checkov-requirements.txt").map(|root| root.join("bin/checkov"));
+    let installed =
+        || venv("checkov-3.3.30", "checkov-requirements.txt").map(|root| root.join("bin/checkov"));
     PROGRAM.get_or_init(|| found("checkov 3.3.30", installed())).clone()
 }
 
 fn terraform() -> Result<(), String> {
     let said = Command::new("terraform").args(["version", "-json"]).env("CHECKPOINT_DISABLE", "1").output();
     let said = said.map_err(|error| format!("`terraform` is not on the PATH: {error}"))?;
-    let version: serde_json::Value = serde_json::from_slice(&said.stdout).map_err(|error| error.to_string())?;
+    let version: serde_json::Value =
+        serde_json::from_slice(&said.stdout).map_err(|error| error.to_string())?;
     let version = version["terraform_version"].as_str().unwrap_or_default().to_owned();
     let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
     match parts[..] {
@@ -85,6 +93,17 @@ fn program(name: &str) -> PathBuf {
     tree::root().join("tests/terraform").join(name)
 }
 
+/// What the provider does with what AWS would compute.
+#[derive(Clone, Copy)]
+pub(super) enum Mode<'u> {
+    /// It is known after apply, which makes it up.
+    Stub,
+    /// A plan makes it up, and needs no apply to be looked at whole.
+    Foresees,
+    /// Apply asks the emulator at this address.
+    Emulator(&'u str),
+}
+
 /// The provider, running until this is dropped.
 pub(super) struct Provider {
     child: Child,
@@ -103,8 +122,8 @@ impl Drop for Provider {
 }
 
 impl Provider {
-    /// Starts it for the Terraform in `folder`, on an emulator where one is given.
-    pub(super) fn start(tools_: &Tools, folder: &Path, endpoint: Option<&str>) -> Self {
+    /// Starts it for the Terraform in `folder`.
+    pub(super) fn start(tools_: &Tools, folder: &Path, mode: Mode<'_>) -> Self {
         let mut derive = Command::new(&tools_.python);
         derive.arg(program("schema.py")).arg("--wheel").arg(&tools_.wheel).arg("--cache");
         let derived = derive.arg(tools().join("terraform-schema")).arg(folder).output();
@@ -116,8 +135,14 @@ impl Provider {
         let mut command = Command::new(&tools_.python);
         command.arg(program("provider.py")).args(["--schema", &schema]).current_dir(folder);
         command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("SCORPIUS_AWS_ENDPOINT");
-        if let Some(endpoint) = endpoint {
-            command.env("SCORPIUS_AWS_ENDPOINT", endpoint);
+        match mode {
+            Mode::Stub => {}
+            Mode::Foresees => {
+                command.arg("--foresee");
+            }
+            Mode::Emulator(url) => {
+                command.env("SCORPIUS_AWS_ENDPOINT", url);
+            }
         }
         let stderr = fs::File::create(&log).expect("a log can be written");
         // It ends when its standard input does, and so never outlives the tests.

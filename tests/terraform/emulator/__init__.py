@@ -22,6 +22,7 @@ CREATORS: dict[str, Callable[[Aws, Value], Value]] = {
         events.cloudwatch_event_rule,
         events.cloudwatch_event_target,
         events.scheduler_schedule,
+        events.scheduler_schedule_group,
         gateway.apigatewayv2_api,
         gateway.apigatewayv2_authorizer,
         gateway.apigatewayv2_integration,
@@ -63,6 +64,7 @@ MADE_UP: dict[str, str] = {
     "aws_cloudwatch_log_metric_filter": WATCHING,
     "aws_cloudwatch_metric_alarm": WATCHING,
     "aws_codedeploy_app": "the emulator has no CodeDeploy",
+    "aws_codedeploy_deployment_config": "the emulator has no CodeDeploy",
     "aws_codedeploy_deployment_group": "the emulator has no CodeDeploy",
     "aws_iam_role_policy_attachment": "AWS's own policies are not there, and none is enforced",
     "aws_route53_record": OUTSIDE,
@@ -86,7 +88,8 @@ class Emulator:
         try:
             self.region("us-east-1").scheduler.list_schedules()
         except (BotoCoreError, ClientError) as error:
-            self.absent["aws_scheduler_schedule"] = f"this emulator runs without its scheduler: {error}"
+            why = f"this emulator runs without its scheduler: {error}"
+            self.absent |= {"aws_scheduler_schedule": why, "aws_scheduler_schedule_group": why}
 
     def region(self, name: str) -> Aws:
         """Clients of one region."""

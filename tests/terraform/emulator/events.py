@@ -60,6 +60,12 @@ def cloudwatch_event_target(aws: Aws, value: Value) -> Value:
     return {"id": f"{bus}-{value['rule']}-{name}", "target_id": name, "event_bus_name": bus}
 
 
+def scheduler_schedule_group(aws: Aws, value: Value) -> Value:
+    """A group of schedules."""
+    made = aws.scheduler.create_schedule_group(Name=value["name"])
+    return {"id": value["name"], "arn": made["ScheduleGroupArn"]}
+
+
 def scheduler_schedule(aws: Aws, value: Value) -> Value:
     """A schedule with its one target."""
     target = one(value, "target")

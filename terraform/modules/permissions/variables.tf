@@ -1,0 +1,70 @@
+variable "function" {
+  description = "One of `module.stack.functions`."
+  type = object({
+    queue    = string
+    schedule = string
+    stream   = string
+    emits    = set(string)
+    uses = object({
+      store  = string
+      blobs  = string
+      keys   = set(string)
+      bus    = bool
+      queues = bool
+    })
+  })
+}
+
+variable "region" {
+  description = "Where the services are that use keys for a function."
+  type        = string
+}
+
+variable "tables" {
+  description = "ARNs of the three tables, and of the outbox's stream."
+  type = object({
+    records  = string
+    outbox   = string
+    counters = string
+    stream   = string
+  })
+}
+
+variable "bucket_arn" {
+  description = "The blobs' bucket."
+  type        = string
+}
+
+variable "bus_arn" {
+  description = "The event bus."
+  type        = string
+}
+
+variable "queues" {
+  description = "Each queue: its ARN, its dead letters', and whether the relay fills it."
+  type = map(object({
+    arn        = string
+    dead_arn   = string
+    from_relay = bool
+  }))
+}
+
+variable "failures_arn" {
+  description = "Where Lambda sends what a stream or a schedule started and what failed for good."
+  type        = string
+}
+
+variable "keys" {
+  description = "ARNs of the KMS keys; `data` is what everything at rest is encrypted with."
+  type = object({
+    token  = string
+    ledger = string
+    wrap   = string
+    data   = string
+  })
+}
+
+variable "traced" {
+  description = "Whether it sends traces to X-Ray."
+  type        = bool
+}
