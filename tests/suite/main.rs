@@ -21,6 +21,7 @@ mod terraform;
 mod tour;
 mod tree;
 mod wiring;
+mod workflows;
 
 /// A line for whoever reads the test's output (`--nocapture`).
 #[expect(clippy::print_stderr, reason = "this is where tests speak")]

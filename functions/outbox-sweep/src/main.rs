@@ -1,4 +1,4 @@
-//! outbox-sweep on AWS Lambda. What it does: `scorpius_relay::Relay::sweep`.
+//! outbox-sweep on AWS Lambda. What it does: `scorpius_relay::Relay::tick`.
 
 use scorpius_aws::{Aws, lambda};
 use scorpius_relay::Relay;
@@ -12,12 +12,5 @@ const ROWS_MAX: usize = 2_000;
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let relay = Relay { store: aws.store()?, blobs: aws.blobs()?, bus: aws.bus()?, clock: aws.clock() };
-    lambda::serve_schedule(async || {
-        // The line's `oldest_age_ms` is what the alarm watches.
-        relay
-            .sweep(AGE_MS, ROWS_MAX)
-            .await
-            .map(|swept| tracing::info!(oldest_age_ms = swept.oldest_age_ms, ?swept, "swept"))
-    })
-    .await
+    lambda::serve_schedule(|| relay.tick(AGE_MS, ROWS_MAX)).await
 }

@@ -9,5 +9,6 @@ pub mod client;
 pub mod commands;
 pub mod doors;
 pub mod host;
+pub mod template;
 pub mod terminal;
 pub mod tour;

@@ -2,7 +2,10 @@
 //! functions do with what their roles allow. Off unless `SCORPIUS_RECORD_CALLS` is set: `log` for log
 //! lines at `scorpius::calls`, anything else for a file that lines are added to.
 //!
-//! A line names tables, queues, keys, the bus, and the first segment of a blob's name; never content.
+//! A line names tables, queues, keys, the bus, and the first segment of a blob's name, and counts; never
+//! content. The counts are what a bill is made of.
+
+mod units;
 
 use std::collections::BTreeSet;
 use std::env;
@@ -24,6 +27,8 @@ use aws_smithy_types::config_bag::ConfigBag;
 use serde::Serialize;
 use serde_json::Value;
 
+use self::units::{Units, parts, units};
+
 /// What a call does not name.
 const UNNAMED: &str = "?";
 
@@ -38,6 +43,11 @@ struct Call {
     operation: String,
     /// What IAM asks for.
     needs: BTreeSet<Permission>,
+    /// Events, messages, keys or writes in it.
+    parts: usize,
+    /// DynamoDB's units, as far as the request tells.
+    #[serde(skip_serializing_if = "Units::is_none")]
+    units: Units,
 }
 
 /// `dynamodb:PutItem` on a table.
@@ -75,13 +85,17 @@ impl Recorder {
         &self,
         metadata: &Metadata,
         needs: impl IntoIterator<Item = Permission>,
+        body: &Value,
     ) -> Result<(), BoxError> {
         let (Self::Log { function } | Self::File { function, .. }) = self;
+        let (service, operation) = (prefix(metadata.service()), metadata.name());
         let call = Call {
             function: function.clone(),
-            service: prefix(metadata.service()).to_owned(),
-            operation: metadata.name().to_owned(),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
             needs: needs.into_iter().collect(),
+            parts: parts(service, operation, body),
+            units: units(service, operation, body),
         };
         match self {
             Self::Log { function } => {
@@ -118,7 +132,10 @@ impl Intercept for Recorder {
     ) -> Result<(), BoxError> {
         let metadata = metadata(config)?;
         match prefix(metadata.service()) {
-            "s3" => self.record(metadata, [object_permission(metadata.name(), context.input())]),
+            "s3" => {
+                let needs = [object_permission(metadata.name(), context.input())];
+                self.record(metadata, needs, &Value::Null)
+            }
             _ => Ok(()),
         }
     }
@@ -136,7 +153,7 @@ impl Intercept for Recorder {
             return Ok(());
         }
         let body: Value = serde_json::from_slice(context.request().body().bytes().unwrap_or_default())?;
-        self.record(metadata, permissions(service, metadata.name(), &body))
+        self.record(metadata, permissions(service, metadata.name(), &body), &body)
     }
 }
 

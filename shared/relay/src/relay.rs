@@ -15,6 +15,10 @@ pub(crate) const AUDIT_QUEUE: &str = "audit";
 pub(crate) const BATCHES: &str = "relay#batches";
 /// How often a claim is tried when another relay takes rows of it away.
 const CLAIMS_MAX: u32 = 5;
+/// Parts that fail one after the other before the ports count as down, and not a row as stuck.
+const FAILURES_MAX: u32 = 8;
+/// For how long rows that fail are looked for; a relay has 60 s in all.
+const SEARCH_MS: u64 = 20_000;
 
 /// Why rows were not carried on. They are still in the outbox, or in a recorded batch.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +29,9 @@ pub enum RelayError {
     /// The bus or the blobs did not answer.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// A batch is recorded and was not sent; a sweep sends it.
+    #[error("a recorded batch was not sent")]
+    Unsent(#[source] PortError),
 }
 
 /// What one call carried.
@@ -36,6 +43,8 @@ pub struct Relayed {
     pub claimed: usize,
     /// Batches sent to the ledger's queue.
     pub batches: usize,
+    /// Rows that would not go while others did: they stay in the outbox, and grow old there.
+    pub stuck: usize,
 }
 
 /// Carries rows. Any number of these may work at once.
@@ -51,17 +60,53 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Publishes `events`, which are rows of the outbox, then claims and sends them.
+    /// Publishes `events`, which are rows of the outbox, then claims and sends them. One row that the bus or
+    /// the store will never take does not keep the others back: what fails is halved until it is alone.
     ///
     /// # Errors
     /// When a port fails; what was not claimed stays in the outbox.
     pub async fn relay(&self, events: &[Event]) -> Result<Relayed, RelayError> {
+        let mut relayed = Relayed::default();
+        let begun = self.clock.now();
+        let (mut parts, mut failures, mut stuck) = (vec![events], 0, Vec::new());
+        while let Some(part) = parts.pop() {
+            let error = match self.carry(part, &mut relayed).await {
+                Ok(()) => {
+                    failures = 0;
+                    continue;
+                }
+                Err(error @ RelayError::Unsent(_)) => return Err(error),
+                Err(error) => error,
+            };
+            failures += 1;
+            if failures > FAILURES_MAX || self.clock.now().since_ms(begun) > SEARCH_MS {
+                return Err(error);
+            }
+            match part.split_at(part.len() / 2) {
+                ([], [row]) => stuck.push((row, error)),
+                // Rows that are stuck grow old, so that the younger half is the likelier to go.
+                (older, younger) => parts.extend([older, younger]),
+            }
+        }
+        relayed.stuck = stuck.len();
+        if relayed.published == 0
+            && let Some((_, error)) = stuck.pop()
+        {
+            return Err(error);
+        }
+        for (row, error) in stuck {
+            let error = scorpius_core::error::chain(&error);
+            tracing::error!(event = row.id, error, "a row is stuck in the outbox");
+        }
+        Ok(relayed)
+    }
+
+    async fn carry(&self, events: &[Event], relayed: &mut Relayed) -> Result<(), RelayError> {
         if events.is_empty() {
-            return Ok(Relayed::default());
+            return Ok(());
         }
         self.bus.publish(events).await?;
         point(CrashPoint::RelayPublished);
-        let mut relayed = Relayed { published: events.len(), ..Relayed::default() };
         for chunk in events.chunks(BATCH_EVENTS_MAX) {
             if let Some(batch) = self.claim(chunk).await? {
                 relayed.claimed += batch.count;
@@ -69,7 +114,8 @@ impl Relay {
                 self.send(&batch).await?;
             }
         }
-        Ok(relayed)
+        relayed.published += events.len();
+        Ok(())
     }
 
     /// Takes `events` out of the outbox and records them as one batch; rows that another relay took
@@ -131,7 +177,7 @@ impl Relay {
     /// Sends a recorded batch, then forgets it. Sent twice after a crash between the two.
     pub(crate) async fn send(&self, batch: &AuditBatch) -> Result<(), RelayError> {
         let body = serde_json::to_vec(batch).map_err(|error| PortError::new("bus", error))?;
-        self.bus.send(AUDIT_QUEUE, &body).await?;
+        self.bus.send(AUDIT_QUEUE, &body).await.map_err(RelayError::Unsent)?;
         point(CrashPoint::RelayBatchSent);
         let forget =
             Write::Delete { key: Key::new(BATCHES, batch.batch_id.as_str()), condition: Condition::Always };
@@ -139,3 +185,6 @@ impl Relay {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

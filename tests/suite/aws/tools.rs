@@ -7,8 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use tempfile::NamedTempFile;
+
 /// How long an emulator may take to listen.
 const START_MAX: Duration = Duration::from_secs(20);
+/// What ministack is to be; the rest of it stays out of memory.
+const MINISTACK_SERVICES: &str =
+    "dynamodb,dynamodbstreams,sqs,kms,s3,events,scheduler,lambda,apigateway,iam,sts,logs";
 /// Ports tried: another process may take a free one first.
 const PORTS_MAX: u32 = 5;
 
@@ -17,6 +22,15 @@ pub(crate) struct Emulator {
     child: Child,
     /// `http://127.0.0.1:<port>`.
     pub(crate) url: String,
+    /// What it writes.
+    log: NamedTempFile,
+}
+
+impl Emulator {
+    /// What it has written so far.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.log.path()).expect("its log can be read")).into_owned()
+    }
 }
 
 impl Drop for Emulator {
@@ -50,7 +64,7 @@ pub(crate) fn ministack() -> Option<Emulator> {
             .env("GATEWAY_PORT", port.to_string())
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0")
-            .env("SERVICES", "dynamodb,dynamodbstreams,sqs,kms,s3,events,lambda,apigateway,iam,sts,logs");
+            .env("SERVICES", MINISTACK_SERVICES);
         command
     };
     Some(started("ministack", start))
@@ -150,9 +164,13 @@ fn started(name: &str, command: impl Fn(u16) -> Command) -> Emulator {
     for _ in 0..PORTS_MAX {
         let port = free_port();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let child = command(port).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let log = NamedTempFile::new().expect("a file");
+        let mut command = command(port);
+        let file = log.reopen().expect("a file can be opened again");
+        command.stdout(file.try_clone().expect("a file can be opened again")).stderr(file);
+        let child = command.stdin(Stdio::null()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        let mut emulator = Emulator { child, url: format!("http://{address}") };
+        let mut emulator = Emulator { child, url: format!("http://{address}"), log };
         let begun = Instant::now();
         while begun.elapsed() < START_MAX {
             if emulator.child.try_wait().expect("a child can be asked").is_some() {

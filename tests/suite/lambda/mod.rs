@@ -1,9 +1,16 @@
-//! The functions as AWS Lambda runs them: built for its machines, zipped, and asked by its Runtime API.
+//! The functions as AWS Lambda runs them: built for its machines, zipped, and asked by its Runtime API; and
+//! the whole of them on an emulator.
 
+mod alarms;
 mod calls;
+mod costs;
+mod drills;
+mod journey;
 mod measures;
 mod routes;
 mod runtime_api;
 mod smoke;
+mod stage;
 mod start;
+mod wire;
 pub(crate) mod zips;

@@ -1,7 +1,7 @@
 //! Zips of all functions, from one build.
 //!
-//! `SCORPIUS_ZIPS=DIR` names a folder with `<function>/bootstrap.zip` to test instead: what is shipped,
-//! as `cargo lambda build --profile lambda --output-format zip` leaves it.
+//! `SCORPIUS_ZIPS=DIR` names a folder with `<function>.zip` to test instead: what is shipped, as
+//! `infra/deploy/zips.sh` leaves it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,11 +44,15 @@ impl Zips {
 pub(crate) fn zips() -> Option<&'static Zips> {
     static ZIPS: OnceLock<Option<Zips>> = OnceLock::new();
     ZIPS.get_or_init(|| {
-        let root = found("cargo-lambda and zig", install())?;
         let given = std::env::var_os("SCORPIUS_ZIPS").map(PathBuf::from);
-        let shipped = given.is_some();
-        let built = given.unwrap_or_else(|| build(&root));
-        Some(gather(&root.join("bin/python"), &built, shipped))
+        if let Some(folder) = given {
+            return Some(Zips::of(folder, true));
+        }
+        let root = found("cargo-lambda and zig", install())?;
+        let built = build(&root);
+        let folder = built.with_file_name("e2e-zips");
+        pack(&built, &folder);
+        Some(Zips::of(folder, false))
     })
     .as_ref()
 }
@@ -73,7 +77,8 @@ fn install() -> Result<PathBuf, String> {
     }
 }
 
-/// One `cargo lambda build` over all functions, in the profile that links fast.
+/// One `cargo lambda build` over all functions, in the profile that links fast; answers the folder with
+/// `<function>/bootstrap`.
 fn build(tools: &Path) -> PathBuf {
     let target = tools.ancestors().nth(2).expect("<target>/tools/<tool>");
     let folder = target.join("lambda/e2e");
@@ -81,8 +86,7 @@ fn build(tools: &Path) -> PathBuf {
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let mut command = Command::new("cargo");
     command
-        .args(["lambda", "build", "--quiet", "--locked", "--profile", "e2e", "--output-format", "zip"])
-        .args(["--x86-64", "--lambda-dir"])
+        .args(["lambda", "build", "--quiet", "--locked", "--profile", "e2e", "--x86-64", "--lambda-dir"])
         .arg(&folder)
         .current_dir(tree::root())
         .env("CARGO_TARGET_DIR", target)
@@ -94,27 +98,53 @@ fn build(tools: &Path) -> PathBuf {
     folder
 }
 
-/// Copies and unpacks `<function>/bootstrap.zip` of `built`: what is tested is what is in the zips.
-fn gather(python: &Path, built: &Path, shipped: bool) -> Zips {
-    let folder = built.with_file_name(match shipped {
-        true => "shipped-zips",
-        false => "e2e-zips",
-    });
-    let zips = Zips { unpacked: folder.join("unpacked"), folder, shipped };
-    for function in doors::manifest().functions.keys() {
-        let zip = built.join(function).join("bootstrap.zip");
-        let unpacked = zips.unpacked.join(function);
-        fs::create_dir_all(&unpacked).expect("the build folder is writable");
-        fs::copy(&zip, zips.zip(function)).unwrap_or_else(|error| panic!("{}: {error}", zip.display()));
-        run(Command::new(python).args(["-m", "zipfile", "-e"]).arg(&zip).arg(&unpacked))
-            .unwrap_or_else(|why| panic!("{}: {why}", zip.display()));
-        make_executable(&zips.program(function));
+/// Packs as what is shipped is packed.
+fn pack(built: &Path, folder: &Path) {
+    let program = tree::root().join("infra/deploy/pack.py");
+    run(Command::new("python3").arg(program).arg(built).arg(folder))
+        .unwrap_or_else(|why| panic!("the functions are not packed: {why}"));
+}
+
+impl Zips {
+    /// Unpacks what is in `folder`: what is measured is what is in the zips.
+    fn of(folder: PathBuf, shipped: bool) -> Self {
+        let zips = Self { unpacked: folder.join("unpacked"), folder, shipped };
+        for function in doors::manifest().functions.keys() {
+            let (zip, unpacked) = (zips.zip(function), zips.unpacked.join(function));
+            fs::create_dir_all(&unpacked).expect("the build folder is writable");
+            run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&zip).arg(&unpacked))
+                .unwrap_or_else(|why| panic!("{}: {why}", zip.display()));
+            make_executable(&zips.program(function));
+        }
+        zips
     }
-    zips
 }
 
 /// Python's `zipfile` forgets who may run what it unpacks.
 fn make_executable(program: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("it was just unpacked");
+}
+
+#[test]
+fn the_same_program_makes_the_same_zip_whenever_it_is_packed() {
+    use std::time::{Duration, SystemTime};
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("built/health/bootstrap");
+    fs::create_dir_all(program.parent().expect("a folder")).expect("a folder");
+    let packed = |to: &str, age: Duration| {
+        fs::write(&program, "a program").expect("a file");
+        let file = fs::File::options().write(true).open(&program).expect("a file");
+        file.set_modified(SystemTime::now() - age).expect("a time can be set");
+        let to = folder.path().join(to);
+        pack(&folder.path().join("built"), &to);
+        fs::read(to.join("health.zip")).expect("a zip")
+    };
+    let zip = packed("one", Duration::ZERO);
+    assert_eq!(zip, packed("two", Duration::from_secs(1_000_000)));
+    let sums = fs::read_to_string(folder.path().join("one/SHA256SUMS")).expect("sums");
+    assert!(sums.ends_with("  health.zip\n") && sums.len() == 64 + 2 + 11, "{sums}");
+    // Lambda starts it only when it may be run: the mode stands in the directory, whose entries begin so.
+    let entry = zip.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").expect("a directory");
+    assert_eq!(zip[entry + 40..entry + 42], (0o100_755_u32).to_le_bytes()[..2]);
 }

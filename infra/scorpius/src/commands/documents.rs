@@ -1,7 +1,8 @@
-//! `scorpius openapi` and `scorpius asyncapi`.
+//! `scorpius openapi`, `scorpius asyncapi` and `scorpius template`.
 
 use super::{Done, Verdict};
 use crate::doors;
+use crate::template;
 use crate::terminal::Terminal;
 
 pub(crate) fn openapi() -> Done {
@@ -11,5 +12,11 @@ pub(crate) fn openapi() -> Done {
 
 pub(crate) fn asyncapi() -> Done {
     Terminal::default().text(&doors::asyncapi());
+    Ok(Verdict::Fine)
+}
+
+pub(crate) fn template() -> Done {
+    let template = template::template(&doors::manifest());
+    Terminal::default().text(&(serde_json::to_string_pretty(&template)? + "\n"));
     Ok(Verdict::Fine)
 }

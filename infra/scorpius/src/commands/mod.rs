@@ -43,7 +43,7 @@ pub enum Command {
     Queues(queues::Queues),
     /// Hand one event file to one function, in a data folder that no host uses.
     Invoke(invoke::Invoke),
-    /// Look at a data folder and at this machine, and say what is wrong.
+    /// Look at this machine, a data folder, what a deployment needs or a platform, and say what is wrong.
     Doctor(doctor::Doctor),
     /// Make one more administrator's key, in a data folder that no host uses.
     Key(key::NewKey),
@@ -55,6 +55,8 @@ pub enum Command {
     Openapi,
     /// Print the events' description (AsyncAPI 3.0).
     Asyncapi,
+    /// Print the manifest as a template of AWS SAM.
+    Template,
 }
 
 /// What a command says to the shell.
@@ -86,6 +88,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Smoke(smoke) => smoke.run(),
         Command::Openapi => documents::openapi(),
         Command::Asyncapi => documents::asyncapi(),
+        Command::Template => documents::template(),
     };
     match done {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,
