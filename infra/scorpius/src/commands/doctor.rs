@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use scorpius_core::{Bus, Clock, SystemClock, UnixMillis};
+use scorpius_ledger::audit::AuditError;
 use scorpius_ledger::audit_log;
-use scorpius_ledger::read::AuditError;
 
 use super::{Done, Verdict, runtime};
 use crate::host::{Host, Settings};
