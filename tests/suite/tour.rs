@@ -4,10 +4,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use scorpius::host::{Host, Settings};
+
+use crate::entries::{all, only_tenant};
 use crate::platform::program;
 
-#[test]
-fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
+#[tokio::test]
+async fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
     let folder = tempfile::tempdir().expect("a folder");
     for start in ["first", "second"] {
         let mut command = Command::new(program());
@@ -19,6 +22,7 @@ fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
         assert!(said.contains("witnessed by 1 of 1, run by yourself"), "{start}: {said}");
         assert_eq!(said.contains("API key:"), start == "first", "the key is shown once: {said}");
     }
+    assert_eq!(webhooks(folder.path()).await, 0, "a tour takes its webhook with it");
     let (evidence, key) = (folder.path().join("tour/evidence.json"), folder.path().join("ledger.vkey"));
     assert_eq!(verify(&[evidence.as_os_str(), "--key".as_ref(), key.as_os_str()]), Some(0));
     assert_eq!(
@@ -71,6 +75,12 @@ fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect()
+}
+
+/// How many webhooks the first tenant has.
+async fn webhooks(folder: &Path) -> usize {
+    let (host, _) = Host::open(Settings::in_folder(folder.to_owned())).await.expect("the folder opens");
+    all(&host.local.store, &format!("{}#webhooks", only_tenant(&host).await)).await.len()
 }
 
 fn verify(arguments: &[&std::ffi::OsStr]) -> Option<i32> {
