@@ -73,14 +73,14 @@ async fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
     assert_eq!(verify(&[file.as_os_str(), "--key".as_ref(), key.as_os_str()]), Some(1));
 }
 
+fn files(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect()
+}
+
 /// How many webhooks the first tenant has.
 async fn webhooks(folder: &Path) -> usize {
     let (host, _) = Host::open(Settings::in_folder(folder.to_owned())).await.expect("the folder opens");
     all(&host.local.store, &format!("{}#webhooks", only_tenant(&host).await)).await.len()
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect()
 }
 
 fn verify(arguments: &[&std::ffi::OsStr]) -> Option<i32> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use scorpius_core::{Bus, Clock, SystemClock, UnixMillis};
 use scorpius_ledger::audit_log;
-use scorpius_ledger::read::AuditError;
+use scorpius_ledger::audit::AuditError;
 
 use super::Finding;
 use crate::host::{Host, Settings};
