@@ -125,9 +125,9 @@ fn fingerprints(path: &Path) -> Result<BTreeSet<String>, Box<dyn std::error::Err
         return Err(format!("{} is too large for a report", path.display()).into());
     }
     let document: serde_json::Value = serde_json::from_slice(&std::fs::read(path)?)?;
-    let of_report = document["findings"].as_array().map(|findings| {
-        findings.iter().map(|finding| &finding["fingerprint"]).collect::<Vec<_>>()
-    });
+    let of_report = document["findings"]
+        .as_array()
+        .map(|findings| findings.iter().map(|finding| &finding["fingerprint"]).collect::<Vec<_>>());
     let of_sarif = document["runs"].as_array().map(|runs| {
         let results = runs.iter().filter_map(|run| run["results"].as_array()).flatten();
         results.map(|result| &result["partialFingerprints"]["scorpius/v1"]).collect::<Vec<_>>()
