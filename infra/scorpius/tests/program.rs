@@ -44,3 +44,57 @@ fn bytecode_is_scanned_without_a_host() {
     assert_eq!(found.status.code(), Some(1), "{}", said(&found.stderr));
     assert!(said(&found.stdout).contains("unguarded-selfdestruct"), "{}", said(&found.stdout));
 }
+
+#[test]
+fn what_a_baseline_has_does_not_fail_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let baseline = folder.path().join("baseline.json");
+    let baseline = baseline.to_str().expect("UTF-8");
+    for format in ["--json", "--sarif"] {
+        let first = scorpius(&["scan", "0x600035ff", format]);
+        assert_eq!(first.status.code(), Some(1), "{}", said(&first.stderr));
+        std::fs::write(baseline, &first.stdout).expect("the folder is writable");
+        let again = scorpius(&["scan", "0x600035ff", "--baseline", baseline]);
+        assert_eq!(again.status.code(), Some(0), "{format}: {}", said(&again.stderr));
+        assert!(said(&again.stdout).contains("in the baseline"), "{}", said(&again.stdout));
+        let other = scorpius(&["scan", "0x33ff", "--baseline", baseline]);
+        assert_eq!(other.status.code(), Some(1), "{format}: another finding is new");
+    }
+    std::fs::write(baseline, "{}").expect("the folder is writable");
+    let none = scorpius(&["scan", "0x00", "--baseline", baseline]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(said(&none.stderr).contains("neither a report nor a SARIF log"), "{}", said(&none.stderr));
+}
+
+#[test]
+fn a_labelled_set_is_measured_and_then_scored() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let lines = concat!(
+        r#"{"id":"a","runtime_bytecode":"0x33ff","labels":[{"swc":106}]}"#,
+        "\n\n",
+        r#"{"id":"b","runtime_bytecode":"0x00","absent":[{"swc":106}]}"#,
+        "\n",
+        r#"{"id":"c","runtime_bytecode":"0xzz","labels":[{"swc":106}]}"#,
+        "\n",
+    );
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut zip, lines.as_bytes()).expect("memory takes all");
+    std::fs::write(path("set.jsonl.gz"), zip.finish().expect("memory takes all")).expect("writable");
+    let (set, results) = (path("set.jsonl.gz"), path("results.jsonl"));
+    let measured =
+        scorpius(&["eval", "scan", "--corpus", &set, "--results", &results, "--jobs", "2", "--score"]);
+    assert_eq!(measured.status.code(), Some(0), "{}", said(&measured.stderr));
+    let lines = std::fs::read_to_string(&results).expect("results");
+    let ids: Vec<String> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["id"].to_string())
+        .collect();
+    assert_eq!(ids, [r#""a""#, r#""b""#, r#""c""#], "in the order of the set");
+    let text = said(&measured.stdout);
+    assert!(text.contains("3 contracts, 1 without a result or with an error"), "{text}");
+    let row = text.lines().find(|line| line.starts_with("access_control")).expect("a row");
+    assert!(row.split_whitespace().take(4).eq(["access_control", "2", "1", "50.0"]), "{row}");
+    let none = scorpius(&["eval", "scan", "--corpus", &path("absent"), "--results", &results]);
+    assert_eq!(none.status.code(), Some(2));
+}

@@ -1,6 +1,7 @@
 //! `scorpius scan`: the scanner as a program for a repository's own checks.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use scorpius_scan::engine::{self, Budget, CODE_BYTES_MAX, Report, Severity};
@@ -22,6 +23,9 @@ pub struct Scan {
     /// Print the report as JSON instead of a table.
     #[arg(long, conflicts_with = "sarif")]
     json: bool,
+    /// An earlier report of `--json` or `--sarif`: what it has already neither shows in the table nor fails.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Fail when something at least this bad is found.
     #[arg(long, value_enum, default_value = "high")]
     fail_on: SeverityName,
@@ -68,6 +72,11 @@ impl SeverityName {
 impl Scan {
     pub(crate) fn run(self) -> Done {
         let code = read(&self.input)?;
+        // Read first: a baseline that is none fails before time is spent.
+        let known = match &self.baseline {
+            Some(path) => fingerprints(path)?,
+            None => BTreeSet::new(),
+        };
         let report = engine::scan(&code, self.budget.budget());
         let terminal = Terminal::default();
         if self.sarif {
@@ -75,10 +84,11 @@ impl Scan {
         } else if self.json {
             terminal.text(&(serde_json::to_string_pretty(&report)? + "\n"));
         } else {
-            table(&report, &terminal);
+            table(&report, &known, &terminal);
         }
         let limit = self.fail_on.severity();
-        let failed = report.findings.iter().any(|finding| finding.severity >= limit);
+        let new = report.findings.iter().filter(|finding| !known.contains(&finding.fingerprint));
+        let failed = new.into_iter().any(|finding| finding.severity >= limit);
         Ok(if failed { Verdict::NotFine } else { Verdict::Fine })
     }
 }
@@ -106,7 +116,29 @@ fn read(input: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     }
 }
 
-fn table(report: &Report, terminal: &Terminal) {
+/// Bytes of a baseline.
+const BASELINE_BYTES_MAX: u64 = 64 << 20;
+
+/// The fingerprints of an earlier report, or of a SARIF log.
+fn fingerprints(path: &Path) -> Result<BTreeSet<String>, Box<dyn std::error::Error>> {
+    if path.metadata()?.len() > BASELINE_BYTES_MAX {
+        return Err(format!("{} is too large for a report", path.display()).into());
+    }
+    let document: serde_json::Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    let of_report = document["findings"]
+        .as_array()
+        .map(|findings| findings.iter().map(|finding| &finding["fingerprint"]).collect::<Vec<_>>());
+    let of_sarif = document["runs"].as_array().map(|runs| {
+        let results = runs.iter().filter_map(|run| run["results"].as_array()).flatten();
+        results.map(|result| &result["partialFingerprints"]["scorpius/v1"]).collect::<Vec<_>>()
+    });
+    let Some(found) = of_report.or(of_sarif) else {
+        return Err(format!("{} is neither a report nor a SARIF log", path.display()).into());
+    };
+    Ok(found.into_iter().filter_map(|text| text.as_str()).map(str::to_owned).collect())
+}
+
+fn table(report: &Report, known: &BTreeSet<String>, terminal: &Terminal) {
     let coverage = &report.coverage;
     terminal.line(format!(
         "{}: {} functions, {} blocks, {} of {} jumps resolved",
@@ -119,18 +151,23 @@ fn table(report: &Report, terminal: &Terminal) {
     for gap in &report.not_explored {
         terminal.line(format!("not explored: {} ({})", gap.what, gap.why));
     }
-    if report.findings.is_empty() {
+    let new: Vec<_> =
+        report.findings.iter().filter(|finding| !known.contains(&finding.fingerprint)).collect();
+    if new.len() < report.findings.len() {
+        terminal.line(format!("{} findings are in the baseline", report.findings.len() - new.len()));
+    }
+    if new.is_empty() {
         let text = if report.incomplete { "no finding, and not all code was explored" } else { "no finding" };
         terminal.line(text);
         return;
     }
     terminal.line(format!(
-        "{:<9} {:<9} {:<24} {:>6}  {:<11} finding",
+        "{:<9} {:<9} {:<28} {:>6}  {:<11} finding",
         "severity", "sure", "rule", "pc", "function"
     ));
-    for finding in &report.findings {
+    for finding in new {
         terminal.line(format!(
-            "{:<9} {:<9} {:<24} {:>6}  {:<11} {}",
+            "{:<9} {:<9} {:<28} {:>6}  {:<11} {}",
             finding.severity.name(),
             finding.confidence.name(),
             finding.detector,

@@ -219,7 +219,7 @@ fn circles(visits: &[Visit]) -> Vec<Option<usize>> {
     let mut low = vec![0; visits.len()];
     let mut on_stack = vec![false; visits.len()];
     let (mut stack, mut next_number) = (Vec::new(), 0);
-    for start in 0..visits.len() {
+    for (start, _) in visits.iter().enumerate() {
         if number[start] != usize::MAX {
             continue;
         }

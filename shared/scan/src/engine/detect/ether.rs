@@ -185,27 +185,16 @@ fn locked(contract: &Contract<'_>) -> Option<Candidate> {
     if out || !contract.explored.gaps.is_empty() {
         return None;
     }
-    let (index, visit) = contract.visits().iter().enumerate().find(|(index, visit)| {
-        visit.keeps && !refuses_ether(contract, *index)
-            // A bare end that does nothing: what proxies' fallbacks and libraries look like.
-            && visit.state.stack.len() < 1_000
-    })?;
-    let subject = contract.calls.first().map_or_else(
-        || {
-            visit
-                .state
-                .stack
-                .first()
-                .copied()
-                .or_else(|| visit.branch.as_ref().map(|branch| branch.condition))
-        },
-        |site| site.call.value,
-    );
+    let (index, visit) = contract
+        .visits()
+        .iter()
+        .enumerate()
+        .find(|(index, visit)| visit.keeps && !refuses_ether(contract, *index))?;
     Some(Candidate {
         rule: &rules::LOCKED_ETHER,
         pc: visit.state.pc,
         visit: index,
-        subject: subject.or_else(|| first_word(contract))?,
+        subject: first_word(contract)?,
         severity: Severity::Medium,
         confidence: Confidence::Likely,
         summary: "The contract takes ether here, and no instruction of it sends any.".to_owned(),

@@ -91,7 +91,7 @@ impl Token {
     /// A privileged caller raises a balance, and nobody's falls.
     fn hidden_mint(&self, contract: &Contract<'_>, write: &WriteSite) -> Option<Candidate> {
         let function = contract.selector(write.visit);
-        let _key = self.key(contract, write.slot)?;
+        self.key(contract, write.slot)?;
         if is_transfer(function) || contract.open(write.visit) || takes(contract, write) {
             return None;
         }
@@ -125,7 +125,7 @@ impl Token {
             (false, false) => (Severity::Medium, "without a trace in the supply"),
         };
         let summary = format!("A privileged caller can add to balances without taking from others, {how}.");
-        Some(privileged(contract, write.visit, write.pc, write.value, &rules::HIDDEN_MINT, severity, summary))
+        Some(privileged(write.visit, write.pc, write.value, &rules::HIDDEN_MINT, severity, summary))
     }
 
     /// A privileged caller lowers somebody's balance, or gives itself an allowance.
@@ -143,7 +143,6 @@ impl Token {
             let theirs = !owner.has(Taint::CALLER | Taint::SIGNER) && owner.has(Taint::CALLDATA);
             return (theirs && !contract.open(write.visit) && !takes(contract, write)).then(|| {
                 privileged(
-                    contract,
                     write.visit,
                     write.pc,
                     keys[0],
@@ -164,7 +163,6 @@ impl Token {
             return None;
         }
         Some(privileged(
-            contract,
             write.visit,
             write.pc,
             key,
@@ -211,7 +209,9 @@ impl Token {
                 if self.is_of_holders(contract, slot) || !told.insert((branch.pc, slot)) {
                     continue;
                 }
-                let Some(_switch) = switch(contract, slot) else { continue };
+                if switch(contract, slot).is_none() {
+                    continue;
+                }
                 candidates.extend(self.limit(contract, index, branch.pc, branch.condition, slot));
             }
         }
@@ -258,7 +258,6 @@ impl Token {
             false => (&rules::PAUSABLE, "Transfers fail when a privileged caller says so."),
         };
         let limit = privileged(
-            contract,
             visit,
             pc,
             condition,
@@ -269,7 +268,7 @@ impl Token {
                 render(contract.arena(), slot)
             ),
         );
-        vec![privileged(contract, visit, pc, condition, rule, Severity::Low, summary.to_owned()), limit]
+        vec![privileged(visit, pc, condition, rule, Severity::Low, summary.to_owned()), limit]
     }
 
     /// Fees of a transfer that a privileged caller sets without a bound.
@@ -293,7 +292,6 @@ impl Token {
                         && !is_bounded(contract, setter)
                     {
                         candidates.push(privileged(
-                            contract,
                             setter.visit,
                             setter.pc,
                             setter.value,
@@ -335,7 +333,6 @@ fn drains(contract: &Contract<'_>, is_token: bool) -> Vec<Candidate> {
             "when a privileged caller says so"
         };
         candidates.push(privileged(
-            contract,
             site.visit,
             call.pc,
             value.unwrap_or(call.target),
@@ -348,7 +345,6 @@ fn drains(contract: &Contract<'_>, is_token: bool) -> Vec<Candidate> {
 }
 
 fn privileged(
-    _contract: &Contract<'_>,
     visit: usize,
     pc: usize,
     subject: Id,
