@@ -4,8 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use scorpius_core::{Bus, Clock, SystemClock, UnixMillis};
-use scorpius_ledger::audit_log;
 use scorpius_ledger::audit::AuditError;
+use scorpius_ledger::audit_log;
 
 use super::Finding;
 use crate::host::{Host, Settings};
