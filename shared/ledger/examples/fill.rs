@@ -55,6 +55,8 @@ fn event(number: u64, tenant: &TenantId) -> Event {
         datacontenttype: "application/json".to_owned(),
         tenantid: tenant.clone(),
         actor: "key_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned(),
+        strength: Some("api_key".to_owned()),
+        network: None,
         traceparent: None,
         aggregate: format!("vrd_{number:032x}"),
         sequence: 1,
