@@ -44,7 +44,8 @@ for path in sys.argv[2:]:
 fn stand_ins(folder: &Path) {
     let program = folder.join("bootstrap.py");
     std::fs::write(&program, ECHO).expect("a file");
-    let zips = scorpius::doors::manifest().functions.keys().map(|it| folder.join(format!("{it}.zip")));
+    let manifest = scorpius::doors::manifest();
+    let zips = manifest.functions.keys().map(|it| folder.join(format!("{it}.zip")));
     run(Command::new("python3").args(["-c", ZIP]).arg(&program).args(zips)).expect("python3 makes zips");
 }
 

@@ -136,8 +136,8 @@ fn read_by(function: &str) -> Vec<String> {
         names.extend([format!("{setting}_DEAD"), setting]);
     }
     if main.contains("aws.queues()") {
-        let queues = doors::manifest().queues.keys();
-        names.extend(queues.map(|it| scorpius_aws::settings::dead_letter_setting(it)));
+        let queues = doors::manifest().queues;
+        names.extend(queues.keys().map(|it| scorpius_aws::settings::dead_letter_setting(it)));
     }
     names
 }
