@@ -54,9 +54,10 @@ locals {
       resources = [var.tables.outbox]
     },
     {
-      name      = "Relay"
-      when      = local.uses.bus
-      actions   = ["dynamodb:DeleteItem", "dynamodb:Query"]
+      name = "Relay"
+      when = local.uses.bus
+      # Whoever loses a row to another relay looks which of its rows are left.
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:Query"]
       resources = [var.tables.outbox]
     },
     {

@@ -16,10 +16,10 @@ use crate::aws::tools::say;
 use crate::platform::program;
 use crate::terraform::difference;
 
-/// How long the way from a commit to the ledger may take here: a hundred times what it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the way from a commit to the ledger may take on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// A schedule of one minute, and the time to notice.
-const MINUTES: Duration = Duration::from_secs(150);
+const MINUTES: Duration = Duration::from_secs(400);
 /// Verdicts that are counted, one after the other and then at once.
 const VERDICTS: usize = 8;
 const AT_ONCE: usize = 40;

@@ -38,8 +38,9 @@ const SETTINGS: [(&str, &str); 20] = [
     ("TABLE_RECORDS", "records"),
 ];
 
-/// Runs `program` under valgrind until it has answered one event; answers what valgrind said.
-fn counted(program: &Path, event: String) -> (Output, Vec<Heard>) {
+/// Runs `program` under valgrind, with further settings, until it has answered one event; answers what
+/// valgrind said.
+fn counted(program: &Path, event: String, further: &[(&str, &str)]) -> (Output, Vec<Heard>) {
     let stub = RuntimeApi::with(event);
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new("valgrind");
@@ -49,6 +50,7 @@ fn counted(program: &Path, event: String) -> (Output, Vec<Heard>) {
         .arg(program)
         .env_clear()
         .envs(SETTINGS)
+        .envs(further.iter().copied())
         .env("AWS_LAMBDA_RUNTIME_API", stub.address.to_string())
         .env("AWS_ENDPOINT_URL", format!("http://{}", stub.address))
         .stdin(Stdio::null())
@@ -101,10 +103,31 @@ fn a_function_starts_within_its_budget_of_instructions() {
     let mut found = Vec::new();
     for wanted in budgets().starts {
         let event = tree::read(&format!("events/{}/{}", wanted.function, wanted.event));
-        let (said, heard) = counted(&zips.program(&wanted.function), event);
+        let (said, heard) = counted(&zips.program(&wanted.function), event, &[]);
         found.extend(wrong(&wanted, &String::from_utf8_lossy(&said.stderr), &heard));
     }
     assert!(found.is_empty(), "{found:#?}");
+}
+
+/// The system's roots, which took most of a start before they were left out.
+const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+#[test]
+fn a_start_that_reads_the_system_s_roots_again_is_over_its_budget() {
+    let valgrind = Command::new("valgrind").arg("--version").output().map_err(|error| error.to_string());
+    let roots = std::fs::metadata(SYSTEM_ROOTS).map_err(|error| format!("{SYSTEM_ROOTS}: {error}"));
+    let (Some(_), Some(_), Some(zips)) =
+        (found("valgrind", valgrind), found("the system's roots", roots), zips())
+    else {
+        return;
+    };
+    let budgets = budgets();
+    let wanted = budgets.starts.iter().find(|start| start.calls > 0).expect("one start calls AWS");
+    let event = tree::read(&format!("events/{}/{}", wanted.function, wanted.event));
+    let planted = [("SSL_CERT_FILE", SYSTEM_ROOTS)];
+    let (said, heard) = counted(&zips.program(&wanted.function), event, &planted);
+    let found = wrong(wanted, &String::from_utf8_lossy(&said.stderr), &heard);
+    assert!(found.as_deref().is_some_and(|found| found.contains("and its budget is")), "{found:?}");
 }
 
 #[test]

@@ -16,7 +16,6 @@ pub(super) struct Units {
 }
 
 impl Units {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     pub(super) fn is_none(&self) -> bool {
         *self == Self::default()
     }

@@ -94,13 +94,11 @@ fn judged(tool: &Tool, printed: Option<&str>) -> Finding {
 
 /// The first thing in `text` that looks like a version.
 fn version(text: &str) -> Option<Version> {
-    let words = text.split(|letter: char| !(letter.is_ascii_digit() || letter == '.'));
-    words
-        .filter_map(|word| {
-            let parts: Vec<u32> = word.split('.').map_while(|part| part.parse().ok()).collect();
-            <[u32; 3]>::try_from(parts.get(..3)?).ok()
-        })
-        .next()
+    let mut words = text.split(|letter: char| !(letter.is_ascii_digit() || letter == '.'));
+    words.find_map(|word| {
+        let parts: Vec<u32> = word.split('.').map_while(|part| part.parse().ok()).collect();
+        <[u32; 3]>::try_from(parts.get(..3)?).ok()
+    })
 }
 
 fn shown([major, minor, patch]: Version) -> String {
