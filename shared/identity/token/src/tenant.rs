@@ -64,15 +64,6 @@ impl Tenant {
         Key::new(format!("tenant#{id}"), "tenant")
     }
 
-    /// The partition in which all tenants are listed.
-    pub const DIRECTORY: &str = "platform#tenants";
-
-    /// Where the tenant `id` is listed.
-    #[must_use]
-    pub fn listed_at(id: &TenantId) -> Key {
-        Key::new(Self::DIRECTORY, id.as_str())
-    }
-
     /// A pseudonym of the network address `address`: the same address has the same in this tenant,
     /// and nobody without the tenant's salt can tell which it is.
     #[must_use]
