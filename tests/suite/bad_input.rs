@@ -63,7 +63,12 @@ impl Range {
 
 /// One thing of each kind that paths are about, so that only what is broken is wrong.
 async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
-    let mut real = BTreeMap::from([("{queue}", "scan".to_owned())]);
+    let event = "evt_019ab5d2a0007c3e8f2b6a51d4e09c77";
+    let mut real = BTreeMap::from([
+        ("{queue}", "scan".to_owned()),
+        ("{path+}", "0/000.p/1".to_owned()),
+        ("/v1/audit/events/{id}", format!("/v1/audit/events/{event}")),
+    ]);
     let hook = json!({"url": "https://hooks.example.com/", "events": ["scorpius.scan.failed.v1"]});
     let address = json!({"chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"});
     for (base, post, asked, name) in [

@@ -58,10 +58,11 @@ pub struct VerifyRequest {
 }
 
 pub(super) async fn consistency(app: &App, request: &Request) -> Result<Response, Problem> {
+    let from = size(request, "from")?.ok_or_else(|| bad("from", "is needed"))?;
+    let to = size(request, "to")?;
     let published = app.proofs.published().await?;
     let published = published.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
-    let from = size(request, "from")?.ok_or_else(|| bad("from", "is needed"))?;
-    let to = size(request, "to")?.unwrap_or(published.size);
+    let to = to.unwrap_or(published.size);
     if from > to {
         return Err(bad("from", "is larger than `to`"));
     }
@@ -104,6 +105,10 @@ fn port(error: ReadError) -> PortError {
 /// Checks evidence with this log's own key. Whoever does not trust this server asks `scorpius verify`.
 pub(super) async fn verify(app: &App, request: &Request) -> Result<Response, Problem> {
     let asked: VerifyRequest = request.json()?;
+    let given = [asked.bundle.is_some(), asked.checkpoint.is_some(), asked.tlog_proof.is_some()];
+    if given.into_iter().filter(|given| *given).count() != 1 {
+        return Err(INVALID_REQUEST.because("give one of `bundle`, `checkpoint` and `tlog_proof`"));
+    }
     let policy = Policy::of_logs(&[own_key(app).await?]);
     let report = match (asked.bundle, asked.checkpoint, asked.tlog_proof) {
         (Some(bundle), None, None) => verify::bundle_of(bundle, &policy),
