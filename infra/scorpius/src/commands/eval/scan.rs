@@ -18,7 +18,7 @@ use crate::terminal::Progress;
 
 /// Scan every contract of labelled sets. Labels are read by `--score` alone, after the last result is written.
 #[derive(Args)]
-pub struct EvalScan {
+pub(super) struct EvalScan {
     /// Corpora: JSON lines with `id` and `runtime_bytecode`, plain or gzip.
     #[arg(long, required = true, num_args = 1..)]
     corpus: Vec<PathBuf>,
