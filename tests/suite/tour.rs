@@ -1,11 +1,15 @@
 //! The README's first command, from the outside: detect, decide, act and prove on a new folder and on an old one.
 
+use std::path::Path;
 use std::process::Command;
 
+use scorpius::host::{Host, Settings};
+
+use crate::entries::{all, only_tenant};
 use crate::platform::program;
 
-#[test]
-fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
+#[tokio::test]
+async fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
     let folder = tempfile::tempdir().expect("a folder");
     for start in ["first", "second"] {
         let mut command = Command::new(program());
@@ -17,6 +21,7 @@ fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
         assert!(said.contains("0 of 0"), "{start}: {said}");
         assert_eq!(said.contains("API key:"), start == "first", "the key is shown once: {said}");
     }
+    assert_eq!(webhooks(folder.path()).await, 0, "a tour takes its webhook with it");
     let (evidence, key) = (folder.path().join("tour/evidence.json"), folder.path().join("ledger.vkey"));
     assert_eq!(verify(&[evidence.as_os_str(), "--key".as_ref(), key.as_os_str()]), Some(0));
     assert_eq!(
@@ -29,6 +34,12 @@ fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
     let file = folder.path().join("forged.json");
     std::fs::write(&file, forged).expect("it is written");
     assert_eq!(verify(&[file.as_os_str(), "--key".as_ref(), key.as_os_str()]), Some(1));
+}
+
+/// How many webhooks the first tenant has.
+async fn webhooks(folder: &Path) -> usize {
+    let (host, _) = Host::open(Settings::in_folder(folder.to_owned())).await.expect("the folder opens");
+    all(&host.local.store, &format!("{}#webhooks", only_tenant(&host).await)).await.len()
 }
 
 fn verify(arguments: &[&std::ffi::OsStr]) -> Option<i32> {

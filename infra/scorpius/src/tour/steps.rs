@@ -22,6 +22,8 @@ const CONTRACT: &str = include_str!("../../../../shared/scan/fixtures/deployed/e
 const DESTRUCTIBLE: &str = "0x600035ff";
 /// US Treasury, OFAC, cyber-related designation update of 14 April 2022: the address that received the Ronin bridge's funds.
 const SANCTIONED: &str = "0x098B716B8Aaf21512996dC57EB0615e2383E2f96";
+/// How the tour knows its own webhooks again.
+const HOOK: &str = "the tour's receiver";
 /// Wrapped Ether on Ethereum.
 const WETH: &str = "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2";
 
@@ -85,14 +87,8 @@ impl Tour {
         self.score_transaction().await?;
         self.webhook(&secret).await?;
         let proved = self.prove().await?;
-        let path = format!("/v1/auth/api-keys/{}", self.visit.key.key_id);
-        let revoked = self.client.send("DELETE", &path, &[], bytes::Bytes::new()).await?;
-        if revoked.status != 204 {
-            return Err(TourError::Unexpected {
-                step: "end",
-                what: format!("the key was not revoked: {}", revoked.status),
-            });
-        }
+        self.unsubscribe().await?;
+        self.delete(&format!("/v1/auth/api-keys/{}", self.visit.key.key_id)).await?;
         self.terminal.gap();
         self.terminal.line(format!("Tour done in {:.1} s.", started.elapsed().as_secs_f64()));
         Ok(proved)
@@ -114,11 +110,34 @@ impl Tour {
 
     async fn subscribe(&mut self) -> Result<String, TourError> {
         self.terminal.heading("2. Subscribe: a webhook of the tour's own, on a loopback port");
+        // A tour that was cut off left one, and nobody listens there.
+        self.unsubscribe().await?;
         let url = format!("http://{}/hook", self.receiver.address);
         let events = ["scorpius.scan.completed.v1", "scorpius.risk.scored.v1"];
-        let hook = self.client.post("/v1/config/webhooks", &json!({"url": url, "events": events})).await?;
+        let hook = json!({"url": url, "events": events, "description": HOOK});
+        let hook = self.client.post("/v1/config/webhooks", &hook).await?;
         self.terminal.good(&format!("{} -> {url}", text(&hook, "id", "subscribe")?));
         Ok(text(&hook, "secret", "subscribe")?.to_owned())
+    }
+
+    /// Deletes the webhooks of tours.
+    async fn unsubscribe(&self) -> Result<(), TourError> {
+        let hooks = self.client.get("/v1/config/webhooks?limit=200").await?;
+        for hook in hooks["webhooks"].as_array().into_iter().flatten() {
+            if hook["description"] == HOOK {
+                self.delete(&format!("/v1/config/webhooks/{}", text(hook, "id", "unsubscribe")?)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), TourError> {
+        match self.client.send("DELETE", path, &[], bytes::Bytes::new()).await?.status {
+            204 => Ok(()),
+            status => {
+                Err(TourError::Unexpected { step: "end", what: format!("{path} was not deleted: {status}") })
+            }
+        }
     }
 
     /// A real contract, which is clean, and four bytes that are not.
