@@ -13,8 +13,8 @@ const UNCALLED: [(&str, &str); 16] = [
     ("dynamodb:GetShardIterator", "Lambda reads the stream under the function's role"),
     ("dynamodb:ListStreams", "Lambda finds the stream under the function's role"),
     ("kms:DescribeKey", "DynamoDB asks for its key in the function's name"),
-    ("kms:Encrypt", "DynamoDB encrypts a table's key in the function's name; wrapping is seen"),
-    ("kms:Decrypt", "services decrypt what is at rest in the function's name; unwrapping is seen"),
+    ("kms:Encrypt", "DynamoDB encrypts a table's key in the function's name"),
+    ("kms:Decrypt", "services decrypt what is at rest in the function's name"),
     ("kms:GenerateDataKey", "SQS and S3 encrypt in the function's name"),
     ("kms:ReEncryptFrom", "DynamoDB encrypts anew in the function's name"),
     ("kms:ReEncryptTo", "DynamoDB encrypts anew in the function's name"),
@@ -27,16 +27,13 @@ const UNCALLED: [(&str, &str); 16] = [
 ];
 
 /// Rare ways that a run may not have come by: a port is granted as a whole where `uses` names it.
-const RARE: [(&str, &str); 9] = [
+const RARE: [(&str, &str); 6] = [
     ("dynamodb:", "the store is a port: read, or read-write, as `uses` says"),
     ("s3:", "blobs are a port: read, or read-write, as `uses` says"),
     ("sqs:ChangeMessageVisibility", "only a message that is to be tried again is hidden"),
     ("sqs:SendMessage", "only what is given up, or fails for good, becomes a dead letter"),
     ("sqs:", "queues are a port: counted and redriven by `admin` alone"),
-    ("kms:GetPublicKey", "keys are a port: what is signed can be checked"),
-    ("kms:Sign", "keys are a port, named one by one in `uses`"),
-    ("kms:Encrypt", "keys are a port, named one by one in `uses`"),
-    ("kms:Decrypt", "keys are a port, named one by one in `uses`"),
+    ("kms:", "keys are a port, named one by one in `uses`"),
 ];
 
 /// One line of `SCORPIUS_RECORD_CALLS`.
@@ -81,13 +78,18 @@ pub(crate) fn difference(state: &State, record: &str) -> Difference {
             }
         }
     }
+    let tables = state.all("aws_dynamodb_table");
+    let at_rest: BTreeSet<_> =
+        tables.filter_map(|it| it.within("server_side_encryption", "kms_key_arn").as_str()).collect();
     for (function, used) in &done {
         for permission in planned.get(function).into_iter().flatten().filter(|it| !used.contains(it)) {
             let (action, resource) = permission;
+            // Services use this key; signing and wrapping are a function's own calls.
+            let is_at_rest = at_rest.contains(resource.as_str());
             let named = |list: &[(&str, &str)]| list.iter().any(|(begins, _)| action.starts_with(begins));
             let line = format!("{function}: {action} on {resource}");
             match () {
-                () if named(&UNCALLED) => {}
+                () if named(&UNCALLED) && (!action.starts_with("kms:") || is_at_rest) => {}
                 () if named(&RARE) => found.rare.push(line),
                 () => found.unused.push(line),
             }
