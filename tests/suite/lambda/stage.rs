@@ -1,7 +1,7 @@
 //! The whole platform on ministack: what Terraform declares, with the real zips, and someone who looks on.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use scorpius_aws::Aws;
@@ -34,7 +34,10 @@ pub(crate) struct FirstStart {
 impl Stage {
     /// Deploys to an emulator of its own. `None`, having said so, where a tool is missing.
     pub(crate) fn open() -> Option<Self> {
+        // Uploads of all zips at once are much for one emulator, and several times at once for one machine.
+        static DEPLOYING: Mutex<()> = Mutex::new(());
         let zips = zips()?;
+        let _deploying = DEPLOYING.lock().unwrap_or_else(PoisonError::into_inner);
         let emulator = ministack()?;
         let deployment = deployed(&zips.folder, &emulator)?;
         Some(Self { deployment, emulator })

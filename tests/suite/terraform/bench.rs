@@ -122,7 +122,8 @@ impl Bench {
     }
 
     fn applied(&self, variables: &[String]) -> Said {
-        let mut arguments = vec!["apply", "-auto-approve", "-input=false"];
+        // Ten zips at once are more than the emulator takes on a busy machine.
+        let mut arguments = vec!["apply", "-auto-approve", "-input=false", "-parallelism=4"];
         arguments.extend(variables.iter().map(String::as_str));
         self.run(&arguments)
     }
