@@ -66,7 +66,7 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     let event = "evt_019ab5d2a0007c3e8f2b6a51d4e09c77";
     let mut real = BTreeMap::from([
         ("{queue}", "scan".to_owned()),
-        ("{path+}", "0/000.p/1".to_owned()),
+        ("{path+}", "entries/067".to_owned()),
         ("/v1/audit/events/{id}", format!("/v1/audit/events/{event}")),
     ]);
     let hook = json!({"url": "https://hooks.example.com/", "events": ["scorpius.scan.failed.v1"]});
