@@ -50,8 +50,7 @@ pub(crate) fn print(score: &Score) {
         "{} contracts, {} without a result or with an error, {} incomplete",
         score.contracts, score.errors, score.incomplete
     ));
-    if score.jumps > 0 {
-        let permille = 1000 * score.jumps_resolved / score.jumps;
+    if let Some(permille) = (1000 * score.jumps_resolved).checked_div(score.jumps) {
         let share = format!("{}.{}", permille / 10, permille % 10);
         line(format!("jumps resolved: {} of {} ({share} %)", score.jumps_resolved, score.jumps));
     }
