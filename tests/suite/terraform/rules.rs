@@ -99,7 +99,7 @@ fn keys_let_services_in(state: &State) -> Vec<String> {
 }
 
 /// Mappings from queues, each with its queue.
-fn consumed<'s>(state: &'s State) -> impl Iterator<Item = (&'s Resource, &'s Resource)> {
+fn consumed(state: &State) -> impl Iterator<Item = (&Resource, &Resource)> {
     let mappings = state.all("aws_lambda_event_source_mapping");
     mappings.filter_map(|it| Some((it, queue(state, it.text("event_source_arn"))?)))
 }
@@ -195,7 +195,7 @@ fn failures_are_named(state: &State) -> Vec<String> {
     let mut wrong: Vec<_> =
         unnamed.map(|it| format!("{}: hands out a whole batch again", it.address)).collect();
     let streams =
-        state.all("aws_lambda_event_source_mapping").filter(|it| it.text("starting_position") != "");
+        state.all("aws_lambda_event_source_mapping").filter(|it| !it.text("starting_position").is_empty());
     let endless = streams.filter(|it| {
         it.values["bisect_batch_on_function_error"] != true
             || it.values["maximum_retry_attempts"].as_i64().is_none_or(|it| it < 0)
