@@ -7,12 +7,13 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::tree;
+
 /// Builds `scorpius` with the features that the tests are built with, once, and answers where it is.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let built = Command::new(cargo)
+        let built = tree::cargo()
             // The program's own tests need it, so that these arguments build nothing that `cargo test` has not.
             .args(["test", "--workspace", "--quiet", "--locked", "--no-run", "--test", "program"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -68,10 +68,22 @@ pub(crate) fn cargo_tree(arguments: &[&str]) -> Vec<(usize, String)> {
     named.collect()
 }
 
+/// Cargo, as whoever runs the tests would start it. What it tells a test of its package is not passed on:
+/// build scripts that look at it would run again, and what hangs on them be built again, each time.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_package) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// What `cargo tree` prints. Nothing is fetched when the workspace was built before.
 pub(crate) fn cargo_tree_lines(arguments: &[&str]) -> Vec<String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .current_dir(root())
         .args(["tree", "--locked", "--quiet"])
         .args(arguments)

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
+use crate::tree;
+
 /// How long an emulator may take to listen.
 const START_MAX: Duration = Duration::from_secs(20);
 /// What ministack is to be; the rest of it stays out of memory.
@@ -110,9 +112,8 @@ fn install_dynoxide() -> Result<PathBuf, String> {
         return Ok(program);
     }
     say("installing dynoxide 3.2.0 (DynamoDB emulator, minutes, once)");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let features = ["--no-default-features", "--features", "native-sqlite,http-server,cli"];
-    run(Command::new(cargo)
+    run(tree::cargo()
         .args(["install", "dynoxide-rs", "--version", "3.2.0", "--locked", "--root"])
         .arg(&root)
         .args(features)

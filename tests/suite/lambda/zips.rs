@@ -84,7 +84,7 @@ fn build(tools: &Path) -> PathBuf {
     let folder = target.join("lambda/e2e");
     let mut path = vec![tools.join("bin")];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let mut command = Command::new("cargo");
+    let mut command = tree::cargo();
     command
         .args(["lambda", "build", "--quiet", "--locked", "--profile", "e2e", "--x86-64", "--lambda-dir"])
         .arg(&folder)
