@@ -79,7 +79,8 @@ pub(crate) fn objects_never_changed(world: &World) {
     let history = world.blobs.history.lock().expect("unpoisoned");
     let mut tiles: BTreeMap<&str, &Bytes> = BTreeMap::new();
     for (name, bytes) in history.iter().filter(|(name, _)| name.as_str() != "ledger/checkpoint") {
-        assert!(!String::from_utf8_lossy(bytes).contains('—'), "{name} holds a signature");
+        // A signature's line begins so; three bytes of it alone are in hashes, too, now and then.
+        assert!(!String::from_utf8_lossy(bytes).contains("\n— "), "{name} holds a signature");
         if name.as_str().starts_with("ledger/tile/") {
             let before = tiles.insert(name.as_str(), bytes);
             assert!(before.is_none_or(|before| before == bytes), "{name} changed");
