@@ -7,6 +7,7 @@
 //! | `BUS` | name of the event bus |
 //! | `QUEUE_<NAME>`, `QUEUE_<NAME>_DEAD` | URLs of queue `<name>` of the manifest and of its dead letters |
 //! | `KEY_TOKEN`, `KEY_LEDGER`, `KEY_WRAP` | ids or ARNs of the KMS keys |
+//! | `KEY_TOKEN_ALSO` | optional: ids of further keys whose tokens count while a rotation is under way, with commas between |
 //! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
