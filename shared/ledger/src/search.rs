@@ -13,7 +13,7 @@ use crate::entry::Entry;
 use crate::records::{Placed, Records};
 
 /// The longest stretch that one search may ask for: 366 days.
-pub const RANGE_MS_MAX: u64 = 366 * 86_400_000;
+pub(crate) const RANGE_MS_MAX: u64 = 366 * 86_400_000;
 /// Records that are read for one page, whether or not they are what is looked for.
 const READ_MAX: usize = 1_000;
 /// Records of one read of the store.
@@ -27,21 +27,21 @@ const SLACK_MS: u64 = 1_000;
 
 /// What is looked for: all that is named must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Search {
+pub(crate) struct Search {
     /// The first moment, inclusive.
-    pub from: UnixMillis,
+    pub(crate) from: UnixMillis,
     /// The last moment, exclusive.
-    pub until: UnixMillis,
+    pub(crate) until: UnixMillis,
     /// A type, or what types begin with and a closing `*`.
-    pub kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// Who caused it.
-    pub actor: Option<String>,
+    pub(crate) actor: Option<String>,
     /// What it is about.
-    pub resource: Option<String>,
+    pub(crate) resource: Option<String>,
     /// Who caused it or what it is about.
-    pub subject: Option<String>,
+    pub(crate) subject: Option<String>,
     /// From the oldest on, in place of from the newest back.
-    pub ascending: bool,
+    pub(crate) ascending: bool,
 }
 
 /// An entry that was looked for.
@@ -67,7 +67,7 @@ pub(crate) struct Found {
 impl Search {
     /// Whether this entry is looked for.
     #[must_use]
-    pub fn wants(&self, entry: &Entry) -> bool {
+    pub(crate) fn wants(&self, entry: &Entry) -> bool {
         let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|wanted| wanted == has);
         let in_time = entry.ts.parse().is_ok_and(|at: UnixMillis| (self.from..self.until).contains(&at));
         in_time
