@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 
 use crate::address::Account;
 pub use crate::api::documents::{
-    AccountRequest, AddressRequest, AuthorizationRequest, Proof, ProvedVerdict, Replay, SignatureRequest,
-    TransactionRequest,
+    AccountRequest, AddressRequest, AuthorizationRequest, DomainRequest, Proof, ProvedVerdict, Replay,
+    SignatureRequest, TransactionRequest,
 };
 use crate::engine::inputs::{AccountState, Inputs, Question};
 use crate::engine::rules::RuleSet;
@@ -53,6 +53,9 @@ pub const INVALID_TRANSACTION: ProblemType = ProblemType {
 /// A message to be signed is not in its form: typed data with a cycle, say, or over a limit.
 pub const INVALID_MESSAGE: ProblemType =
     ProblemType { code: "invalid-message", title: "Invalid message", status: StatusCode::BAD_REQUEST };
+/// A site's name is none: not what IDNA takes, an IP address, or without a dot.
+pub const INVALID_DOMAIN: ProblemType =
+    ProblemType { code: "invalid-domain", title: "Invalid domain", status: StatusCode::BAD_REQUEST };
 /// This release does not have the engine or the rule set that made the verdict.
 pub const ENGINE_NOT_AVAILABLE: ProblemType = ProblemType {
     code: "engine-not-available",
@@ -122,6 +125,10 @@ pub fn operations() -> Vec<Operation> {
         .fails(&UNSUPPORTED_ADDRESS)
         .fails(&UNSUPPORTED_CHAIN)
         .fails(&INVALID_MESSAGE),
+        Operation::new("POST /v1/risk/domain", "scoreDomain", "Judges a site by its name.", Access::Action("risk:score"))
+            .takes::<DomainRequest>(r#"{"domain": "metamask-restore.example.com"}"#)
+            .answers(Answer::json::<Verdict>(200, "The verdict."))
+            .fails(&INVALID_DOMAIN),
         Operation::new(
             "GET /v1/verdicts/{id}",
             "getVerdict",
@@ -146,6 +153,7 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "scoreAddress" => score(app, &request, documents::address).await,
         "scoreTransaction" => score(app, &request, documents::transaction).await,
         "scoreSignature" => score(app, &request, documents::signature).await,
+        "scoreDomain" => score(app, &request, documents::domain).await,
         "getVerdict" => show(app, &request).await,
         "replayVerdict" => replay(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),

@@ -12,7 +12,7 @@ use crate::engine::verdict::Level;
 pub struct Scored {
     /// `vrd_…`.
     pub verdict_id: String,
-    /// `address`, `transaction` or `signature`.
+    /// `address`, `transaction`, `signature` or `domain`.
     pub subject_kind: String,
     /// What to think of it.
     pub level: Level,
@@ -30,7 +30,7 @@ pub struct Scored {
 
 impl Fact for Scored {
     const TYPE: &'static str = "scorpius.risk.scored.v1";
-    const MEANING: &'static str = "An address, a transaction or a message was given a verdict.";
+    const MEANING: &'static str = "An address, a site, a transaction or a message was given a verdict.";
 }
 
 /// Every type of event of this capability.

@@ -24,6 +24,7 @@
 pub mod address;
 pub mod api;
 pub mod calldata;
+pub mod domain;
 pub mod engine;
 pub mod events;
 pub mod lists;

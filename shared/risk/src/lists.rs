@@ -208,12 +208,7 @@ pub struct Lists {
 }
 
 static SEED: LazyLock<Lists> = LazyLock::new(|| {
-    Lists::parse(&[
-        include_bytes!("../lists/sanctions.json"),
-        include_bytes!("../lists/registry.json"),
-        include_bytes!("../lists/published.json"),
-    ])
-    .expect("the lists in this crate are read by its tests")
+    Lists::parse(&Lists::seed_bytes()).expect("the lists in this crate are read by its tests")
 });
 
 impl Lists {
@@ -221,6 +216,16 @@ impl Lists {
     #[must_use]
     pub fn seed() -> Self {
         SEED.clone()
+    }
+
+    /// The bytes of those lists.
+    #[must_use]
+    pub fn seed_bytes() -> [&'static [u8]; 3] {
+        [
+            include_bytes!("../lists/sanctions.json"),
+            include_bytes!("../lists/registry.json"),
+            include_bytes!("../lists/published.json"),
+        ]
     }
 
     /// Lists from snapshots, each as its bytes.

@@ -77,6 +77,34 @@ mod tests {
         check(known, known, false);
     }
 
+    /// 10,000 payments of 200 people who each know 50 addresses: half to one of them, half to somebody new.
+    #[test]
+    fn honest_payments_raise_no_alarm() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut some = || {
+            let mut bytes = [0; 20];
+            for chunk in bytes.chunks_mut(4) {
+                // SplitMix64.
+                state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                chunk.iter_mut().zip((mixed ^ (mixed >> 31)).to_be_bytes()).for_each(|(to, from)| *to = from);
+            }
+            Account::new(bytes)
+        };
+        let (mut payments, mut alarms) = (0, 0);
+        for _ in 0..200 {
+            let known: Vec<_> = (0..50).map(|_| some()).collect();
+            let set = LookAlikes::of(known.iter().copied());
+            for index in 0..50 {
+                let recipient = if index % 2 == 0 { known[index] } else { some() };
+                payments += 1;
+                alarms += u32::from(set.twin(&recipient).is_some());
+            }
+        }
+        assert_eq!((payments, alarms), (10_000, 0));
+    }
+
     proptest! {
         #[test]
         fn a_twin_has_the_digits_in_common(middle in any::<[u8; 20]>(), base in any::<[u8; 20]>()) {

@@ -1,24 +1,37 @@
 //! `scorpius screen`: the risk engine without a server.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use clap::Args;
 use scorpius_core::{Clock, SystemClock, new_id};
+use scorpius_risk::address::{Account, ChainId};
 use scorpius_risk::engine;
 use scorpius_risk::engine::inputs::{Inputs, Question};
 use scorpius_risk::engine::rules::RuleSet;
-use scorpius_risk::engine::verdict::Level;
+use scorpius_risk::engine::verdict::{Level, Subject, Verdict as Judged};
 use scorpius_risk::lists::Lists;
+use scorpius_risk::request;
 
 use super::{Done, Verdict};
 use crate::terminal::Terminal;
 
-/// Score an address, without a server. Exit code 1: danger or critical.
+/// Bytes of a file that is read.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Score an address, a site, or what a wallet is asked to sign, without a server. Exit code 1: danger or critical.
 #[derive(Args)]
 pub struct Screen {
-    /// `0x` and 40 hex digits, in EIP-55's case or in one case.
-    address: String,
+    /// An address (`0x` and 40 hex digits), the name of a site, or a JSON file: a transaction, typed data
+    /// (EIP-712), or a JSON-RPC request with `method` and `params`.
+    subject: String,
     /// CAIP-2 or a name.
     #[arg(long, default_value = "eip155:1")]
     chain: String,
+    /// Addresses that you have dealt with: what an imitation would imitate.
+    #[arg(long, num_args = 1..)]
+    history: Vec<Account>,
     /// Print the verdict as JSON.
     #[arg(long)]
     json: bool,
@@ -26,34 +39,60 @@ pub struct Screen {
 
 impl Screen {
     pub(crate) fn run(self) -> Done {
-        let question = Question::Address { chain: self.chain.parse()?, address: self.address.parse()? };
-        let inputs =
-            Inputs::gather(question, &[], &Lists::seed(), new_id("vrd", &SystemClock), SystemClock.now());
+        let question = question(&self.subject, self.chain.parse()?)?;
+        let id = new_id("vrd", &SystemClock);
+        let inputs = Inputs::gather(question, &self.history, &Lists::seed(), id, SystemClock.now());
         let verdict = engine::decide(&inputs, RuleSet::base());
         let terminal = Terminal::default();
-        if self.json {
-            terminal.text(&(serde_json::to_string_pretty(&verdict)? + "\n"));
-        } else {
-            terminal.line(format!(
-                "{} {}/100, probability {} in [{}, {}]",
-                verdict.level.name(),
-                verdict.score,
-                verdict.probability,
-                verdict.interval[0],
-                verdict.interval[1]
-            ));
-            for signal in &verdict.signals {
-                let evidence = signal.evidence.to_string();
-                terminal.line(format!(
-                    "{:>7}  {:<24} {} ({})",
-                    signal.contribution, signal.id, evidence, signal.source
-                ));
-            }
-            terminal.line(&verdict.advice);
+        match self.json {
+            true => terminal.text(&(serde_json::to_string_pretty(&verdict)? + "\n")),
+            false => explain(&verdict, &terminal),
         }
         Ok(match verdict.level {
             Level::Danger | Level::Critical => Verdict::NotFine,
             Level::Safe | Level::Unknown | Level::Caution => Verdict::Fine,
         })
     }
+}
+
+fn question(subject: &str, chain: ChainId) -> Result<Question, Box<dyn std::error::Error>> {
+    if subject.starts_with("0x") {
+        return Ok(Question::Address { chain, address: subject.parse()? });
+    }
+    if !subject.ends_with(".json") && !Path::new(subject).is_file() {
+        return Ok(Question::Domain { domain: subject.parse()?, age_days: None });
+    }
+    let mut text = String::new();
+    let read = File::open(subject)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if read as u64 > FILE_BYTES_MAX {
+        return Err(format!("`{subject}` is larger than {FILE_BYTES_MAX} bytes").into());
+    }
+    Ok(request::read_document(chain, &serde_json::from_str(&text)?)?)
+}
+
+/// For people: what it is, what counts for and against it, and what to do.
+fn explain(verdict: &Judged, terminal: &Terminal) {
+    terminal.line(format!(
+        "{} {}/100, probability {} in [{}, {}]",
+        verdict.level.name(),
+        verdict.score,
+        verdict.probability,
+        verdict.interval[0],
+        verdict.interval[1]
+    ));
+    if let Subject::Signature { scheme, primary_type, hash, .. } = &verdict.subject {
+        let of = primary_type.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+        terminal.line(format!("signs {scheme}{of}, hash {hash}"));
+    }
+    let rules = RuleSet::base();
+    for signal in &verdict.signals {
+        let rule = rules.signals.iter().find(|(id, _)| id.name() == signal.id).map(|(_, rule)| rule);
+        let meaning = rule.map_or("Where counting starts.", |rule| rule.meaning.as_str());
+        terminal.line(format!("{:>+7}  {}: {meaning} ({})", signal.contribution, signal.id, signal.source));
+        for found in signal.evidence["found"].as_array().into_iter().flatten() {
+            let found: String = found.to_string().chars().take(400).collect();
+            terminal.line(format!("{:>9}{found}", ""));
+        }
+    }
+    terminal.line(&verdict.advice);
 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::address::{Account, BadAddress, ChainId};
 use crate::api::{
-    Asked, INVALID_ADDRESS, INVALID_MESSAGE, INVALID_TRANSACTION, UNSUPPORTED_ADDRESS, UNSUPPORTED_CHAIN,
+    Asked, INVALID_ADDRESS, INVALID_DOMAIN, INVALID_MESSAGE, INVALID_TRANSACTION, UNSUPPORTED_ADDRESS,
+    UNSUPPORTED_CHAIN,
 };
 use crate::engine::inputs::{ACCOUNTS_MAX, AccountState, Calldata, Code, HISTORY_MAX, Question};
 use crate::engine::verdict::Verdict;
@@ -88,6 +89,17 @@ pub struct SignatureRequest {
     /// What you know of the state of accounts in it, at most 64: a spender, for one.
     #[serde(default)]
     pub accounts: Vec<AccountRequest>,
+}
+
+/// Asks about a site.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DomainRequest {
+    /// A host name or a URL, in any script or as `xn--…`.
+    pub domain: String,
+    /// Days since it was registered, if you know.
+    #[serde(default)]
+    pub age_days: Option<u32>,
 }
 
 /// An authorization of EIP-7702.
@@ -199,6 +211,14 @@ pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
     let (history, accounts) = (history(&asked.history)?, accounts(&asked.accounts)?);
     let message = message(asked)?;
     Ok(Asked { question: Question::Signature { chain, from, origin, message }, history, accounts })
+}
+
+pub(super) fn domain(request: &Request) -> Result<Asked, Problem> {
+    let asked: DomainRequest = request.json()?;
+    let domain =
+        asked.domain.parse().map_err(|error| INVALID_DOMAIN.because(&error).at("/domain", &error))?;
+    let question = Question::Domain { domain, age_days: asked.age_days };
+    Ok(Asked { question, history: Vec::new(), accounts: Vec::new() })
 }
 
 fn message(asked: SignatureRequest) -> Result<Message, Problem> {

@@ -432,6 +432,7 @@ fn the_examples_of_the_operations_are_taken() {
         match operation.id {
             "scoreAddress" => assert!(serde_json::from_str::<AddressRequest>(example).is_ok()),
             "scoreTransaction" => assert!(serde_json::from_str::<TransactionRequest>(example).is_ok()),
+            "scoreDomain" => assert!(serde_json::from_str::<DomainRequest>(example).is_ok()),
             "scoreSignature" => assert!(serde_json::from_str::<SignatureRequest>(example).is_ok()),
             other => panic!("an example for `{other}`"),
         }
@@ -485,7 +486,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let bench = bench();
-            for operation in ["scoreAddress", "scoreTransaction", "scoreSignature"] {
+            for operation in ["scoreAddress", "scoreTransaction", "scoreSignature", "scoreDomain"] {
                 let text = String::from_utf8_lossy(&body).into_owned();
                 let (status, problem, _) = bench.ask(Ask { body: text, ..ask(operation, &json!({})) }).await;
                 assert!(status == 200 || (400..500).contains(&status), "{problem}");
@@ -493,3 +494,5 @@ proptest! {
         });
     }
 }
+
+mod sites;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::address::{Account, ChainId};
 use crate::calldata::{self, CALLDATA_BYTES_MAX, Role};
+use crate::domain::{self, Domain};
 use crate::engine::rules::SignalId;
 use crate::engine::verdict::{Block, Subject};
 use crate::lists::{ListKind, ListRef, Lists, Row};
@@ -152,6 +153,14 @@ pub enum Question {
         /// What is signed.
         message: Message,
     },
+    /// A site.
+    Domain {
+        /// Its name.
+        domain: Domain,
+        /// Days since it was registered, as the asker tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        age_days: Option<u32>,
+    },
 }
 
 /// What is at an address.
@@ -195,12 +204,13 @@ pub struct Party {
 }
 
 impl Question {
-    /// On which chain.
+    /// On which chain; a site is on none.
     #[must_use]
-    pub fn chain(&self) -> ChainId {
+    pub fn chain(&self) -> Option<ChainId> {
         match self {
+            Self::Domain { .. } => None,
             Self::Address { chain, .. } | Self::Transaction { chain, .. } | Self::Signature { chain, .. } => {
-                *chain
+                Some(*chain)
             }
         }
     }
@@ -219,6 +229,7 @@ impl Question {
                 Reading { calls, notes, target: Some((role, *to)), ..Reading::default() }
             }
             Self::Signature { chain, origin, message, .. } => message.read(*chain, origin.as_deref()),
+            Self::Domain { domain, .. } => Reading { notes: domain::look(domain), ..Reading::default() },
         }
     }
 
@@ -226,7 +237,7 @@ impl Question {
     #[must_use]
     pub fn sender(&self) -> Option<Account> {
         match self {
-            Self::Address { .. } => None,
+            Self::Address { .. } | Self::Domain { .. } => None,
             Self::Transaction { from, .. } | Self::Signature { from, .. } => *from,
         }
     }
@@ -256,6 +267,14 @@ impl Question {
             .collect()
     }
 
+    /// Who would get rights over tokens or accounts.
+    #[must_use]
+    pub fn spenders(&self) -> BTreeSet<Account> {
+        let parties = self.parties(&self.read());
+        let gets = |party: &Party| matches!(party.role, Role::Spender | Role::Operator | Role::Code);
+        parties.into_iter().filter(gets).map(|party| party.account).collect()
+    }
+
     pub(crate) fn subject(&self, reading: &Reading) -> Subject {
         match self {
             Self::Address { chain, address } => {
@@ -269,6 +288,9 @@ impl Question {
                 data_sha256: hex::encode(Sha256::digest(&data.0)),
                 data_bytes: data.0.len(),
             },
+            Self::Domain { domain, .. } => {
+                Subject::Domain { domain: domain.ascii().to_owned(), unicode: domain.unicode().to_owned() }
+            }
             Self::Signature { chain, from, origin, .. } => {
                 let signed = reading.signed.as_ref();
                 Subject::Signature {
@@ -353,7 +375,8 @@ impl Inputs {
         let accounts: BTreeSet<_> =
             question.parties(&question.read()).into_iter().map(|party| party.account).collect();
         let chain = question.chain();
-        let facts = accounts.iter().flat_map(|account| facts(account, chain, lists)).collect();
+        let of = |account: &Account| chain.map(|chain| facts(account, chain, lists)).unwrap_or_default();
+        let facts = accounts.iter().flat_map(of).collect();
         let history: BTreeSet<_> = history.iter().copied().collect();
         Self {
             schema: SCHEMA,

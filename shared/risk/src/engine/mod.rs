@@ -5,6 +5,7 @@
 //!                          RuleSet ─────┴─> decide ─> Verdict, the same bytes everywhere
 //! ```
 
+mod domain_rules;
 mod effect_rules;
 mod findings;
 pub mod inputs;
@@ -50,6 +51,10 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
         Question::Signature { .. } => {
             transaction_rules::look(&reading, inputs, rules, &known, &mut findings);
             rules.prior.signature
+        }
+        Question::Domain { age_days, .. } => {
+            domain_rules::look(&reading, *age_days, rules, &known, &mut findings);
+            rules.prior.domain
         }
     };
     let weighed: Vec<_> = findings

@@ -65,11 +65,19 @@ pub enum SignalId {
     OpaqueMessage,
     UnknownTypedData,
     DecodedMessage,
+    KnownDomain,
+    BrandHomograph,
+    BrandLure,
+    BrandCopied,
+    BrandNear,
+    LureName,
+    FreshDomain,
+    NoDomainData,
 }
 
 impl SignalId {
     /// Every signal.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 56] = [
         Self::SanctionsList,
         Self::LookalikeHistory,
         Self::LookalikeKnown,
@@ -118,6 +126,14 @@ impl SignalId {
         Self::OpaqueMessage,
         Self::UnknownTypedData,
         Self::DecodedMessage,
+        Self::KnownDomain,
+        Self::BrandHomograph,
+        Self::BrandLure,
+        Self::BrandCopied,
+        Self::BrandNear,
+        Self::LureName,
+        Self::FreshDomain,
+        Self::NoDomainData,
     ];
 
     /// As verdicts name it.
@@ -177,6 +193,8 @@ pub struct Prior {
     pub transaction: i64,
     /// For a message to be signed.
     pub signature: i64,
+    /// For a site.
+    pub domain: i64,
 }
 
 /// The least log-odds of each level, in thousandths.
@@ -221,6 +239,8 @@ pub struct Rules {
     pub permit_far_s: u64,
     /// An account that was first seen fewer than this many days ago is fresh.
     pub fresh_days: u32,
+    /// A domain that was registered fewer than this many days ago is fresh.
+    pub fresh_domain_days: u32,
     /// Of the chain's coin, in its smallest unit: below it a collectible is given away.
     pub dust_coin: u64,
     /// Of any other token, in its smallest unit: below it nothing is paid.
@@ -316,7 +336,8 @@ fn check(rules: &Rules) -> Result<(), BadRules> {
     let promise = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err(BadRules::Promise(what)) };
     let all = || rules.signals.values();
     let sum = |class: Class| all().filter(|rule| rule.class == class).map(|rule| rule.weight).sum::<i64>();
-    let priors = [rules.prior.address, rules.prior.transaction, rules.prior.signature];
+    let Prior { address, transaction, signature, domain } = rules.prior;
+    let priors = [address, transaction, signature, domain];
     let prior_max = priors.into_iter().max().unwrap_or_default();
     let prior_min = priors.into_iter().min().unwrap_or_default();
     promise(

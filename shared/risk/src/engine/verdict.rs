@@ -87,16 +87,24 @@ pub enum Subject {
         /// The 32 bytes that the key signs, hex after `0x`: compare them with what the signing device shows.
         hash: String,
     },
+    /// A site.
+    Domain {
+        /// Its name as resolvers see it, `xn--…` where it is not ASCII.
+        domain: String,
+        /// Its name as people see it.
+        unicode: String,
+    },
 }
 
 impl Subject {
-    /// `address`, `transaction` or `signature`.
+    /// `address`, `transaction`, `signature` or `domain`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Address { .. } => "address",
             Self::Transaction { .. } => "transaction",
             Self::Signature { .. } => "signature",
+            Self::Domain { .. } => "domain",
         }
     }
 }
@@ -114,7 +122,7 @@ pub struct Signal {
     pub contribution: i64,
     /// What was found: `count`, and the first of them under `found`.
     pub evidence: Value,
-    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `history`, `accounts`, `chain` or `list:<name>`.
+    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `chain` or `list:<name>`.
     pub source: String,
     /// Of when that is.
     pub as_of: String,

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::address::{Account, ChainId};
 use crate::calldata::{Call, Calls, Effect, Form, Role};
+use crate::domain::Domain;
 use crate::engine::inputs::Calldata;
 use crate::engine::rules::SignalId;
 use crate::typed::{Node, TypedData, TypedDocument};
@@ -122,6 +123,15 @@ impl Message {
     /// Reads the message; `origin` is the site that asks for the signature.
     #[must_use]
     pub fn read(&self, chain: ChainId, origin: Option<&str>) -> Reading {
+        let mut reading = self.read_alone(chain, origin);
+        // A site that imitates another asks for nothing good; that it is well known makes no message harmless.
+        let site = origin.and_then(|origin| origin.parse::<Domain>().ok());
+        let notes = site.iter().flat_map(crate::domain::look);
+        reading.notes.extend(notes.filter(|note| note.id != SignalId::KnownDomain));
+        reading
+    }
+
+    fn read_alone(&self, chain: ChainId, origin: Option<&str>) -> Reading {
         match self {
             Self::Eip191 { bytes } => text::read(bytes.bytes(), chain, origin),
             Self::Eip712 { document } => typed(document.read(), chain),

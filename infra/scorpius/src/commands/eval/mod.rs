@@ -1,6 +1,8 @@
 //! `scorpius eval`: measures what the product says on labelled sets, offline. No label is read while measuring.
 
 mod corpus;
+mod risk;
+mod risk_score;
 mod scan;
 mod scan_score;
 
@@ -19,12 +21,15 @@ pub struct Eval {
 enum What {
     /// Scan every contract of a set; one JSON line a contract.
     Scan(scan::EvalScan),
+    /// Judge every address, domain, wallet request or payment of a set; one JSON line each.
+    Risk(Box<risk::EvalRisk>),
 }
 
 impl Eval {
     pub(crate) fn run(self) -> Done {
         match self.what {
             What::Scan(scan) => scan.run(),
+            What::Risk(risk) => risk.run(),
         }
     }
 }

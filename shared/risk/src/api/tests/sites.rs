@@ -1,0 +1,62 @@
+//! `POST /v1/risk/domain`.
+
+use super::*;
+
+#[tokio::test]
+async fn a_site_is_judged_by_its_name_and_made_again_as_the_same_bytes() {
+    let bench = bench();
+    for (asked, level, signal) in [
+        (json!({"domain": "metamask.io"}), "safe", "known_domain"),
+        (json!({"domain": "m\u{435}tamask.io"}), "danger", "brand_homograph"),
+        (json!({"domain": "https://metamask-restore.com/x", "age_days": 3}), "danger", "brand_lure"),
+        (json!({"domain": "claim-eth.net"}), "caution", "lure_name"),
+        (json!({"domain": "example.com"}), "unknown", "no_domain_data"),
+        (json!({"domain": "example.com", "age_days": 0}), "unknown", "fresh_domain"),
+    ] {
+        let (status, verdict, _) = bench.ask(ask("scoreDomain", &asked)).await;
+        assert_eq!((status, &verdict["level"]), (200, &json!(level)), "{verdict}");
+        assert!(
+            verdict["signals"].as_array().expect("signals").iter().any(|found| found["id"] == signal),
+            "{verdict}"
+        );
+        let (_, replayed, _) =
+            bench.ask(about("replayVerdict", verdict["id"].as_str().expect("an id"))).await;
+        assert_eq!(replayed["same"], json!(true));
+    }
+    assert!(bench.events().await.iter().all(|event| !event.to_json().contains("metamask")));
+}
+
+#[tokio::test]
+async fn a_hostile_name_is_a_clear_problem_and_leaves_nothing() {
+    let bench = bench();
+    let long = "a".repeat(1_000_000);
+    for name in [
+        "",
+        ".",
+        "localhost",
+        "127.0.0.1",
+        "a b.com",
+        "a..com",
+        "xn--a.com",
+        "[::1]",
+        "x\u{202e}y.com",
+        &long,
+    ] {
+        let (status, problem, _) = bench.ask(ask("scoreDomain", &json!({"domain": name}))).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid-domain")), "{name}: {problem}");
+        assert_eq!(problem["errors"][0]["pointer"], json!("/domain"));
+    }
+    assert!(bench.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_site_that_imitates_another_makes_its_request_dangerous() {
+    let bench = bench();
+    let asked = |origin: &str| json!({"chain": "ethereum", "message": "Welcome", "origin": origin});
+    let (_, verdict, _) = bench.ask(ask("scoreSignature", &asked("uniswap-airdrop.org"))).await;
+    assert_eq!(verdict["level"], json!("danger"), "{verdict}");
+    let (_, verdict, _) = bench.ask(ask("scoreSignature", &asked("app.uniswap.org"))).await;
+    assert_eq!(verdict["level"], json!("safe"), "{verdict}");
+    let (_, verdict, _) = bench.ask(ask("scoreSignature", &asked("http://localhost:3000"))).await;
+    assert_eq!(verdict["level"], json!("safe"), "{verdict}");
+}
