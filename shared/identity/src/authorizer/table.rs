@@ -17,6 +17,8 @@ const MAY: [(&str, &[Role], &str); 14] = [
     ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
     ("admin:write", &[Role::Operator], "risk:read"),
+    ("audit:erase", &[Role::Admin], "risk:*"),
+    ("audit:hold", &[Role::Admin], "risk:*"),
     ("audit:read", &[Role::Admin, Role::Security, Role::Auditor], "risk:*"),
     ("key:read", &[Role::Admin, Role::Auditor], "key:write"),
     ("key:write", &[Role::Admin], "key:read"),

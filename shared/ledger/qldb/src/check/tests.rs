@@ -88,13 +88,8 @@ fn a_redacted_revision_is_checked_by_the_hash_of_what_was_there() {
     assert_ne!(redacted, text);
     let checked = block(&redacted).check(None);
     assert_eq!((checked.faults, checked.contents.redacted), (vec![], 1));
-    let other =
-        redacted.replacen("dataHash:{{", "dataHash:{{AA", 1).replacen("=}},metadata", "}},metadata", 1);
-    assert!(
-        Element::read_one(&other).map(|value| Block::of_ion(&value)).is_ok_and(|read| {
-            read.map_or(true, |block| block.check(None).faults == [Fault::Revision(0)])
-        })
-    );
+    let other = redacted.replacen(&data_hash, &STANDARD.encode([9; 32]), 1);
+    assert_eq!(block(&other).check(None).faults, [Fault::Revision(0)]);
 }
 
 #[test]
