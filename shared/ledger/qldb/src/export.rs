@@ -179,15 +179,11 @@ impl Export {
         self.objects.iter().map(|object| (object.last - object.first).saturating_add(1)).sum()
     }
 
-    /// Reads and checks every block in order, and shows those that can be read to `visit`, with their object, its SHA-256
-    /// and what came of the check.
+    /// Reads and checks every block in order, and shows those that can be read to `visit`.
     ///
     /// # Errors
     /// When a file cannot be read; what is wrong with what was read is in the report.
-    pub fn walk(
-        &self,
-        visit: &mut dyn FnMut(&Block, &Object, &str, &Checked) -> Result<(), String>,
-    ) -> Result<Report, ExportError> {
+    pub fn walk(&self, visit: &mut Visitor<'_>) -> Result<Report, ExportError> {
         let mut report = Report::default();
         for name in &self.missing {
             report.fault(name, None, "the manifest lists it, and it is not there");
@@ -222,7 +218,8 @@ impl Export {
                     }
                     expected = block.sequence_no.saturating_add(1);
                     let checked = step(&block, object, &mut before, report);
-                    visit(&block, object, &sha256, &checked).map_err(ExportError::Visitor)?;
+                    let seen = Seen { block: &block, object, object_sha256: &sha256, checked: &checked };
+                    visit(seen).map_err(ExportError::Visitor)?;
                     Ok(true)
                 };
             let whole = match object.format {
@@ -237,6 +234,22 @@ impl Export {
         Ok(report)
     }
 }
+
+/// A block that was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// What it says.
+    pub block: &'a Block,
+    /// Where it lies.
+    pub object: &'a Object,
+    /// SHA-256 of that object's bytes, in hex.
+    pub object_sha256: &'a str,
+    /// What came of the check.
+    pub checked: &'a Checked,
+}
+
+/// Sees every block; an error ends the walk.
+pub type Visitor<'a> = dyn FnMut(Seen<'_>) -> Result<(), String> + 'a;
 
 type Each<'a> = dyn FnMut(Result<Block, NotABlock>, &mut Report) -> Result<bool, ExportError> + 'a;
 

@@ -3,6 +3,8 @@
 use ion_rs::{Element, ion_hash};
 use sha2::{Digest, Sha256};
 
+use crate::depth;
+
 /// 32 bytes, or none: the hash of nothing.
 pub type Hash = Vec<u8>;
 
@@ -39,6 +41,26 @@ pub fn merkle(leaves: &[Hash]) -> Hash {
 pub fn fold(leaf: &[u8], proof: &[Hash]) -> Hash {
     proof.iter().fold(leaf.to_vec(), |at, sibling| dot(&at, sibling))
 }
+
+/// A proof as `GetRevision` and `GetBlock` gave it: Ion, a list of blobs.
+///
+/// # Errors
+/// For anything else.
+pub fn proof_of_ion(bytes: &[u8]) -> Result<Vec<Hash>, NotAProof> {
+    if !depth::is_shallow(bytes) {
+        return Err(NotAProof);
+    }
+    let value = Element::read_one(bytes).map_err(|_| NotAProof)?;
+    let hashes = value.as_list().ok_or(NotAProof)?.elements();
+    hashes
+        .map(|hash| hash.as_blob().filter(|hash| hash.len() == 32).map(<[u8]>::to_vec).ok_or(NotAProof))
+        .collect()
+}
+
+/// Not a proof of QLDB's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a proof: a list of blobs of 32 bytes, as Ion")]
+pub struct NotAProof;
 
 /// Amazon Ion Hash with SHA-256.
 ///

@@ -18,4 +18,4 @@ pub mod hash;
 
 pub use block::{Block, NotABlock, Revision};
 pub use check::{Checked, Contents, Fault};
-pub use export::{Export, ExportError, Format, Object, Report};
+pub use export::{Export, ExportError, Format, Object, Report, Seen, Visitor};

@@ -93,7 +93,7 @@ impl Folder {
 
     fn report(&self) -> Report {
         let export = Export::open(self.0.path()).expect("an export");
-        export.walk(&mut |_, _, _, _| Ok(())).expect("a report")
+        export.walk(&mut |_| Ok(())).expect("a report")
     }
 
     fn faults(&self) -> Vec<String> {
@@ -109,8 +109,8 @@ fn an_export_is_walked_block_by_block() {
     let export = Export::open(folder.0.path()).expect("an export");
     assert_eq!((export.manifests, export.promised(), export.objects.len()), (1, 25, 3));
     let mut seen = Vec::new();
-    let mut visit = |block: &Block, object: &Object, sha256: &str, checked: &Checked| {
-        assert!(checked.faults.is_empty() && sha256.len() == 64 && block.ion_hash.is_some());
+    let mut visit = |Seen { block, object, object_sha256, checked }: Seen<'_>| {
+        assert!(checked.faults.is_empty() && object_sha256.len() == 64 && block.ion_hash.is_some());
         assert!((object.first..=object.last).contains(&block.sequence_no));
         seen.push(block.sequence_no);
         Ok(())
