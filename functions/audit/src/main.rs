@@ -2,10 +2,14 @@
 
 use scorpius_aws::{Aws, lambda};
 use scorpius_ledger::api::{App, handle, operations};
+use scorpius_policy::CedarGate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App::new(aws.store()?, aws.blobs()?, aws.keys()?, aws.clock());
-    lambda::serve_http("audit", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("audit", operations(), CedarGate::shared(aws.store()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

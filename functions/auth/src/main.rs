@@ -4,11 +4,15 @@ use scorpius_aws::settings::setting;
 use scorpius_aws::{Aws, lambda};
 use scorpius_identity::api::{App, handle, operations};
 use scorpius_identity::{IdentitySettings, SessionLimits};
+use scorpius_policy::CedarGate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let settings = IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? };
     let app = App::new(aws.store()?, aws.keys()?, aws.clock(), settings, SessionLimits::default());
-    lambda::serve_http("auth", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("auth", operations(), CedarGate::shared(aws.store()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

@@ -1,11 +1,15 @@
 //! scan on AWS Lambda. What it does: `scorpius_scan::api`.
 
 use scorpius_aws::{Aws, lambda};
+use scorpius_policy::CedarGate;
 use scorpius_scan::api::{App, handle, operations};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
-    lambda::serve_http("scan", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("scan", operations(), CedarGate::shared(aws.store()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

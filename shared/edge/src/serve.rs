@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::FutureExt;
 use scorpius_core::{Clock, UnixMillis, new_id};
 
+use crate::authorize::{Authorize, Judge, Question, Thing, refusal};
 use crate::gateway::{HttpAnswer, HttpEvent};
 use crate::idempotency;
 use crate::operation::{Access, Operation};
 use crate::principal::{Anonymous, Caller};
 use crate::problem::{
-    FORBIDDEN, INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem, STEP_UP_REQUIRED, TIMEOUT, TOO_LARGE,
-    UNAUTHENTICATED,
+    INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem, STEP_UP_REQUIRED, TIMEOUT, TOO_LARGE, UNAUTHENTICATED,
 };
 use crate::request::Request;
 use crate::response::{BODY_BYTES_MAX, Response};
@@ -33,6 +34,8 @@ pub struct Door<'a> {
     pub function: &'a str,
     /// What it offers.
     pub operations: &'a [Operation],
+    /// Decides who may do what.
+    pub gate: Arc<dyn Authorize>,
     /// Time and randomness.
     pub clock: &'a dyn Clock,
 }
@@ -55,12 +58,15 @@ where
     let (method, path) = (event.request_context.http.method.clone(), event.raw_path.clone());
     let mut invocation = Invocation::new(door.function, &request_id, &method, &path);
 
-    let response = match admit(door, event, &request_id, &mut invocation) {
+    let response = match admit(door, event, &request_id, &mut invocation).await {
         Err(problem) => problem.into_response(&request_id),
-        Ok(request) => {
+        Ok((request, operation)) => {
+            let judge = request.judge.clone();
             let work = AssertUnwindSafe(async { handle(request).await }).catch_unwind();
             match futures::future::select(std::pin::pin!(work), std::pin::pin!(patience)).await {
-                futures::future::Either::Left((Ok(response), _)) => response,
+                futures::future::Either::Left((Ok(response), _)) => {
+                    judged(operation, &judge, response, &request_id)
+                }
                 futures::future::Either::Left((Err(panic), _)) => {
                     let mut problem = INTERNAL.plain();
                     problem.cause = Some(format!("panic: {}", panic_message(panic.as_ref())));
@@ -95,12 +101,25 @@ fn request_id(event: &HttpEvent, clock: &dyn Clock) -> String {
     if fine { asked.to_owned() } else { new_id("req", clock) }
 }
 
-fn admit(
-    door: &Door<'_>,
+/// What a door may answer that is about one thing: nothing, unless it asked whether the caller may. A door that
+/// forgets to ask shows nothing, and is noticed.
+fn judged(operation: &Operation, judge: &Judge, response: Response, request_id: &str) -> Response {
+    if judge.is_pending() {
+        let nobody = crate::Decision { allowed: false, policies: Vec::new() };
+        return judge.refusal(&nobody).into_response(request_id);
+    }
+    if operation.about.is_some() && response.status.is_success() && !judge.was_asked() {
+        return INTERNAL.because("the door did not ask about what it loaded").into_response(request_id);
+    }
+    response
+}
+
+async fn admit<'a>(
+    door: &Door<'a>,
     event: HttpEvent,
     request_id: &str,
     invocation: &mut Invocation,
-) -> Result<Request, Problem> {
+) -> Result<(Request, &'a Operation), Problem> {
     let operation = door
         .operations
         .iter()
@@ -116,9 +135,10 @@ fn admit(
     if event.raw_path.len() + event.raw_query_string.len() > URL_BYTES_MAX {
         return Err(TOO_LARGE.because(format_args!("a URL of more than {URL_BYTES_MAX} bytes")));
     }
-    let caller = event.caller();
-    authorize(operation, &caller, invocation)?;
-    step_up(operation, &caller, door.clock.now())?;
+    let (caller, now) = (event.caller(), door.clock.now());
+    let network = event.request_context.http.source_ip.clone();
+    let judge = authorize(door, operation, &caller, now, &network, invocation).await?;
+    step_up(operation, &caller, now)?;
     let body = event.body_bytes().ok_or_else(|| INVALID_REQUEST.because("the body is not Base64"))?;
     if body.len() > REQUEST_BYTES_MAX {
         return Err(TOO_LARGE.because(format_args!("a body of more than {REQUEST_BYTES_MAX} bytes")));
@@ -131,7 +151,7 @@ fn admit(
     if let ("POST", Some(key)) = (operation.method(), headers.get("idempotency-key")) {
         idempotency::check_key(key)?;
     }
-    Ok(Request {
+    let request = Request {
         operation: operation.id,
         path: event.raw_path,
         parameters: event.path_parameters.unwrap_or_default(),
@@ -140,21 +160,37 @@ fn admit(
         body,
         caller,
         request_id: request_id.to_owned(),
-        network: event.request_context.http.source_ip,
-        received_at: door.clock.now(),
-    })
+        network,
+        received_at: now,
+        judge,
+    };
+    Ok((request, operation))
 }
 
-fn authorize(operation: &Operation, caller: &Caller, invocation: &mut Invocation) -> Result<(), Problem> {
+/// Whether the caller may do this at all. Where the operation is about one thing, and the tenant has policies
+/// of its own, a refusal is not the end: one of them may permit that thing, and the door asks once it has it.
+async fn authorize(
+    door: &Door<'_>,
+    operation: &Operation,
+    caller: &Caller,
+    now: UnixMillis,
+    network: &str,
+    invocation: &mut Invocation,
+) -> Result<Judge, Problem> {
     if let Caller::Known(principal) = caller {
         invocation.tenant = Some(principal.tenant.to_string());
         invocation.subject = Some(principal.subject.clone());
     }
     match (operation.access, caller) {
-        (Access::Public, _) => Ok(()),
-        (Access::Action(action), Caller::Known(principal)) if principal.may(action) => Ok(()),
-        (Access::Action(action), Caller::Known(_)) => {
-            Err(FORBIDDEN.because(format_args!("this needs the permission `{action}`")))
+        (Access::Public, _) => Ok(Judge::absent()),
+        (Access::Action(action), Caller::Known(principal)) => {
+            let thing = Thing::whole(&principal.tenant);
+            let decision = door.gate.decide(&Question { principal, action, thing, now, network }).await?;
+            let pending = operation.about.is_some() && principal.standing.policy_version > 0;
+            match decision.allowed || pending {
+                true => Ok(Judge::new(Arc::clone(&door.gate), action, !decision.allowed)),
+                false => Err(refusal(action, &decision)),
+            }
         }
         (Access::Action(_), Caller::Anonymous(reason)) => Err(UNAUTHENTICATED.because(match reason {
             Anonymous::NoCredential => "send `X-API-Key` or `Authorization: Bearer`",
@@ -247,7 +283,12 @@ mod tests {
     use super::*;
 
     fn door(operations: &[Operation]) -> Door<'_> {
-        Door { function: "test", operations, clock: &SystemClock }
+        Door {
+            function: "test",
+            operations,
+            gate: crate::authorize::RoleTable::shared(),
+            clock: &SystemClock,
+        }
     }
 
     fn event(route: &str) -> HttpEvent {

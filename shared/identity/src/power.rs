@@ -294,6 +294,7 @@ mod tests {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            standing: Default::default(),
         }
         .may(action)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Store};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
-use scorpius_edge::{HttpEvent, Message, Operation, Outcome, Request, Response, health};
+use scorpius_edge::{Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, health};
 use scorpius_egress::{EgressOptions, GuardedEgress};
 use scorpius_identity::authorizer::AuthorizerError;
 use scorpius_identity::first_start::{self, FirstStart};
@@ -13,6 +13,7 @@ use scorpius_identity::{Bootstrap, BootstrapError, IdentitySettings};
 use scorpius_ledger::VerifierKey;
 use scorpius_ledger::witness::WitnessClient;
 use scorpius_local::Local;
+use scorpius_policy::CedarGate;
 
 use super::{HostError, Settings};
 
@@ -22,6 +23,7 @@ const TOUR_KEY_S: u64 = 3_600;
 /// The capabilities, wired to one folder.
 pub struct Functions {
     operations: std::collections::BTreeMap<String, Vec<Operation>>,
+    gate: Arc<dyn Authorize>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     verifier_key: VerifierKey,
@@ -70,6 +72,7 @@ impl Functions {
 
         Ok(Self {
             operations: crate::doors::operations(),
+            gate: CedarGate::shared(Arc::clone(&store)),
             bootstrap: first_start::App {
                 store: Arc::clone(&store),
                 clock: Arc::clone(&clock),
@@ -173,6 +176,11 @@ impl Functions {
     #[must_use]
     pub fn operations(&self, function: &str) -> &[Operation] {
         self.operations.get(function).map_or(&[], Vec::as_slice)
+    }
+
+    /// What decides who may do what.
+    pub(super) fn gate(&self) -> Arc<dyn Authorize> {
+        Arc::clone(&self.gate)
     }
 
     /// Who asks, for a request that is on its way to a door.

@@ -199,8 +199,8 @@ impl Host {
 
     /// Hands one event to a function's door, as Lambda would: who asks is what the event says.
     pub async fn door(&self, function: &str, event: HttpEvent) -> HttpAnswer {
-        let door =
-            Door { function, operations: self.functions.operations(function), clock: &*self.settings.clock };
+        let (operations, clock) = (self.functions.operations(function), &*self.settings.clock);
+        let door = Door { function, operations, gate: self.functions.gate(), clock };
         let patience = tokio::time::sleep(DOOR_DEADLINE);
         serve(&door, event, patience, |request| self.functions.http(function, request)).await
     }

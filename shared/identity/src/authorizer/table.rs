@@ -66,7 +66,12 @@ async fn status(world: &World, operation: &Operation, credential: Option<&str>) 
     let lambda = AuthorizerAnswerContext { caller: said.context.caller };
     event.request_context.authorizer = Some(AuthorizerContext { lambda });
     let operations = [operation.clone()];
-    let door = Door { function: "table", operations: &operations, clock: &*world.clock };
+    let door = Door {
+        function: "table",
+        operations: &operations,
+        gate: scorpius_edge::authorize::RoleTable::shared(),
+        clock: &*world.clock,
+    };
     let let_in = |_| std::future::ready(Response::new(http::StatusCode::OK));
     serve(&door, event, std::future::pending(), let_in).await.status_code
 }

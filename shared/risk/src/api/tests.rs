@@ -68,10 +68,12 @@ impl Bench {
                 strength: Strength::ApiKey,
                 sign_in: None,
                 network_tag: None,
+                standing: Default::default(),
             }),
             request_id: "req_1".to_owned(),
             network: "127.0.0.1".to_owned(),
             received_at: self.clock.now(),
+            judge: scorpius_edge::Judge::absent(),
         };
         let response = handle(&self.app, request).await;
         let value = serde_json::from_slice(&response.body).expect("JSON");
@@ -354,8 +356,12 @@ fn the_examples_of_the_operations_are_taken() {
 async fn the_example_events_are_answered() {
     let bench = bench();
     let operations = operations();
-    let door =
-        scorpius_edge::serve::Door { function: "risk-score", operations: &operations, clock: &*bench.clock };
+    let door = scorpius_edge::serve::Door {
+        function: "risk-score",
+        operations: &operations,
+        gate: scorpius_edge::authorize::RoleTable::shared(),
+        clock: &*bench.clock,
+    };
     let serve = async |text: &str, id: Option<&str>| {
         let mut event: HttpEvent = serde_json::from_str(text).expect("an event");
         if let Some(id) = id {
