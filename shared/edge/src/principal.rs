@@ -58,6 +58,10 @@ impl Role {
                     | "webhook:write"
                     | "webhook:read"
                     | "audit:read"
+                    | "elevation:approve"
+                    | "elevation:read"
+                    | "elevation:write"
+                    | "role:delegate"
             ),
             Self::Auditor => action.ends_with(":read"),
             Self::Viewer => matches!(action, "risk:read" | "scan:read"),

@@ -24,6 +24,7 @@ mod testing;
 use scorpius_core::EventSchema;
 
 pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, recover};
+pub use keys::ApiKey;
 pub use power::PERMISSIONS;
 pub use scorpius_token::{IdentitySettings, SessionLimits, Tenant, TenantStatus};
 pub use secret::{ApiSecret, KeyKind, NotAnApiKey};

@@ -36,6 +36,7 @@ pub struct Functions {
     health: health::App,
     notifier: scorpius_notify::fanout::App,
     notifier_deliver: scorpius_notify::deliver::App,
+    policy: scorpius_policy_api::api::App,
     risk_score: scorpius_risk::api::App,
     scan: scorpius_scan::api::App,
     scan_job: scorpius_scan::worker::App,
@@ -123,6 +124,7 @@ impl Functions {
                 egress: Arc::clone(&egress),
                 clock: Arc::clone(&clock),
             },
+            policy: scorpius_policy_api::api::App::new(Arc::clone(&store), Arc::clone(&clock)),
             risk_score: scorpius_risk::api::App::new(
                 Arc::clone(&store),
                 Arc::clone(&blobs),
@@ -211,6 +213,7 @@ impl Functions {
             "audit" => scorpius_ledger::api::handle(&self.audit, request).await,
             "auth" => scorpius_identity::api::handle(&self.auth, request).await,
             "health" => health::handle(&self.health, request).await,
+            "policy" => scorpius_policy_api::api::handle(&self.policy, request).await,
             "risk-score" => scorpius_risk::api::handle(&self.risk_score, request).await,
             "scan" => scorpius_scan::api::handle(&self.scan, request).await,
             "webhooks" => scorpius_notify::api::handle(&self.webhooks, request).await,

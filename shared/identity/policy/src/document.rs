@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use scorpius_core::{Key, TenantId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub const POLICIES_MAX: usize = 200;
 /// Bytes of one policy's text.
 pub const POLICY_BYTES_MAX: usize = 8_000;
+/// How deep a policy's brackets nest, and how many `if` it has: each may nest the next. Cedar's parser recurses,
+/// and a text of 8,000 bytes can be deeper than a thread's stack.
+pub const NESTING_MAX: usize = 30;
 /// Bytes of all policies of a tenant: with the rest, a document stays under the store's 350 KB.
 pub const POLICIES_BYTES_MAX: usize = 150_000;
 /// Custom roles of a tenant.
@@ -29,17 +33,17 @@ pub const NAME_CHARS_MAX: usize = 60;
 pub const LEVEL_MAX: u8 = 4;
 
 /// One Cedar policy, not a template.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// What answers and the ledger name it by: see `is_name`.
+    /// What answers name it by: 1 to 60 lower-case letters, digits, `-` and `_`.
     pub id: String,
     /// Cedar.
     pub text: String,
 }
 
 /// A role that the tenant defines.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomRole {
     /// Its name; none of the base roles'.
@@ -53,7 +57,7 @@ pub struct CustomRole {
 }
 
 /// Where an assignment comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
     /// An administrator of policies gave it.
@@ -93,7 +97,7 @@ impl Assignment {
 }
 
 /// What policies may ask of a subject.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attributes {
     /// `principal.department`.
@@ -105,7 +109,7 @@ pub struct Attributes {
 }
 
 /// How a role can be had at once, by agreement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BreakGlass {
     /// The role.

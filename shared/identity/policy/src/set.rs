@@ -11,7 +11,7 @@ use cedar_policy_core::parser;
 use scorpius_edge::Role;
 
 use crate::decide::uid;
-use crate::document::{Assignment, Attributes, CustomRole, Document, Policy};
+use crate::document::{Assignment, Attributes, CustomRole, Document, NESTING_MAX, Policy};
 
 /// The base policies' text.
 pub(crate) const BASE: &str = include_str!("base.cedar");
@@ -30,6 +30,12 @@ pub enum BadPolicy {
         id: String,
         /// What the parser says.
         message: String,
+    },
+    /// Nested deeper than is read.
+    #[error("the policy `{id}` nests deeper than {NESTING_MAX}")]
+    TooDeep {
+        /// Which.
+        id: String,
     },
     /// Two policies have one id.
     #[error("two policies are called `{id}`")]
@@ -83,7 +89,8 @@ impl PolicySet {
         for policy in &document.policies {
             add(&mut policies, parse(policy)?)?;
         }
-        for role in &document.roles {
+        // A role that only inherits needs no policy.
+        for role in document.roles.iter().filter(|role| !role.permits.is_empty()) {
             add(&mut policies, policy_of(role))?;
         }
         Self::with(policies, document, true)
@@ -146,10 +153,47 @@ impl PolicySet {
 }
 
 fn parse(policy: &Policy) -> Result<ast::StaticPolicy, BadPolicy> {
+    // Before the parser sees it: that would end the process, not the request.
+    if nesting(&policy.text) > NESTING_MAX {
+        return Err(BadPolicy::TooDeep { id: policy.id.clone() });
+    }
     parser::parse_policy(Some(PolicyID::from_string(&policy.id)), &policy.text).map_err(|errors| {
         let message = errors.to_string().chars().take(500).collect();
         BadPolicy::Syntax { id: policy.id.clone(), message }
     })
+}
+
+/// The deepest nesting of brackets, or the count of `if` if that is more. Strings and comments are skipped as
+/// Cedar's lexer reads them.
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest, mut ifs) = (0_usize, 0, 0);
+    let mut word = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c.is_alphanumeric() || c == '_' {
+            word.push(c);
+            continue;
+        }
+        ifs += usize::from(word == "if");
+        word.clear();
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '"' => {
+                while let Some(c) = rest.next().filter(|c| *c != '"') {
+                    if c == '\\' {
+                        rest.next();
+                    }
+                }
+            }
+            '/' if rest.peek() == Some(&'/') => {
+                while rest.next().is_some_and(|c| !matches!(c, '\n' | '\r')) {}
+            }
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest.max(ifs + usize::from(word == "if"))
 }
 
 fn add(policies: &mut ast::PolicySet, policy: ast::StaticPolicy) -> Result<(), BadPolicy> {
@@ -240,6 +284,30 @@ mod tests {
         let diamond = of(vec![role("a", &["b", "c"]), role("b", &["viewer"]), role("c", &["viewer"])]);
         let diamond = diamond.map_err(|error| error.to_string()).expect("no circle");
         assert_eq!(diamond.ancestors["a"].len(), 4);
+    }
+
+    #[test]
+    fn however_deep_a_text_nests_the_process_goes_on() {
+        let of = |text: String| {
+            let policies = vec![Policy { id: "deep".to_owned(), text }];
+            PolicySet::of(&Document { policies, ..Document::default() }).err()
+        };
+        let when = |condition: &str| format!("permit (principal, action, resource) when {{ {condition} }};");
+        let brackets = |n: usize| when(&format!("{}true{}", "(".repeat(n), ")".repeat(n)));
+        assert_eq!(of(brackets(NESTING_MAX - 1)), None);
+        let too_deep = Some(BadPolicy::TooDeep { id: "deep".to_owned() });
+        for n in [NESTING_MAX, 1_000, 3_900] {
+            assert_eq!(of(brackets(n)), too_deep, "{n}");
+            // What closes brackets in strings and comments closes none.
+            let hidden = format!("[{}true", "\")))))\" == \"\\\")))\" // ))))\n && (".repeat(n));
+            assert_eq!(of(when(&hidden)), too_deep, "{n}");
+            assert_eq!(of(when(&format!("{}true", "if true then ".repeat(n)))), too_deep, "{n}");
+        }
+        // Long, and as deep as its length: neither reading, deciding nor dropping it may overflow.
+        for long in ["true && ", "!true || ", "1 + 1 == 2 && ", "-1 < 2 && "] {
+            let text = when(&format!("{}true", long.repeat(7_900 / long.len())));
+            assert_eq!(of(text), None, "{long}");
+        }
     }
 
     #[test]

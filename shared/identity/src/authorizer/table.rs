@@ -12,16 +12,22 @@ use crate::testing::{NOW, World};
 
 /// Each action, the roles that may do it, and a permission that does not cover it. Typed by hand:
 /// it is what `Role::may` is held to.
-const MAY: [(&str, &[Role], &str); 14] = [
+const MAY: [(&str, &[Role], &str); 20] = [
     // Of people only; keys are what this table tries.
     ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
     ("admin:write", &[Role::Operator], "risk:read"),
     ("audit:read", &[Role::Admin, Role::Security, Role::Auditor], "risk:*"),
+    ("elevation:approve", &[Role::Admin, Role::Security], "elevation:read"),
+    ("elevation:read", &[Role::Admin, Role::Security, Role::Auditor], "elevation:write"),
+    ("elevation:write", &[Role::Admin, Role::Security], "elevation:read"),
     ("key:read", &[Role::Admin, Role::Auditor], "key:write"),
     ("key:write", &[Role::Admin], "key:read"),
+    ("policy:read", &[Role::Admin, Role::Auditor], "policy:write"),
+    ("policy:write", &[Role::Admin], "policy:read"),
     ("risk:read", &[Role::Admin, Role::Security, Role::Auditor, Role::Viewer], "risk:score"),
     ("risk:score", &[Role::Admin, Role::Security], "risk:read"),
+    ("role:delegate", &[Role::Admin, Role::Security], "risk:read"),
     ("scan:read", &[Role::Admin, Role::Security, Role::Auditor, Role::Viewer], "scan:write"),
     ("scan:write", &[Role::Admin, Role::Security], "scan:read"),
     ("token:create", &Role::ALL, ""),

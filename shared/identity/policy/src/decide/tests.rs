@@ -230,3 +230,19 @@ proptest! {
         prop_assert!(!asked(&other).allowed);
     }
 }
+
+/// A condition may be as deep as its text is long: deciding it is an answer, and not the process's end.
+#[test]
+fn a_long_condition_is_decided() {
+    let tenant = tenant('1');
+    for long in ["true && ", "!true || ", "1 + 1 == 2 && ", "[true].contains(true) && "] {
+        let text = format!(
+            "permit (principal, action, resource) when {{ {}true }};",
+            long.repeat(7_900 / long.len())
+        );
+        let said = ask(&own(&[&text], |_| {}), &key(&[], None), "scan:write", Thing::whole(&tenant));
+        // Cedar may give up on it, and then it permits nothing; what it says is the same each time.
+        let again = ask(&own(&[&text], |_| {}), &key(&[], None), "scan:write", Thing::whole(&tenant));
+        assert_eq!(said, again, "{long}");
+    }
+}
