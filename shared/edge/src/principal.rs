@@ -254,6 +254,7 @@ pub enum Anonymous {
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one of a request, and nearly always the large one")]
 pub enum Caller {
     /// Authenticated.
     Known(Principal),

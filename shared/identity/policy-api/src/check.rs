@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use cedar_policy_core::extensions::Extensions;
-use cedar_policy_core::validator::{ValidationMode, Validator, ValidatorSchema};
+use cedar_policy_core::validator::{ValidationError, ValidationMode, Validator, ValidatorSchema};
 use scorpius_core::UnixMillis;
 use scorpius_core::id::is_id;
 use scorpius_edge::problem::FieldError;
@@ -135,9 +135,8 @@ impl Checker {
         })?;
         let mut told: BTreeMap<String, usize> = BTreeMap::new();
         for error in self.validator.validate(set.policies(), ValidationMode::Strict).validation_errors() {
-            // The validator names the policy in its text alone: "for policy `id`, …".
             let text = error.to_string();
-            let at = pointer(text.split('`').nth(1).unwrap_or_default());
+            let at = pointer(&policy_of(error, &text));
             // It tells the same of every action that a policy is about.
             let count = told.entry(at.clone()).or_default();
             *count += 1;
@@ -175,6 +174,14 @@ impl Checker {
 
 const NOT_A_NAME: &str =
     "not a name of its own: 1 to 60 lower-case letters, digits, `-` and `_`, and none of the base roles'";
+
+/// Which policy the validator complains of. All but one kind of fault say so in their text alone: "for policy `id`, …".
+fn policy_of(error: &ValidationError, text: &str) -> String {
+    match error {
+        ValidationError::IncompatibleTypes(fault) => fault.policy_id.to_string(),
+        _ => text.split('`').nth(1).unwrap_or_default().to_owned(),
+    }
+}
 
 fn too_many(max: usize) -> String {
     format!("more than {max}")

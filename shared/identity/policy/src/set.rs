@@ -163,7 +163,7 @@ fn parse(policy: &Policy) -> Result<ast::StaticPolicy, BadPolicy> {
     })
 }
 
-/// The deepest nesting of brackets, or the count of `if` if that is more. Strings and comments are skipped as
+/// The deepest nesting of brackets, and the count of `if`, each of which may nest the next. Strings and comments are skipped as
 /// Cedar's lexer reads them.
 fn nesting(text: &str) -> usize {
     let (mut depth, mut deepest, mut ifs) = (0_usize, 0, 0);
@@ -193,7 +193,7 @@ fn nesting(text: &str) -> usize {
         }
         deepest = deepest.max(depth);
     }
-    deepest.max(ifs + usize::from(word == "if"))
+    deepest + ifs + usize::from(word == "if")
 }
 
 fn add(policies: &mut ast::PolicySet, policy: ast::StaticPolicy) -> Result<(), BadPolicy> {
