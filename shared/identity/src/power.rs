@@ -3,7 +3,9 @@
 use scorpius_edge::{Principal, Role};
 
 /// What a key can be cut down to, besides `<capability>:*`. The operator's actions are no permissions: no door gives them.
-pub const PERMISSIONS: [&str; 16] = [
+pub const PERMISSIONS: [&str; 18] = [
+    "audit:erase",
+    "audit:hold",
     "audit:read",
     "elevation:approve",
     "elevation:read",

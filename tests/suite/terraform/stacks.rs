@@ -273,7 +273,8 @@ fn a_queue_gets_what_it_subscribed_to_tenant_by_tenant() {
     assert_eq!(
         rules["scorpius-dev-notify"],
         json!(
-            ["identity", "policy", "risk", "scan"].map(|name| json!({"prefix": format!("scorpius.{name}.")}))
+            ["audit", "identity", "policy", "risk", "scan"]
+                .map(|name| json!({"prefix": format!("scorpius.{name}.")}))
         )
     );
     assert_eq!(rules["scorpius-dev-scan"], json!(["scorpius.scan.requested.v1"]));

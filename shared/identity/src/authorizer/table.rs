@@ -12,11 +12,13 @@ use crate::testing::{NOW, World};
 
 /// Each action, the roles that may do it, and a permission that does not cover it. Typed by hand:
 /// it is what `Role::may` is held to.
-const MAY: [(&str, &[Role], &str); 20] = [
+const MAY: [(&str, &[Role], &str); 22] = [
     // Of people only; keys are what this table tries.
     ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
     ("admin:write", &[Role::Operator], "risk:read"),
+    ("audit:erase", &[Role::Admin], "audit:read"),
+    ("audit:hold", &[Role::Admin], "audit:read"),
     ("audit:read", &[Role::Admin, Role::Security, Role::Auditor], "risk:*"),
     ("elevation:approve", &[Role::Admin, Role::Security], "elevation:read"),
     ("elevation:read", &[Role::Admin, Role::Security, Role::Auditor], "elevation:write"),
