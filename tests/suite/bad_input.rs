@@ -95,6 +95,11 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     ] {
         let made = desk.post(post, &asked).await;
         real.insert(base, base.replace("{id}", made.text(name)));
+        if name == "key_id" {
+            for base in ["/v1/audit/holds/{id}", "/v1/audit/subjects/{id}"] {
+                real.insert(base, base.replace("{id}", made.text(name)));
+            }
+        }
     }
     real
 }
