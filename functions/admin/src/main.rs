@@ -8,8 +8,7 @@ use scorpius_relay::api::{App, handle, operations};
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App { store: aws.store()?, bus: aws.queues()?, clock: aws.clock() };
-    lambda::serve_http("admin", operations(), CedarGate::shared(aws.store()?), aws.clock(), |request| {
-        handle(&app, request)
-    })
-    .await
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("admin", operations(), gate, limiter, aws.clock(), |request| handle(&app, request))
+        .await
 }

@@ -9,7 +9,9 @@ use scorpius_policy::CedarGate;
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App::new(aws.store()?, aws.keys()?, aws.clock(), RECOVERY_S);
-    let gate = CedarGate::shared(aws.store()?);
-    lambda::serve_http("audit-custody", operations(), gate, aws.clock(), |request| handle(&app, request))
-        .await
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("audit-custody", operations(), gate, limiter, aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

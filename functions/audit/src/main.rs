@@ -8,8 +8,7 @@ use scorpius_policy::CedarGate;
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App::new(aws.store()?, aws.blobs()?, aws.keys()?, aws.clock());
-    lambda::serve_http("audit", operations(), CedarGate::shared(aws.store()?), aws.clock(), |request| {
-        handle(&app, request)
-    })
-    .await
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("audit", operations(), gate, limiter, aws.clock(), |request| handle(&app, request))
+        .await
 }

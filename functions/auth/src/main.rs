@@ -11,8 +11,7 @@ async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let settings = IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? };
     let app = App::new(aws.store()?, aws.keys()?, aws.clock(), settings, SessionLimits::default());
-    lambda::serve_http("auth", operations(), CedarGate::shared(aws.store()?), aws.clock(), |request| {
-        handle(&app, request)
-    })
-    .await
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("auth", operations(), gate, limiter, aws.clock(), |request| handle(&app, request))
+        .await
 }

@@ -12,6 +12,6 @@ async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app =
         App { store: aws.store()?, blobs: aws.blobs()?, keys: aws.keys()?, openapi: OPENAPI.to_owned() };
-    lambda::serve_http("health", operations(), Nobody::shared(), aws.clock(), |request| handle(&app, request))
-        .await
+    let gate = Nobody::shared();
+    lambda::serve_http("health", operations(), gate, None, aws.clock(), |request| handle(&app, request)).await
 }

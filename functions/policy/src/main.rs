@@ -8,6 +8,7 @@ use scorpius_policy_api::api::{App, handle, operations};
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App::new(aws.store()?, aws.clock());
-    let gate = CedarGate::shared(aws.store()?);
-    lambda::serve_http("policy", operations(), gate, aws.clock(), |request| handle(&app, request)).await
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("policy", operations(), gate, limiter, aws.clock(), |request| handle(&app, request))
+        .await
 }

@@ -8,7 +8,8 @@ use scorpius_risk::api::{App, handle, operations};
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
-    lambda::serve_http("risk-score", operations(), CedarGate::shared(aws.store()?), aws.clock(), |request| {
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("risk-score", operations(), gate, limiter, aws.clock(), |request| {
         handle(&app, request)
     })
     .await

@@ -8,8 +8,7 @@ use scorpius_scan::api::{App, handle, operations};
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
-    lambda::serve_http("scan", operations(), CedarGate::shared(aws.store()?), aws.clock(), |request| {
-        handle(&app, request)
-    })
-    .await
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("scan", operations(), gate, limiter, aws.clock(), |request| handle(&app, request))
+        .await
 }

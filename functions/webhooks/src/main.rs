@@ -16,8 +16,7 @@ async fn main() -> Result<(), lambda::Error> {
         egress: Arc::new(GuardedEgress::new(EgressOptions::default())),
         clock: aws.clock(),
     };
-    lambda::serve_http("webhooks", operations(), CedarGate::shared(aws.store()?), aws.clock(), |request| {
-        handle(&app, request)
-    })
-    .await
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("webhooks", operations(), gate, limiter, aws.clock(), |request| handle(&app, request))
+        .await
 }

@@ -88,6 +88,8 @@ pub struct Operation {
     pub demand: Option<Demand>,
     /// The kind of the one thing that the door loads and then asks about, with its attributes.
     pub about: Option<Kind>,
+    /// Whether requests are counted against the caller's limits.
+    pub limited: bool,
     /// Query parameters.
     pub query: Vec<Parameter>,
     /// The JSON body's schema.
@@ -111,6 +113,7 @@ impl Operation {
             access,
             demand: None,
             about: None,
+            limited: true,
             query: Vec::new(),
             body: None,
             example: None,
@@ -139,6 +142,13 @@ impl Operation {
     #[must_use]
     pub fn about(mut self, kind: Kind) -> Self {
         self.about = Some(kind);
+        self
+    }
+
+    /// Is open however often it is asked: for probes, which must not depend on a store that counts.
+    #[must_use]
+    pub fn unlimited(mut self) -> Self {
+        self.limited = false;
         self
     }
 

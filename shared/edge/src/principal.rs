@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use scorpius_core::{TenantId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use crate::limit::Allowance;
+
 /// Exchanging a credential for a token of the same power: open to whoever is known.
 pub const EXCHANGE: &str = "token:create";
 
@@ -171,6 +173,9 @@ pub struct Principal {
     /// What its tenant's policies are told besides.
     #[serde(default, skip_serializing_if = "Standing::is_usual")]
     pub standing: Standing,
+    /// How often it may ask.
+    #[serde(default, skip_serializing_if = "Allowance::is_empty")]
+    pub allowance: Allowance,
 }
 
 /// Where a caller stands with the policies of its tenant, as the authorizer read it for this request.
@@ -277,6 +282,7 @@ mod tests {
             sign_in: None,
             network_tag: None,
             standing: Standing::default(),
+            allowance: Allowance::default(),
         };
         assert_eq!(principal.may(action), expected, "{roles:?} {scopes:?} {action}");
     }
@@ -315,6 +321,7 @@ mod tests {
             }),
             network_tag: None,
             standing: Standing::default(),
+            allowance: Allowance::default(),
         };
         let demand = Demand { acr: Assurance::Aal2, max_age_s: 60 };
         let now = UnixMillis(100_000);

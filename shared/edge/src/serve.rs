@@ -12,6 +12,7 @@ use scorpius_core::{Clock, UnixMillis, new_id};
 use crate::authorize::{Authorize, Judge, Question, Thing, refusal};
 use crate::gateway::{HttpAnswer, HttpEvent};
 use crate::idempotency;
+use crate::limit::{Limiter, Standing};
 use crate::operation::{Access, Operation};
 use crate::principal::{Anonymous, Caller};
 use crate::problem::{
@@ -38,9 +39,11 @@ pub struct Door<'a> {
     pub gate: Arc<dyn Authorize>,
     /// Time and randomness.
     pub clock: &'a dyn Clock,
+    /// Counts requests; without one, nobody is limited.
+    pub limiter: Option<&'a Limiter>,
 }
 
-/// Answers one event: parses, authorizes, calls `handle`, and says so in one log line.
+/// Answers one event: parses, counts, authorizes, calls `handle`, and says so in one log line.
 /// `patience` ends when the door's deadline has passed: the timer is the host's.
 /// A panic in `handle` is a 500, and costs no other request.
 pub async fn serve<F, R>(
@@ -58,26 +61,29 @@ where
     let (method, path) = (event.request_context.http.method.clone(), event.raw_path.clone());
     let mut invocation = Invocation::new(door.function, &request_id, &method, &path);
 
-    let response = match admit(door, event, &request_id, &mut invocation).await {
-        Err(problem) => problem.into_response(&request_id),
-        Ok((request, operation)) => {
-            let judge = request.judge.clone();
-            let work = AssertUnwindSafe(async { handle(request).await }).catch_unwind();
-            match futures::future::select(std::pin::pin!(work), std::pin::pin!(patience)).await {
-                futures::future::Either::Left((Ok(response), _)) => {
-                    judged(operation, &judge, response, &request_id)
-                }
-                futures::future::Either::Left((Err(panic), _)) => {
-                    let mut problem = INTERNAL.plain();
-                    problem.cause = Some(format!("panic: {}", panic_message(panic.as_ref())));
-                    problem.into_response(&request_id)
-                }
-                futures::future::Either::Right(_) => {
-                    TIMEOUT.because("the door's deadline passed").into_response(&request_id)
-                }
+    let mut standing = Standing::default();
+    let work = async {
+        match admit(door, event, &request_id, &mut invocation, &mut standing).await {
+            Err(problem) => problem.into_response(&request_id),
+            Ok((request, operation)) => {
+                let judge = request.judge.clone();
+                judged(operation, &judge, handle(request).await, &request_id)
             }
         }
     };
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let response = match futures::future::select(std::pin::pin!(work), std::pin::pin!(patience)).await {
+        futures::future::Either::Left((Ok(response), _)) => response,
+        futures::future::Either::Left((Err(panic), _)) => {
+            let mut problem = INTERNAL.plain();
+            problem.cause = Some(format!("panic: {}", panic_message(panic.as_ref())));
+            problem.into_response(&request_id)
+        }
+        futures::future::Either::Right(_) => {
+            TIMEOUT.because("the door's deadline passed").into_response(&request_id)
+        }
+    };
+    let response = standing.told(response);
     let response = finish(response, &request_id);
     invocation.answered(&response, started.elapsed());
     telemetry::record(&invocation);
@@ -119,6 +125,7 @@ async fn admit<'a>(
     event: HttpEvent,
     request_id: &str,
     invocation: &mut Invocation,
+    standing: &mut Standing,
 ) -> Result<(Request, &'a Operation), Problem> {
     let operation = door
         .operations
@@ -137,7 +144,12 @@ async fn admit<'a>(
     }
     let (caller, now) = (event.caller(), door.clock.now());
     let network = event.request_context.http.source_ip.clone();
-    let judge = authorize(door, operation, &caller, now, &network, invocation).await?;
+    known(&caller, invocation);
+    if let (Some(limiter), true) = (door.limiter, operation.limited) {
+        *standing = limiter.admit(&caller, &network).await?;
+        standing.check()?;
+    }
+    let judge = authorize(door, operation, &caller, now, &network).await?;
     step_up(operation, &caller, now)?;
     let body = event.body_bytes().ok_or_else(|| INVALID_REQUEST.because("the body is not Base64"))?;
     if body.len() > REQUEST_BYTES_MAX {
@@ -167,6 +179,13 @@ async fn admit<'a>(
     Ok((request, operation))
 }
 
+fn known(caller: &Caller, invocation: &mut Invocation) {
+    if let Caller::Known(principal) = caller {
+        invocation.tenant = Some(principal.tenant.to_string());
+        invocation.subject = Some(principal.subject.clone());
+    }
+}
+
 /// Whether the caller may do this at all. Where the operation is about one thing, and the tenant has policies
 /// of its own, a refusal is not the end: one of them may permit that thing, and the door asks once it has it.
 async fn authorize(
@@ -175,12 +194,7 @@ async fn authorize(
     caller: &Caller,
     now: UnixMillis,
     network: &str,
-    invocation: &mut Invocation,
 ) -> Result<Judge, Problem> {
-    if let Caller::Known(principal) = caller {
-        invocation.tenant = Some(principal.tenant.to_string());
-        invocation.subject = Some(principal.subject.clone());
-    }
     match (operation.access, caller) {
         (Access::Public, _) => Ok(Judge::absent()),
         (Access::Action(action), Caller::Known(principal)) => {
@@ -258,7 +272,8 @@ impl Cors {
             ("vary", "origin".to_owned()),
             (
                 "access-control-expose-headers",
-                "x-request-id, retry-after, etag, idempotency-replayed".to_owned(),
+                "x-request-id, retry-after, ratelimit, ratelimit-policy, etag, idempotency-replayed"
+                    .to_owned(),
             ),
         ];
         if preflight {
@@ -288,6 +303,7 @@ mod tests {
             operations,
             gate: crate::authorize::RoleTable::shared(),
             clock: &SystemClock,
+            limiter: None,
         }
     }
 

@@ -14,6 +14,7 @@ mod bootstrap;
 pub mod facts;
 pub mod first_start;
 mod keys;
+mod last_used;
 mod power;
 mod secret;
 mod tenants;
@@ -25,6 +26,7 @@ use scorpius_core::EventSchema;
 
 pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, recover};
 pub use keys::ApiKey;
+pub use last_used::LastUsed;
 pub use power::PERMISSIONS;
 pub use scorpius_token::{IdentitySettings, SessionLimits, Tenant, TenantStatus};
 pub use secret::{ApiSecret, KeyKind, NotAnApiKey};
@@ -34,8 +36,11 @@ pub use secret::{ApiSecret, KeyKind, NotAnApiKey};
 pub fn events() -> Vec<EventSchema> {
     let mut events = vec![
         EventSchema::of::<facts::ApiKeyCreated>(),
+        EventSchema::of::<facts::ApiKeyRotated>(),
+        EventSchema::of::<facts::ApiKeyLeaked>(),
         EventSchema::of::<facts::ApiKeyRevoked>(),
         EventSchema::of::<facts::TokenIssued>(),
+        EventSchema::of::<facts::TenantTierChanged>(),
     ];
     events.extend(scorpius_token::events());
     events

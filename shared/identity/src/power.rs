@@ -303,6 +303,7 @@ mod tests {
             sign_in: None,
             network_tag: None,
             standing: Default::default(),
+            allowance: scorpius_edge::Allowance::default(),
         }
         .may(action)
     }

@@ -75,6 +75,7 @@ impl Host {
                 sign_in: None,
                 network_tag: None,
                 standing: Default::default(),
+                allowance: scorpius_edge::Allowance::default(),
             }),
             request_id: "req_bench".to_owned(),
             network: "127.0.0.1".to_owned(),

@@ -15,6 +15,7 @@ async fn answered(world: &World, event: &str) -> HttpAnswer {
         operations: &operations,
         gate: scorpius_edge::authorize::RoleTable::shared(),
         clock: world.clock.as_ref(),
+        limiter: None,
     };
     let app = world.doors();
     serve(

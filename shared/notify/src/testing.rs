@@ -80,6 +80,7 @@ impl World {
             sign_in: None,
             network_tag: None,
             standing: Default::default(),
+            allowance: scorpius_edge::Allowance::default(),
         };
         let text = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -19,6 +19,7 @@ async fn answered(world: &World, event: &str) -> HttpAnswer {
         operations: &operations,
         gate: scorpius_edge::authorize::RoleTable::shared(),
         clock: world.clock.as_ref(),
+        limiter: None,
     };
     let handle = |request| async { api::handle(&world.doors, request).await };
     serve(&door, event, std::future::pending(), handle).await

@@ -82,6 +82,7 @@ pub(crate) fn get(operation: &'static str, tenant: &str, id: Option<&str>) -> Re
         sign_in: None,
         network_tag: None,
         standing: Default::default(),
+        allowance: scorpius_edge::Allowance::default(),
     };
     Request {
         operation,

@@ -6,11 +6,12 @@ variable "function" {
     stream   = string
     emits    = set(string)
     uses = object({
-      store  = string
-      blobs  = string
-      keys   = set(string)
-      bus    = bool
-      queues = bool
+      store    = string
+      counters = bool
+      blobs    = string
+      keys     = set(string)
+      bus      = bool
+      queues   = bool
     })
   })
 }

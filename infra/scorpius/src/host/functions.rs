@@ -118,6 +118,7 @@ impl Functions {
                 keys: Arc::clone(&keys),
                 clock: Arc::clone(&clock),
                 settings: identity,
+                used: scorpius_identity::LastUsed::default(),
             },
             health: health::App {
                 store: Arc::clone(&store),

@@ -67,6 +67,7 @@ fn principal() -> Principal {
             at: NOW,
         }),
         network_tag: None,
+        allowance: scorpius_edge::Allowance::default(),
         standing: Standing::default(),
     }
 }

@@ -56,6 +56,9 @@ async fn key(world: &World, role: Role, permission: Option<&str>, revoked: bool)
         created_at: NOW,
         created_by: "system:test".to_owned(),
         revoked_at: revoked.then_some(NOW),
+        rotated_at: None,
+        previous: None,
+        events: 1,
     };
     let [put, _] = creation(&key);
     world
@@ -79,6 +82,7 @@ async fn status(world: &World, operation: &Operation, credential: Option<&str>) 
         operations: &operations,
         gate: scorpius_edge::authorize::RoleTable::shared(),
         clock: &*world.clock,
+        limiter: None,
     };
     let let_in = |_| std::future::ready(Response::new(http::StatusCode::OK));
     serve(&door, event, std::future::pending(), let_in).await.status_code

@@ -2,6 +2,7 @@
 
 use hmac::{Hmac, Mac};
 use scorpius_core::{Clock, Key, TenantId, UnixMillis};
+use scorpius_edge::Tier;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -45,6 +46,9 @@ pub struct Tenant {
     /// Versions of its policies so far. A version is written once, so the next one has another number.
     #[serde(default)]
     pub policy_versions: u64,
+    /// What it is entitled to; absent is what the platform gives.
+    #[serde(default)]
+    pub tier: Option<Tier>,
 }
 
 impl Tenant {
@@ -63,7 +67,14 @@ impl Tenant {
             events: 0,
             policy_version: 0,
             policy_versions: 0,
+            tier: None,
         }
+    }
+
+    /// How often it may ask. Whoever runs the platform is not limited by it, unless they say so.
+    #[must_use]
+    pub fn tier(&self) -> Option<Tier> {
+        self.tier.or(self.operator.then_some(Tier::Unlimited))
     }
 
     /// Where the tenant `id` is.

@@ -67,6 +67,7 @@ async fn who_loses_a_race_under_one_key_gets_the_winner_s_secret() {
             sign_in: None,
             network_tag: None,
             standing: Default::default(),
+            allowance: scorpius_edge::Allowance::default(),
         }),
         request_id: "req_2".to_owned(),
         network: String::new(),

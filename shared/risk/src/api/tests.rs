@@ -69,6 +69,7 @@ impl Bench {
                 sign_in: None,
                 network_tag: None,
                 standing: Default::default(),
+                allowance: scorpius_edge::Allowance::default(),
             }),
             request_id: "req_1".to_owned(),
             network: "127.0.0.1".to_owned(),
@@ -361,6 +362,7 @@ async fn the_example_events_are_answered() {
         operations: &operations,
         gate: scorpius_edge::authorize::RoleTable::shared(),
         clock: &*bench.clock,
+        limiter: None,
     };
     let serve = async |text: &str, id: Option<&str>| {
         let mut event: HttpEvent = serde_json::from_str(text).expect("an event");

@@ -111,6 +111,7 @@ impl Trial {
             strength: Strength::Token,
             sign_in: Some(SignIn { session, acr, amr, at: self.now }),
             network_tag: None,
+            allowance: scorpius_edge::Allowance::default(),
             standing: Standing {
                 policy_version: 0,
                 session_risk: self.moment.session_risk.unwrap_or_default().min(100),
@@ -131,6 +132,7 @@ impl Trial {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            allowance: scorpius_edge::Allowance::default(),
             standing: Standing::default(),
         }
     }

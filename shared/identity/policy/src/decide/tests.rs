@@ -25,6 +25,7 @@ fn key(roles: &[Role], scopes: Option<&[&str]>) -> Principal {
         strength: Strength::ApiKey,
         sign_in: None,
         network_tag: None,
+        allowance: scorpius_edge::Allowance::default(),
         standing: Standing::default(),
     }
 }

@@ -14,6 +14,7 @@ fn principal(tenant: &TenantId, policy_version: u64) -> Principal {
         strength: Strength::ApiKey,
         sign_in: None,
         network_tag: None,
+        allowance: scorpius_edge::Allowance::default(),
         standing: Standing { policy_version, session_risk: 0 },
     }
 }
