@@ -1,6 +1,7 @@
 //! Everything that is tested across crates, in one binary.
 
 mod architecture;
+mod authorization;
 mod aws;
 mod bad_input;
 mod checklist;

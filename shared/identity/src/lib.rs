@@ -25,6 +25,7 @@ mod testing;
 use scorpius_core::EventSchema;
 
 pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, first_tenant_of, recover};
+pub use keys::ApiKey;
 pub use last_used::LastUsed;
 pub use power::PERMISSIONS;
 pub use scorpius_token::{IdentitySettings, SessionLimits, Tenant, TenantStatus};
