@@ -1,8 +1,10 @@
 //! Everything that is tested across crates, in one binary.
 
 mod architecture;
+mod asvs;
 mod aws;
 mod bad_input;
+mod canary;
 mod checklist;
 mod death;
 mod desk;
@@ -19,6 +21,7 @@ mod ports;
 mod sessions;
 mod stack;
 mod terraform;
+mod tokens;
 mod tour;
 mod tree;
 mod wiring;

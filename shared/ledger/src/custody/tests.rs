@@ -33,6 +33,7 @@ fn request(operation: &'static str, tenant: &TenantId) -> Request {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            allowance: scorpius_edge::Allowance::default(),
         }),
         request_id: "req_test".to_owned(),
         network: "127.0.0.1".to_owned(),
