@@ -8,5 +8,8 @@ use scorpius_ledger::custody::{App, handle, operations};
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App::new(aws.store()?, aws.keys()?, aws.clock(), RECOVERY_S);
-    lambda::serve_http("audit-custody", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("audit-custody", operations(), Some(aws.limiter()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }
