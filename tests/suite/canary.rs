@@ -220,7 +220,7 @@ async fn look() {
     assert!(places.iter().any(|(place, bytes)| place.contains("scorpius.db") && seen(SEEN_IN_STORE, bytes)));
     let planted =
         Secrets(vec![("planted", "scr_plantedplantedplantedplantedplantedplantedplanted".to_owned())]);
-    assert_eq!(spilled(&planted, b"x scr_plantedplantedplantedplantedplantedplantedplanted y").len(), 1);
+    assert!(!spilled(&planted, b"x scr_plantedplantedplantedplantedplantedplantedplanted y").is_empty());
     let lines = places[0].1.iter().filter(|byte| **byte == b'\n').count();
     say(&format!(
         "canary: {} secrets in {} forms are in none of {} places ({lines} log lines, {events} rows of the outbox)",
