@@ -84,6 +84,11 @@ impl Desk {
 
     /// A person of the first tenant who has just signed in, and what they hold. Their record is written here.
     pub(crate) async fn person(&self, role: Role) -> Granted {
+        self.signed_in(role, false).await
+    }
+
+    /// Such a person, in a browser if `cookies`.
+    pub(crate) async fn signed_in(&self, role: Role, cookies: bool) -> Granted {
         let (user, sessions) = (self.user(role), self.sessions());
         let put = Write::put(User::at(&user.tenant, &user.id), &user, Condition::Absent);
         self.host.local.store.commit(CommitId::new(&*self.clock), &[put]).await.expect("a user");
@@ -95,7 +100,7 @@ impl Desk {
             amr: &[Factor::Pwd],
             network: "192.0.2.7",
             agent: "",
-            cookies: false,
+            cookies,
             dpop_jkt: None,
             new_device: false,
         };
@@ -120,6 +125,11 @@ impl Desk {
             created_by: "system:test".to_owned(),
             events: 0,
         }
+    }
+
+    /// Where its state is.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// The sessions of the host's own store.

@@ -1,9 +1,11 @@
 //! Everything that is tested across crates, in one binary.
 
 mod architecture;
+mod asvs;
 mod authorization;
 mod aws;
 mod bad_input;
+mod canary;
 mod checklist;
 mod death;
 mod desk;
@@ -21,6 +23,7 @@ mod ports;
 mod sessions;
 mod stack;
 mod terraform;
+mod tokens;
 mod tour;
 mod tree;
 mod wiring;
