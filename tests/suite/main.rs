@@ -11,6 +11,7 @@ mod documents;
 mod entries;
 mod examples;
 mod hooks;
+mod imports;
 mod journeys;
 mod lambda;
 mod licences;
