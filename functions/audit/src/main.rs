@@ -5,7 +5,7 @@ use scorpius_ledger::api::{App, handle, operations};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App::new(aws.store()?, aws.blobs()?, aws.keys()?, aws.clock());
     lambda::serve_http("audit", operations(), aws.clock(), |request| handle(&app, request)).await
 }

@@ -7,7 +7,7 @@ use scorpius_identity::{IdentitySettings, SessionLimits};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let settings = IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? };
     let app = App::new(aws.store()?, aws.keys()?, aws.clock(), settings, SessionLimits::default());
     lambda::serve_http("auth", operations(), aws.clock(), |request| handle(&app, request)).await

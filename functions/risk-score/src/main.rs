@@ -5,7 +5,7 @@ use scorpius_risk::api::{App, handle, operations};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
     lambda::serve_http("risk-score", operations(), aws.clock(), |request| handle(&app, request)).await
 }

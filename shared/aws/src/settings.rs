@@ -2,12 +2,15 @@
 //!
 //! | setting | what it is |
 //! | --- | --- |
+//! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda; the last may be missing |
+//! | `AWS_ENDPOINT_URL` | optional: an emulator |
 //! | `TABLE_RECORDS`, `TABLE_OUTBOX`, `TABLE_COUNTERS` | names of the three tables |
 //! | `BUCKET` | name of the blobs' bucket |
 //! | `BUS` | name of the event bus |
 //! | `QUEUE_<NAME>`, `QUEUE_<NAME>_DEAD` | URLs of queue `<name>` of the manifest and of its dead letters |
 //! | `KEY_TOKEN`, `KEY_LEDGER`, `KEY_WRAP` | ids or ARNs of the KMS keys |
 //! | `KEY_TOKEN_ALSO` | optional: ids of further keys whose tokens count while a rotation is under way, with commas between |
+//! | `TOPICS` | optional: `<tenant>=<ARN of an SNS topic>`, with commas between: where a tenant's webhooks may publish |
 //! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
@@ -25,6 +28,9 @@ pub enum BadSetting {
     /// It is not text.
     #[error("the setting `{0}` is not UTF-8")]
     NotText(String),
+    /// It is not of its form.
+    #[error("the setting `{0}` is not of the form that it must have")]
+    Malformed(String),
 }
 
 /// As the message: `main` prints its error so.
@@ -43,6 +49,18 @@ pub fn setting(name: &str) -> Result<String, BadSetting> {
         Ok(value) if !value.is_empty() => Ok(value),
         Ok(_) | Err(VarError::NotPresent) => Err(BadSetting::Missing(name.to_owned())),
         Err(VarError::NotUnicode(_)) => Err(BadSetting::NotText(name.to_owned())),
+    }
+}
+
+/// The setting called `name`, which may be missing.
+///
+/// # Errors
+/// When it is not text.
+pub fn setting_if_any(name: &str) -> Result<Option<String>, BadSetting> {
+    match setting(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(BadSetting::Missing(_)) => Ok(None),
+        Err(error @ (BadSetting::NotText(_) | BadSetting::Malformed(_))) => Err(error),
     }
 }
 
@@ -72,6 +90,7 @@ mod tests {
     fn a_missing_setting_is_named() {
         let missing = setting("SCORPIUS_NO_SUCH_SETTING").expect_err("it is not set");
         assert_eq!(format!("{missing:?}"), "the setting `SCORPIUS_NO_SUCH_SETTING` is missing");
+        assert_eq!(setting_if_any("SCORPIUS_NO_SUCH_SETTING"), Ok(None));
     }
 
     #[test]

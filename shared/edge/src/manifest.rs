@@ -80,6 +80,12 @@ pub struct Uses {
     /// Reads chains.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub chain: bool,
+    /// Counts in the table of counters, whose partitions are `counter#…`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counters: bool,
+    /// Topics of tenants: knows which are allowed, or publishes to them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topics: Option<Level>,
 }
 
 /// How far a grant goes.

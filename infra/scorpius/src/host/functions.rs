@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Store};
+use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, NoTopics, Store};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{HttpEvent, Message, Operation, Outcome, Request, Response, health};
@@ -118,6 +118,7 @@ impl Functions {
                 store: Arc::clone(&store),
                 keys: Arc::clone(&keys),
                 egress: Arc::clone(&egress),
+                topics: Arc::new(NoTopics),
                 clock: Arc::clone(&clock),
             },
             risk_score: scorpius_risk::api::App::new(
@@ -131,6 +132,7 @@ impl Functions {
                 store: Arc::clone(&store),
                 keys,
                 egress,
+                topics: Arc::new(NoTopics),
                 clock: Arc::clone(&clock),
             },
             store,
