@@ -25,7 +25,7 @@ run "what_uses_nothing_may_do_nothing" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, blobs = null, keys = [], bus = false, queues = false, counters = false, topics = null }
+      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null }
     }
   }
 
@@ -45,7 +45,7 @@ run "what_reads_does_not_write" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = "read", blobs = "read", keys = ["public:token"], bus = false, queues = false, counters = false, topics = null }
+      uses  = { store = "read", counters = false, blobs = "read", keys = ["public:token"], bus = false, queues = false, topics = null }
     }
   }
 
@@ -73,7 +73,7 @@ run "a_consumer_sees_its_own_queue" {
   variables {
     function = {
       queue = "scan", schedule = null, stream = null, emits = ["scorpius.scan.completed.v1"]
-      uses  = { store = "read-write", blobs = null, keys = [], bus = false, queues = false, counters = false, topics = null }
+      uses  = { store = "read-write", counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null }
     }
   }
 
@@ -101,7 +101,7 @@ run "tokens_are_signed_and_checked_with_every_key_of_a_rotation" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, blobs = null, keys = ["sign:token", "public:token"], bus = false, queues = false, counters = false, topics = null }
+      uses  = { store = null, counters = false, blobs = null, keys = ["sign:token", "public:token"], bus = false, queues = false, topics = null }
     }
   }
 
@@ -124,7 +124,7 @@ run "what_names_topics_does_not_publish" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, blobs = null, keys = [], bus = false, queues = false, counters = false, topics = "read" }
+      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read" }
     }
   }
 
@@ -144,7 +144,7 @@ run "what_publishes_does_so_to_allowed_topics" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, blobs = null, keys = [], bus = false, queues = false, counters = false, topics = "read-write" }
+      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read-write" }
     }
   }
 
@@ -164,7 +164,7 @@ run "who_counts_is_named" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = "read", blobs = null, keys = [], bus = false, queues = false, counters = true, topics = null }
+      uses  = { store = "read", counters = true, blobs = null, keys = [], bus = false, queues = false, topics = null }
     }
   }
 

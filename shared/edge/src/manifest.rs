@@ -62,6 +62,9 @@ pub struct Uses {
     /// The three tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Level>,
+    /// Counts in the table of counters, whose partitions are `counter#…`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counters: bool,
     /// The bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blobs: Option<Level>,
@@ -80,9 +83,6 @@ pub struct Uses {
     /// Reads chains.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub chain: bool,
-    /// Counts in the table of counters, whose partitions are `counter#…`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub counters: bool,
     /// Topics of tenants: knows which are allowed, or publishes to them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topics: Option<Level>,

@@ -7,11 +7,11 @@ variable "function" {
     emits    = set(string)
     uses = object({
       store    = string
+      counters = bool
       blobs    = string
       keys     = set(string)
       bus      = bool
       queues   = bool
-      counters = bool
       topics   = string
     })
   })

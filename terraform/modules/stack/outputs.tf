@@ -12,13 +12,13 @@ output "functions" {
       stream    = try(function.trigger.stream, null)
       uses = {
         store    = try(function.uses.store, null)
+        counters = try(function.uses.counters, false)
         blobs    = try(function.uses.blobs, null)
         keys     = toset(try(function.uses.keys, []))
         bus      = try(function.uses.bus, false)
         queues   = try(function.uses.queues, false)
         egress   = try(function.uses.egress, false)
         chain    = try(function.uses.chain, false)
-        counters = try(function.uses.counters, false)
         topics   = try(function.uses.topics, null)
       }
     }
