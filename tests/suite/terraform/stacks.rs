@@ -150,6 +150,27 @@ fn read_by(function: &str) -> Vec<String> {
     names
 }
 
+/// `cargo lambda watch --env-file infra/deploy/local.env` starts every function.
+#[test]
+fn the_settings_for_trying_functions_are_all_that_they_read() {
+    let file = tree::read("infra/deploy/local.env");
+    let lines = file.lines().filter(|line| !line.starts_with('#'));
+    let set: BTreeMap<_, _> = lines.map(|line| line.split_once('=').expect("a name and a value")).collect();
+    let always = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(str::to_owned);
+    for function in doors::manifest().functions.keys() {
+        let missing: Vec<_> = read_by(function)
+            .into_iter()
+            .chain(always.clone())
+            .filter(|name| set.get(name.as_str()).is_none_or(|value| value.is_empty()))
+            .collect();
+        assert_eq!(missing, [""; 0], "{function}");
+    }
+    // Nothing of it leads anywhere but to this machine.
+    for value in set.values().filter(|value| value.contains("://")) {
+        assert!(value.starts_with("http://127.0.0.1:"), "{value}");
+    }
+}
+
 /// While one key of tokens takes over from another, tokens of both count, and both versions of a canary can sign.
 #[test]
 fn a_second_key_of_tokens_is_read_by_who_checks_them_and_used_by_who_signs() {
