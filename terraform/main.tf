@@ -66,6 +66,10 @@ locals {
       function.uses.topics == null || length(var.topics) == 0 ? {} : {
         TOPICS = join(",", flatten([for tenant, arns in var.topics : [for arn in sort(tolist(arns)) : "${tenant}=${arn}"]]))
       },
+      function.uses.counters ? {
+        LIMIT_TIER           = var.limits.tier
+        LIMIT_ADDRESS_MINUTE = tostring(var.limits.address_minute)
+      } : {},
       function.uses.blobs == null ? {} : { BUCKET = module.blobs.name },
       length(function.uses.keys) == 0 ? {} : {
         KEY_TOKEN  = local.token_key

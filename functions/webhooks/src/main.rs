@@ -16,5 +16,8 @@ async fn main() -> Result<(), lambda::Error> {
         topics: aws.topics()?,
         clock: aws.clock(),
     };
-    lambda::serve_http("webhooks", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("webhooks", operations(), Some(aws.limiter()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

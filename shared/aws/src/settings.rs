@@ -12,6 +12,8 @@
 //! | `KEY_TOKEN_ALSO` | optional: ids of further keys whose tokens count while a rotation is under way, with commas between |
 //! | `TOPICS` | optional: `<tenant>=<ARN of an SNS topic>`, with commas between: where a tenant's webhooks may publish |
 //! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
+//! | `LIMIT_TIER` | the tier of tenants whose records name none: `free`, `professional`, `enterprise` or `unlimited` |
+//! | `LIMIT_ADDRESS_MINUTE` | requests a minute of each address whose callers are not known; 0 is as many as come |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
 //! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | optional: roots to trust instead of Amazon's, see `http.rs` |
@@ -28,9 +30,9 @@ pub enum BadSetting {
     /// It is not text.
     #[error("the setting `{0}` is not UTF-8")]
     NotText(String),
-    /// It is not of its form.
-    #[error("the setting `{0}` is not of the form that it must have")]
-    Malformed(String),
+    /// It is not in its form.
+    #[error("the setting `{0}` is not what it must be")]
+    Form(String),
 }
 
 /// As the message: `main` prints its error so.
@@ -60,8 +62,16 @@ pub fn setting_if_any(name: &str) -> Result<Option<String>, BadSetting> {
     match setting(name) {
         Ok(value) => Ok(Some(value)),
         Err(BadSetting::Missing(_)) => Ok(None),
-        Err(error @ (BadSetting::NotText(_) | BadSetting::Malformed(_))) => Err(error),
+        Err(error @ (BadSetting::NotText(_) | BadSetting::Form(_))) => Err(error),
     }
+}
+
+/// The setting called `name`, read as `T`.
+///
+/// # Errors
+/// When it is missing, or is no `T`.
+pub fn parsed<T: std::str::FromStr>(name: &str) -> Result<T, BadSetting> {
+    setting(name)?.parse().map_err(|_| BadSetting::Form(name.to_owned()))
 }
 
 /// `QUEUE_AUDIT` for the manifest's queue `audit`.

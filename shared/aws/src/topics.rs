@@ -47,7 +47,7 @@ impl AllowedTopics {
             is_topic.then_some((tenant.parse().ok()?, topic.to_owned()))
         });
         let allowed = pairs.collect::<Option<_>>();
-        allowed.map(Self).ok_or_else(|| BadSetting::Malformed("TOPICS".to_owned()))
+        allowed.map(Self).ok_or_else(|| BadSetting::Form("TOPICS".to_owned()))
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
             format!("{TENANT}={TOPIC}:subscription"),
         ] {
             let refused = AllowedTopics::parse(&bad).expect_err("it is not a list");
-            assert_eq!(refused, BadSetting::Malformed("TOPICS".to_owned()), "{bad}");
+            assert_eq!(refused, BadSetting::Form("TOPICS".to_owned()), "{bad}");
         }
     }
 }

@@ -70,7 +70,10 @@ fn as_allowed(stage: &Stage) {
     let found = difference(&stage.deployment.state, &stage.record());
     assert_eq!((&found.beyond, &found.unused), (&vec![], &vec![]));
     let calls = stage.calls().len();
-    say(&format!("{calls} calls to AWS, each allowed; {} permissions that no call used, each with its reason", found.excused));
+    say(&format!(
+        "{calls} calls to AWS, each allowed; {} permissions that no call used, each with its reason",
+        found.excused
+    ));
 }
 
 /// What a user runs after the first deploy says that all is well.

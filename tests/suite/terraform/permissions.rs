@@ -231,9 +231,23 @@ mod tests {
         let names: BTreeSet<_> =
             triples(state, &planned_permissions(state)).into_iter().map(|it| it.2).collect();
         let wanted = [
-            "*", "blobs", "blobs/*", "blobs/ledger/staging/*", "bus", "key data", "key ledger", "key token-a",
-            "key wrap", "log", "queue audit", "queue audit-dead", "queue failures", "stream of outbox",
-            "streams of outbox", "table outbox", "table records",
+            "*",
+            "blobs",
+            "blobs/*",
+            "blobs/ledger/staging/*",
+            "bus",
+            "key data",
+            "key ledger",
+            "key token-a",
+            "key wrap",
+            "log",
+            "queue audit",
+            "queue audit-dead",
+            "queue failures",
+            "stream of outbox",
+            "streams of outbox",
+            "table outbox",
+            "table records",
         ];
         for name in wanted {
             assert!(names.contains(name), "no `{name}` in {names:?}");
