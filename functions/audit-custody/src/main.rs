@@ -6,7 +6,7 @@ use scorpius_ledger::custody::{App, handle, operations};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App::new(aws.store()?, aws.keys()?, aws.clock(), RECOVERY_S);
     lambda::serve_http("audit-custody", operations(), Some(aws.limiter()?), aws.clock(), |request| {
         handle(&app, request)
