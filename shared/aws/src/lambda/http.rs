@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn what_cargo_lambda_sends_finds_its_operation() {
         use scorpius_edge::Access;
-        let routes = ["POST /v1/verdicts/{id}", "POST /v1/verdicts/{id}/replay", "GET /v1/verdicts/{id}/replay"];
+        let routes =
+            ["POST /v1/verdicts/{id}", "POST /v1/verdicts/{id}/replay", "GET /v1/verdicts/{id}/replay"];
         let operations = routes.map(|route| Operation::new(route, "id", "Says it.", Access::Public));
         let event: HttpEvent = serde_json::from_str(WATCHED).expect("an event");
         assert_eq!(event.raw_query_string, "");
@@ -145,7 +146,8 @@ mod tests {
         let operations = ["GET /a/{id}", "GET /a/b"]
             .map(|route| Operation::new(route, "id", "Says it.", scorpius_edge::Access::Public));
         let event = |path: &str, key: &str| {
-            let mut event = HttpEvent { route_key: key.to_owned(), raw_path: path.to_owned(), ..HttpEvent::default() };
+            let mut event =
+                HttpEvent { route_key: key.to_owned(), raw_path: path.to_owned(), ..HttpEvent::default() };
             event.request_context.http.method = "GET".to_owned();
             routed(&operations, event).route_key
         };
