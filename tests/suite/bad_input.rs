@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 
 use crate::desk::Desk;
 use crate::say;
-use case::{Case, Target};
-use dice::Dice;
+use case::Case;
+pub(crate) use case::Target;
+pub(crate) use dice::Dice;
 
 /// Requests of which each is wrong for a known reason, for each door, unless `SCORPIUS_BAD_REQUESTS` says more.
 const BAD_PER_DOOR: usize = 1_000;
@@ -72,11 +73,12 @@ impl Range {
 }
 
 /// One thing of each kind that paths are about, so that only what is broken is wrong.
-async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
+pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     let event = "evt_019ab5d2a0007c3e8f2b6a51d4e09c77";
     let mut real = BTreeMap::from([
         ("{queue}", "scan".to_owned()),
         ("{path+}", "entries/067".to_owned()),
+        ("/v1/elevations/{id}", "/v1/elevations/elv_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
         ("/v1/audit/events/{id}", format!("/v1/audit/events/{event}")),
     ]);
     // Another tenant has the tier of the example already; one's own is to stay unlimited.
@@ -105,7 +107,7 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
 }
 
 /// A fresh seed, or the one that is asked for.
-fn seed(name: &str) -> u64 {
+pub(crate) fn seed(name: &str) -> u64 {
     let mut bytes = [0; 8];
     SystemClock.fill_random(&mut bytes);
     let fresh = u64::from_le_bytes(bytes);
@@ -269,7 +271,15 @@ async fn a_request_with_changed_bytes_is_done_whole_or_not_at_all() {
 }
 
 /// Operations that answer with success and change nothing when there is nothing to change.
-const QUIET: [&str; 4] = ["introspectToken", "reportLeakedApiKey", "revokeToken", "setTenantTier"];
+const QUIET: [&str; 7] = [
+    "checkPolicies",
+    "explainPolicies",
+    "introspectToken",
+    "reportLeakedApiKey",
+    "revokeToken",
+    "setTenantTier",
+    "whoMay",
+];
 
 /// Whether the function behind `target` tells of what it does, by the manifest.
 fn emits(host: &Host, target: &Target) -> bool {
