@@ -6,7 +6,7 @@ use scorpius_relay::api::{App, handle, operations};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App { store: aws.store()?, bus: aws.queues()?, clock: aws.clock() };
     let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
     lambda::serve_http("admin", operations(), gate, limiter, aws.clock(), |request| handle(&app, request))

@@ -7,7 +7,7 @@ use scorpius_policy::CedarGate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App::new(aws.store()?, aws.keys()?, aws.clock(), RECOVERY_S);
     let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
     lambda::serve_http("audit-custody", operations(), gate, limiter, aws.clock(), |request| {

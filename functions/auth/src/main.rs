@@ -8,7 +8,7 @@ use scorpius_policy::CedarGate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let settings = IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? };
     let app = App::new(aws.store()?, aws.keys()?, aws.clock(), settings, SessionLimits::default());
     let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));

@@ -9,7 +9,7 @@ const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app =
         App { store: aws.store()?, blobs: aws.blobs()?, keys: aws.keys()?, openapi: OPENAPI.to_owned() };
     let gate = Nobody::shared();

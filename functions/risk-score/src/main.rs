@@ -6,7 +6,7 @@ use scorpius_risk::api::{App, handle, operations};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
     let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
     lambda::serve_http("risk-score", operations(), gate, limiter, aws.clock(), |request| {

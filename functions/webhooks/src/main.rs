@@ -9,11 +9,12 @@ use scorpius_policy::CedarGate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App {
         store: aws.store()?,
         keys: aws.keys()?,
         egress: Arc::new(GuardedEgress::new(EgressOptions::default())),
+        topics: aws.topics()?,
         clock: aws.clock(),
     };
     let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));

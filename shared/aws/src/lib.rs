@@ -1,7 +1,7 @@
 //! The ports on AWS, and the loops that AWS Lambda runs.
 //!
 //! ```text
-//! main ─> Aws::connect ─> DynamoStore · S3Blobs · KmsKeys · AwsBus ─> App of a capability
+//! main ─> Aws::connect ─> DynamoStore · S3Blobs · KmsKeys · AwsBus · SnsTopics ─> App of a capability
 //!     └─> lambda::serve_* ─> event ─> door or worker ─> answer
 //! ```
 
@@ -16,6 +16,7 @@ pub mod lambda;
 mod provision;
 pub mod settings;
 mod store;
+mod topics;
 
 pub use blobs::S3Blobs;
 pub use bus::{AwsBus, QueueUrls};
@@ -23,3 +24,4 @@ pub use connect::Aws;
 pub use keys::KmsKeys;
 pub use settings::BadSetting;
 pub use store::{DynamoStore, Tables};
+pub use topics::{AllowedTopics, SnsTopics};

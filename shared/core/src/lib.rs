@@ -18,6 +18,7 @@ pub mod event;
 pub mod id;
 pub mod keys;
 pub mod store;
+pub mod topics;
 
 pub use blobs::{BlobName, Blobs, Put};
 pub use bus::{Bus, QueueDepth};
@@ -29,3 +30,4 @@ pub use event::{Actor, Event, EventSchema, Fact};
 pub use id::{CommitId, TenantId, new_id};
 pub use keys::{KeyName, Keys, WrapContext};
 pub use store::{Attributes, Condition, Key, ListQuery, Page, Record, Store, StoreError, Value, Write};
+pub use topics::{NoTopics, TopicError, TopicMessage, Topics};

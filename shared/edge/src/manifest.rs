@@ -62,7 +62,7 @@ pub struct Uses {
     /// The three tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Level>,
-    /// Counts requests and uses of keys, where it does not write the store anyway.
+    /// Counts in the table of counters, whose partitions are `counter#…`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counters: bool,
     /// The bucket.
@@ -83,6 +83,9 @@ pub struct Uses {
     /// Reads chains.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub chain: bool,
+    /// Topics of tenants: knows which are allowed, or publishes to them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topics: Option<Level>,
 }
 
 /// How far a grant goes.

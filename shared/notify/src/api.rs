@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use schemars::JsonSchema;
-use scorpius_core::{Clock, CommitId, Egress, EgressError, Event, Keys, Store, StoreError, Write, new_id};
+use scorpius_core::{
+    Clock, CommitId, Egress, EgressError, Event, Keys, Store, StoreError, TenantId, TopicError, Topics,
+    Write, new_id,
+};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::{Once, commit_with_retry};
 use scorpius_edge::operation::PAGING;
@@ -16,7 +19,7 @@ use crate::delivery::{Attempt, AttemptError, Deliveries, Delivery, DeliveryState
 use crate::facts::{Failure, WebhookCreated, WebhookDeleted};
 use crate::pattern::{EventPattern, NotAPattern};
 use crate::secret::SigningSecret;
-use crate::webhook::{WEBHOOKS_MAX, Webhook, Webhooks};
+use crate::webhook::{Target, WEBHOOKS_MAX, Webhook, Webhooks};
 
 /// Patterns of one webhook.
 const PATTERNS_MAX: usize = 50;
@@ -35,16 +38,23 @@ pub struct App {
     pub keys: Arc<dyn Keys>,
     /// Says which URLs may be called; nothing is sent from here.
     pub egress: Arc<dyn Egress>,
+    /// Says which topics may be published to; nothing is sent from here.
+    pub topics: Arc<dyn Topics>,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A webhook to add.
+/// A webhook to add: one of `url` and `topic`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// `https://…`, at most 2,048 bytes, on a public host.
-    pub url: String,
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The ARN of an SNS topic that the operator has allowed to the tenant, in place of `url`. Its messages are the events;
+    /// `webhook-id`, `webhook-timestamp`, `webhook-signature`, `event-type` and `tenant-id` are attributes of them.
+    #[serde(default)]
+    pub topic: Option<String>,
     /// 1 to 50 types of events, or starts of types with a closing `*`, such as `scorpius.scan.*`.
     pub events: Vec<String>,
     /// At most 200 characters.
@@ -65,7 +75,11 @@ pub struct WebhookView {
     /// `whk_…`.
     pub id: String,
     /// Where events go.
-    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The topic that events go to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
     /// Which types.
     pub events: Vec<String>,
     /// The tenant's own words.
@@ -198,6 +212,12 @@ pub enum CreateError {
     /// The URL is not one that may be called, or that could not be told.
     #[error("the URL may not be called")]
     Url(#[from] EgressError),
+    /// The topic is not one that may be published to.
+    #[error("the topic may not be published to")]
+    Topic(#[from] TopicError),
+    /// Neither, or both.
+    #[error("a webhook has one of `url` and `topic`")]
+    Targets,
     /// One of `events` is no pattern.
     #[error("not a pattern of event types: `{pattern}`")]
     NotAPattern {
@@ -223,7 +243,13 @@ fn problem(error: CreateError) -> Problem {
         CreateError::Url(EgressError::Blocked { reason }) => {
             INVALID_REQUEST.because(format_args!("`url` may not be called: {reason}")).at("/url", reason)
         }
-        CreateError::Url(EgressError::TimedOut | EgressError::TooLong | EgressError::Port(_)) => {
+        CreateError::Topic(TopicError::NotAllowed { reason }) => {
+            let said = format_args!("`topic` may not be published to: {reason}");
+            INVALID_REQUEST.because(said).at("/topic", reason)
+        }
+        CreateError::Targets => invalid("/url"),
+        CreateError::Url(EgressError::TimedOut | EgressError::TooLong | EgressError::Port(_))
+        | CreateError::Topic(TopicError::Refused { .. } | TopicError::Port(_)) => {
             let mut problem = UNAVAILABLE.plain().retry_after_s(1);
             problem.cause = Some(scorpius_core::error::chain(&error));
             problem
@@ -241,11 +267,11 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         return Ok(answer);
     }
     let asked: NewWebhook = request.json()?;
-    let events = check(app, &asked).map_err(problem)?;
+    let (target, events) = check(app, &tenant, &asked).map_err(problem)?;
     let id = new_id("whk", app.clock.as_ref());
     let secret = SigningSecret::generate(app.clock.as_ref());
     let webhook = Webhook {
-        url: asked.url,
+        target,
         events,
         description: asked.description,
         active: asked.active,
@@ -276,8 +302,22 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         .await
 }
 
-fn check(app: &App, asked: &NewWebhook) -> Result<Vec<EventPattern>, CreateError> {
-    app.egress.check_url(&asked.url)?;
+fn check(
+    app: &App,
+    tenant: &TenantId,
+    asked: &NewWebhook,
+) -> Result<(Target, Vec<EventPattern>), CreateError> {
+    let target = match (&asked.url, &asked.topic) {
+        (Some(url), None) => {
+            app.egress.check_url(url)?;
+            Target::Url(url.clone())
+        }
+        (None, Some(topic)) => {
+            app.topics.check(tenant, topic)?;
+            Target::Topic(topic.clone())
+        }
+        (Some(_), Some(_)) | (None, None) => return Err(CreateError::Targets),
+    };
     if asked.events.is_empty() || asked.events.len() > PATTERNS_MAX {
         return Err(CreateError::PatternCount { count: asked.events.len() });
     }
@@ -293,7 +333,7 @@ fn check(app: &App, asked: &NewWebhook) -> Result<Vec<EventPattern>, CreateError
             patterns.push(pattern);
         }
     }
-    Ok(patterns)
+    Ok((target, patterns))
 }
 
 async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
@@ -369,9 +409,14 @@ fn no_such_webhook() -> Problem {
 }
 
 fn view(webhook: Webhook) -> WebhookView {
+    let (url, topic) = match webhook.target {
+        Target::Url(url) => (Some(url), None),
+        Target::Topic(topic) => (None, Some(topic)),
+    };
     WebhookView {
         id: webhook.id,
-        url: webhook.url,
+        url,
+        topic,
         events: webhook.events.iter().map(ToString::to_string).collect(),
         description: webhook.description,
         active: webhook.active,

@@ -12,6 +12,7 @@ variable "function" {
       keys     = set(string)
       bus      = bool
       queues   = bool
+      topics   = string
     })
   })
 }
@@ -56,13 +57,18 @@ variable "failures_arn" {
 }
 
 variable "keys" {
-  description = "ARNs of the KMS keys; `data` is what everything at rest is encrypted with."
+  description = "ARNs of the KMS keys; `token` are all keys of access tokens, `data` is what everything at rest is encrypted with."
   type = object({
-    token  = string
+    token  = list(string)
     ledger = string
     wrap   = string
     data   = string
   })
+}
+
+variable "topics" {
+  description = "ARNs of the topics of tenants."
+  type        = list(string)
 }
 
 variable "traced" {

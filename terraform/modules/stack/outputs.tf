@@ -19,6 +19,7 @@ output "functions" {
         queues   = try(function.uses.queues, false)
         egress   = try(function.uses.egress, false)
         chain    = try(function.uses.chain, false)
+        topics   = try(function.uses.topics, null)
       }
     }
   }

@@ -3,6 +3,7 @@
 mod bus;
 mod lost_answers;
 pub(crate) mod tools;
+mod topics;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Store};
+use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, NoTopics, Store};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, health};
@@ -131,6 +131,7 @@ impl Functions {
                 store: Arc::clone(&store),
                 keys: Arc::clone(&keys),
                 egress: Arc::clone(&egress),
+                topics: Arc::new(NoTopics),
                 clock: Arc::clone(&clock),
             },
             policy: scorpius_policy_api::api::App::new(Arc::clone(&store), Arc::clone(&clock)),
@@ -145,6 +146,7 @@ impl Functions {
                 store: Arc::clone(&store),
                 keys,
                 egress,
+                topics: Arc::new(NoTopics),
                 clock: Arc::clone(&clock),
             },
             store,

@@ -78,7 +78,10 @@ fn rights(manifest: &Manifest, it: &Function) -> Vec<Value> {
     let mut allow = |actions: &[&str], resources: Vec<Value>| {
         all.push(json!({"Effect": "Allow", "Action": actions, "Resource": resources}));
     };
-    let tables = || vec![arn("Records"), arn("Outbox"), arn("Counters")];
+    let tables = || {
+        let counters = it.uses.counters.then_some("Counters");
+        ["Records", "Outbox"].into_iter().chain(counters).map(arn).collect::<Vec<_>>()
+    };
     if let Some(level) = it.uses.store {
         allow(&["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"], tables());
         if level == Level::ReadWrite {
