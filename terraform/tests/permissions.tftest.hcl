@@ -1,13 +1,15 @@
 # What a function may do follows from what it uses. Run by `terraform test`.
 
 variables {
-  region       = "eu-west-1"
-  tables       = { records = "arn:records", outbox = "arn:outbox", counters = "arn:counters", stream = "arn:stream" }
-  bucket_arn   = "arn:bucket"
-  bus_arn      = "arn:bus"
-  failures_arn = "arn:failures"
-  traced       = false
-  keys         = { token = "arn:token", ledger = "arn:ledger", wrap = "arn:wrap", data = "arn:data" }
+  region         = "eu-west-1"
+  tables         = { records = "arn:records", outbox = "arn:outbox", counters = "arn:counters", stream = "arn:stream" }
+  bucket_arn     = "arn:bucket"
+  bus_arn        = "arn:bus"
+  failures_arn   = "arn:failures"
+  traced         = false
+  mail_from      = "scorpius@example.com"
+  identities_arn = "arn:aws:ses:eu-west-1:000000000000:identity"
+  keys           = { token = "arn:token", ledger = "arn:ledger", wrap = "arn:wrap", data = "arn:data" }
   queues = {
     audit = { arn = "arn:audit", dead_arn = "arn:audit-dead", from_relay = true }
     scan  = { arn = "arn:scan", dead_arn = "arn:scan-dead", from_relay = false }
@@ -24,7 +26,7 @@ run "what_uses_nothing_may_do_nothing" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, blobs = null, keys = [], bus = false, queues = false }
+      uses  = { store = null, blobs = null, keys = [], bus = false, queues = false, mail = false }
     }
   }
 
@@ -44,7 +46,7 @@ run "what_reads_does_not_write" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = "read", blobs = "read", keys = ["public:token"], bus = false, queues = false }
+      uses  = { store = "read", blobs = "read", keys = ["public:token"], bus = false, queues = false, mail = false }
     }
   }
 
@@ -72,7 +74,7 @@ run "a_consumer_sees_its_own_queue" {
   variables {
     function = {
       queue = "scan", schedule = null, stream = null, emits = ["scorpius.scan.completed.v1"]
-      uses  = { store = "read-write", blobs = null, keys = [], bus = false, queues = false }
+      uses  = { store = "read-write", blobs = null, keys = [], bus = false, queues = false, mail = false }
     }
   }
 
@@ -87,5 +89,28 @@ run "a_consumer_sees_its_own_queue" {
   assert {
     condition     = [for it in output.statements : it.Action if it.Resource == ["arn:outbox"]] == [["dynamodb:PutItem"]]
     error_message = "Who emits puts into the outbox, and neither reads nor deletes there."
+  }
+}
+
+run "what_sends_letters_sends_them_as_its_own_sender" {
+  command = plan
+
+  module {
+    source = "./modules/permissions"
+  }
+
+  variables {
+    function = {
+      queue = null, schedule = null, stream = null, emits = []
+      uses  = { store = null, blobs = null, keys = [], bus = false, queues = false, mail = true }
+    }
+  }
+
+  assert {
+    condition = one([for it in output.statements : it if it.Sid == "SendLetters"]).Resource == [
+      "arn:aws:ses:eu-west-1:000000000000:identity/scorpius@example.com",
+      "arn:aws:ses:eu-west-1:000000000000:identity/example.com",
+    ]
+    error_message = "Letters are sent as the sender that is set, or as its domain."
   }
 }

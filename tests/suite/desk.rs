@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use scorpius::host::gateway::WireRequest;
 use scorpius::host::{Host, Settings};
+use scorpius_account::Cost;
 use scorpius_core::{Actor, Clock, CommitId, Condition, ManualClock, Store, UnixMillis, Write, new_id};
 use scorpius_edge::{Assurance, Factor, HttpAnswer, Role};
 use scorpius_identity::ApiSecret;
@@ -42,18 +43,27 @@ impl Desk {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
         // 2026-11-21T09:40:40Z: after every date that the fixtures name.
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_254_040_000)));
-        let mut settings = Settings { clock: clock.clone(), ..Settings::in_folder(folder.path().to_owned()) };
+        let mut settings = Self::settings(&folder, &clock);
         change(&mut settings);
         let (host, first) = Host::open(settings).await.expect("it opens");
         let api_key = first.expect("a new folder").api_key;
         Self { host, clock, api_key, folder }
     }
 
+    /// Passwords cost little here: their real cost has a test of its own.
+    fn settings(folder: &TempDir, clock: &Arc<ManualClock>) -> Settings {
+        Settings {
+            clock: clock.clone(),
+            password_cost: Cost::FLOOR,
+            ..Settings::in_folder(folder.path().to_owned())
+        }
+    }
+
     /// The same folder in a new process, as far as the host can tell.
     pub(crate) async fn restart(self) -> Self {
         let Self { host, clock, api_key, folder } = self;
         drop(host);
-        let settings = Settings { clock: clock.clone(), ..Settings::in_folder(folder.path().to_owned()) };
+        let settings = Self::settings(&folder, &clock);
         let (host, first) = Host::open(settings).await.expect("it opens again");
         assert!(first.is_none(), "the first start is over");
         Self { host, clock, api_key, folder }
@@ -158,6 +168,27 @@ impl Desk {
             query: query.to_owned(),
             headers,
             body: body.to_vec(),
+            source_ip: "192.0.2.7".to_owned(),
+        };
+        let answer = self.host.ask(request).await;
+        let json = serde_json::from_str(&answer.body).unwrap_or_default();
+        Said { status: answer.status_code, answer, json }
+    }
+
+    /// With nothing but `headers`: a browser, whose credential is in its cookies.
+    pub(crate) async fn browse(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Said {
+        let request = WireRequest {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: String::new(),
+            headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            body: body.to_string().into_bytes(),
             source_ip: "192.0.2.7".to_owned(),
         };
         let answer = self.host.ask(request).await;

@@ -28,6 +28,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
         ("health", scorpius_edge::health::operations()),
         ("risk-score", scorpius_risk::api::operations()),
         ("scan", scorpius_scan::api::operations()),
+        ("users", scorpius_account::api::operations()),
         ("webhooks", scorpius_notify::api::operations()),
     ]
     .into_iter()
@@ -39,6 +40,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
 #[must_use]
 pub fn events() -> Vec<EventSchema> {
     let mut events = scorpius_identity::events();
+    events.extend(scorpius_account::events());
     events.extend(scorpius_notify::events());
     events.extend(scorpius_relay::events());
     events.extend(scorpius_risk::events());

@@ -9,6 +9,7 @@
 //! | `KEY_TOKEN`, `KEY_LEDGER`, `KEY_WRAP` | ids or ARNs of the KMS keys |
 //! | `KEY_TOKEN_ALSO` | optional: ids of further keys whose tokens count while a rotation is under way, with commas between |
 //! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
+//! | `MAIL_FROM` | the address that letters come from; for `mailer` |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
 //! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | optional: roots to trust instead of Amazon's, see `http.rs` |

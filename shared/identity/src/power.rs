@@ -3,7 +3,7 @@
 use scorpius_edge::{Principal, Role};
 
 /// What a key can be cut down to, besides `<capability>:*`. The operator's actions are no permissions: no door gives them.
-pub const PERMISSIONS: [&str; 10] = [
+pub const PERMISSIONS: [&str; 13] = [
     "audit:read",
     "key:read",
     "key:write",
@@ -11,7 +11,10 @@ pub const PERMISSIONS: [&str; 10] = [
     "risk:score",
     "scan:read",
     "scan:write",
+    "tenant:export",
     "token:introspect",
+    "user:read",
+    "user:write",
     "webhook:read",
     "webhook:write",
 ];

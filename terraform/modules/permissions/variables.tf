@@ -11,6 +11,7 @@ variable "function" {
       keys   = set(string)
       bus    = bool
       queues = bool
+      mail   = bool
     })
   })
 }
@@ -62,6 +63,16 @@ variable "keys" {
     wrap   = string
     data   = string
   })
+}
+
+variable "mail_from" {
+  description = "The address that letters come from."
+  type        = string
+}
+
+variable "identities_arn" {
+  description = "What the ARN of every identity of SES begins with: `arn:aws:ses:<region>:<account>:identity`."
+  type        = string
 }
 
 variable "traced" {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Store};
+use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Mail, Store};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{HttpEvent, Message, Operation, Outcome, Request, Response, health};
@@ -12,6 +12,7 @@ use scorpius_identity::first_start::{self, FirstStart};
 use scorpius_identity::{Bootstrap, BootstrapError, IdentitySettings};
 use scorpius_ledger::VerifierKey;
 use scorpius_ledger::witness::WitnessClient;
+use scorpius_letter::DataKeys;
 use scorpius_local::Local;
 
 use super::{HostError, Settings};
@@ -32,11 +33,13 @@ pub struct Functions {
     authorizer: scorpius_identity::authorizer::App,
     bootstrap: first_start::App,
     health: health::App,
+    mailer: scorpius_letter::worker::App,
     notifier: scorpius_notify::fanout::App,
     notifier_deliver: scorpius_notify::deliver::App,
     risk_score: scorpius_risk::api::App,
     scan: scorpius_scan::api::App,
     scan_job: scorpius_scan::worker::App,
+    users: scorpius_account::api::App,
     webhooks: scorpius_notify::api::App,
 }
 
@@ -60,6 +63,7 @@ impl Functions {
         let blobs: Arc<dyn Blobs> = Arc::new(local.blobs.clone());
         let keys: Arc<dyn Keys> = Arc::new(local.keys.clone());
         let bus: Arc<dyn Bus> = Arc::new(local.queues.clone());
+        let mail: Arc<dyn Mail> = Arc::new(local.mail.clone());
         let clock = Arc::clone(&settings.clock);
         let options = EgressOptions { allow: settings.egress_allow.clone(), ..EgressOptions::default() };
         let egress: Arc<dyn Egress> = Arc::new(GuardedEgress::new(options));
@@ -94,6 +98,22 @@ impl Functions {
                 settings,
                 &egress,
             ),
+            users: scorpius_account::api::App::new(
+                (Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock)),
+                identity.clone(),
+                settings.sessions,
+                settings.password_cost,
+            ),
+            mailer: scorpius_letter::worker::App {
+                store: Arc::clone(&store),
+                data_keys: DataKeys {
+                    store: Arc::clone(&store),
+                    keys: Arc::clone(&keys),
+                    clock: Arc::clone(&clock),
+                },
+                mail,
+                clock: Arc::clone(&clock),
+            },
             auth: scorpius_identity::api::App::new(
                 Arc::clone(&store),
                 Arc::clone(&keys),
@@ -205,6 +225,7 @@ impl Functions {
             "health" => health::handle(&self.health, request).await,
             "risk-score" => scorpius_risk::api::handle(&self.risk_score, request).await,
             "scan" => scorpius_scan::api::handle(&self.scan, request).await,
+            "users" => scorpius_account::api::handle(&self.users, request).await,
             "webhooks" => scorpius_notify::api::handle(&self.webhooks, request).await,
             other => {
                 NOT_FOUND.because(format_args!("no function `{other}`")).into_response(&request.request_id)
@@ -215,6 +236,7 @@ impl Functions {
     pub(super) async fn message(&self, function: &str, message: &Message) -> Outcome {
         match function {
             "audit-append" => scorpius_ledger::worker::handle(&self.audit_append, message).await,
+            "mailer" => scorpius_letter::worker::handle(&self.mailer, message).await,
             "notifier" => scorpius_notify::fanout::handle(&self.notifier, message).await,
             "notifier-deliver" => scorpius_notify::deliver::handle(&self.notifier_deliver, message).await,
             "scan-job" => scorpius_scan::worker::handle(&self.scan_job, message).await,

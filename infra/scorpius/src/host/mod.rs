@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scorpius_account::Cost;
 use scorpius_core::{Clock, PortError};
 use scorpius_edge::gateway::AuthorizerContext;
 use scorpius_edge::manifest::{From, Manifest, Trigger};
@@ -64,6 +65,8 @@ pub struct Settings {
     pub public_url: String,
     /// How long people's sessions last.
     pub sessions: SessionLimits,
+    /// What a guess at a password costs.
+    pub password_cost: Cost,
     /// Whether the relay runs. Without it only the scheduled sweep carries events: what a dead stream looks like.
     pub relay: bool,
 }
@@ -84,6 +87,7 @@ impl Settings {
             witnesses: None,
             public_url: "http://localhost:8480".to_owned(),
             sessions: SessionLimits::default(),
+            password_cost: Cost::default(),
             relay: true,
         }
     }

@@ -34,6 +34,10 @@ pub fn template(manifest: &Manifest) -> Value {
             "LogOrigin": {
                 "Type": "String", "Default": "scorpius.example/log", "MinLength": 1,
                 "Description": "The ledger's name in its checkpoints. It can never be changed."
+            },
+            "MailFrom": {
+                "Type": "String", "Default": "scorpius@scorpius.example", "MinLength": 3,
+                "Description": "The address that letters come from; SES must have verified it or its domain."
             }
         },
         "Globals": {
@@ -124,6 +128,7 @@ mod tests {
         );
         assert!(settings("audit-append").contains(&"LOG_ORIGIN".to_owned()));
         assert!(settings("auth").contains(&"ISSUER".to_owned()));
+        assert!(settings("mailer").contains(&"MAIL_FROM".to_owned()));
         assert!(!settings("risk-score").contains(&"KEY_TOKEN".to_owned()));
         let rights =
             |function: &str| template["Resources"][logical(function)]["Properties"]["Policies"].to_string();

@@ -12,7 +12,7 @@ use crate::testing::{NOW, World};
 
 /// Each action, the roles that may do it, and a permission that does not cover it. Typed by hand:
 /// it is what `Role::may` is held to.
-const MAY: [(&str, &[Role], &str); 14] = [
+const MAY: [(&str, &[Role], &str); 17] = [
     // Of people only; keys are what this table tries.
     ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
@@ -24,8 +24,11 @@ const MAY: [(&str, &[Role], &str); 14] = [
     ("risk:score", &[Role::Admin, Role::Security], "risk:read"),
     ("scan:read", &[Role::Admin, Role::Security, Role::Auditor, Role::Viewer], "scan:write"),
     ("scan:write", &[Role::Admin, Role::Security], "scan:read"),
+    ("tenant:export", &[Role::Admin], "user:read"),
     ("token:create", &Role::ALL, ""),
     ("token:introspect", &[Role::Admin], "risk:read"),
+    ("user:read", &[Role::Admin, Role::Auditor], "user:write"),
+    ("user:write", &[Role::Admin], "user:read"),
     ("webhook:read", &[Role::Admin, Role::Security, Role::Auditor], "webhook:write"),
     ("webhook:write", &[Role::Admin, Role::Security], "webhook:read"),
 ];

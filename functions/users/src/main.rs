@@ -1,0 +1,16 @@
+//! users on AWS Lambda. What it does: `scorpius_account::api`.
+
+use scorpius_account::Cost;
+use scorpius_account::api::{App, handle, operations};
+use scorpius_aws::settings::setting;
+use scorpius_aws::{Aws, lambda};
+use scorpius_token::{IdentitySettings, SessionLimits};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let aws = Aws::connect().await;
+    let settings = IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? };
+    let ports = (aws.store()?, aws.keys()?, aws.clock());
+    let app = App::new(ports, settings, SessionLimits::default(), Cost::default());
+    lambda::serve_http("users", operations(), aws.clock(), |request| handle(&app, request)).await
+}
