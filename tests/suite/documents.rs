@@ -235,6 +235,23 @@ fn the_page_of_events_has_each_event_as_the_code_says() {
 }
 
 /// Partitions that the sources name: `{tenant}#webhooks`, `ledger#log`.
+#[test]
+fn each_control_s_evidence_is_an_event_that_somebody_emits() {
+    let kinds: Vec<_> = doors::events().into_iter().map(|event| event.kind).collect();
+    for framework in scorpius_ledger::compliance::frameworks() {
+        for control in &framework.controls {
+            for pattern in &control.events {
+                assert!(
+                    kinds.iter().any(|kind| scorpius_core::event::matches_kind(pattern, kind)),
+                    "{} {}: nobody emits `{pattern}`",
+                    framework.id,
+                    control.id
+                );
+            }
+        }
+    }
+}
+
 fn partitions() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for file in tree::files("shared")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scorpius_core::{Bus, Event, ListQuery, Store, SystemClock, Write};
+use scorpius_core::{Bus, Event, ListQuery, Store, SystemClock, UnixMillis, Write};
 use scorpius_edge::queue::AuditBatch;
 use scorpius_ledger::verify::{self, Verdict};
 use serde_json::{Value, json};
@@ -212,6 +212,41 @@ async fn evidence_is_checked_offline_with_a_key_from_elsewhere() {
     let other = Desk::open_with(|settings| settings.clock = Arc::new(SystemClock)).await;
     let report = verify::bundle(&bytes, std::slice::from_ref(other.host.functions.verifier_key()));
     assert_eq!(report.verdict, Verdict::Refused, "{report}");
+}
+
+#[tokio::test]
+async fn a_reviewer_finds_what_was_done_and_proves_it() {
+    let desk = Desk::open().await;
+    desk.post("/v1/risk/address", &address(USDC)).await.expect(200);
+    desk.post("/v1/scans", &json!({"bytecode": OPEN_TO_ALL})).await.expect(202);
+    let at: UnixMillis = outbox_events(&desk).await[0].time.parse().expect("a time");
+    desk.settle().await;
+    let (from, to) = (UnixMillis(at.0 - 86_400_000).to_string(), at.plus_s(86_400).to_string());
+    let path = |more: &str| format!("/v1/audit/events?from={from}&to={to}{more}");
+
+    let scored = desk.get(&path("&type=scorpius.risk.scored.v1")).await.expect(200);
+    assert_eq!(scored["events"].as_array().map(Vec::len), Some(1), "{scored}");
+    let event = &scored["events"][0];
+    assert_eq!(
+        (&event["included"], &event["entry"]["type"]),
+        (&json!(true), &json!("scorpius.risk.scored.v1"))
+    );
+    let (id, actor) = (&event["entry"]["id"], event["entry"]["actor"].as_str().expect("an actor"));
+    let mine = desk.get(&path(&format!("&subject={actor}&order=asc"))).await.expect(200);
+    let mine = mine["events"].as_array().expect("events").clone();
+    assert!(mine.iter().any(|event| event["entry"]["id"] == *id) && mine.len() > 1, "{mine:?}");
+
+    let ask = json!({"framework": "sox", "from": from, "to": to});
+    let report = desk.post("/v1/audit/reports", &ask).await.expect(200);
+    let bytes = serde_json::to_vec(&report).expect("JSON");
+    let judged = verify::bundle(&bytes, std::slice::from_ref(desk.host.functions.verifier_key()));
+    assert_eq!((judged.verdict, judged.evidence), (Verdict::Verified, Some(Vec::new())));
+
+    let stranger = desk.second_tenant().await;
+    let headers = [("x-api-key", stranger.as_str())];
+    let theirs = desk.ask("GET", &path(""), &headers, b"").await.expect(200);
+    let seen = theirs["events"].as_array().expect("events");
+    assert!(seen.iter().all(|theirs| mine.iter().all(|mine| mine["index"] != theirs["index"])), "{theirs}");
 }
 
 #[tokio::test]

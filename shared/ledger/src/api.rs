@@ -1,18 +1,22 @@
 //! The doors to the ledger: a tenant's own, and the shared log's files for everyone.
 
 mod check;
+mod events;
 mod log;
+mod report;
 
 use std::sync::Arc;
 
 use http::StatusCode;
 use schemars::JsonSchema;
-use scorpius_core::{Blobs, Clock, Keys, PortError, Store, id};
+use scorpius_core::{Blobs, Clock, Keys, PortError, Store, TenantId, id};
+use scorpius_edge::operation::PAGING;
 use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Operation, Parameter, Problem, ProblemType, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Opens};
+use crate::compliance::ComplianceReport;
 use crate::entry::{TenantKey, canonical};
 use crate::hash;
 use crate::keys::TenantKeys;
@@ -21,6 +25,8 @@ use crate::tlog_proof::TlogProof;
 use crate::verify::Scope;
 
 pub use check::{ConsistencyDocument, VerifyRequest};
+pub use events::{AuditEvent, AuditEvents};
+pub use report::{ControlsDocument, ReportRequest};
 
 /// No checkpoint covers it: it is on its way, or it does not exist, or it is somebody else's. A caller
 /// who knows that it exists tries again in a moment.
@@ -93,6 +99,41 @@ pub fn operations() -> Vec<Operation> {
         .answers(Answer::json::<Bundle>(200, "The bundle. It opens these entries, and no others."))
         .fails(&NOT_YET_INCLUDED),
         Operation::new(
+            "GET /v1/audit/events",
+            "searchAuditEvents",
+            "Finds entries of the caller's tenant by time and by what they say, as JSON or, asked for `application/x-ndjson`, as one document a line with the next page as `Link`. An event is found within seconds, and later when it had to be put back to work: who copies entries asks again for the last hour.",
+            action,
+        )
+        .asks(&[
+            Parameter { name: "from", meaning: "The first moment, RFC 3339 in UTC, inclusive.", required: true },
+            Parameter { name: "to", meaning: "The last moment, RFC 3339 in UTC, exclusive; at most 366 days later.", required: true },
+            Parameter { name: "type", meaning: "The event's type, or what it begins with and `*`.", required: false },
+            Parameter { name: "actor", meaning: "Who caused it.", required: false },
+            Parameter { name: "resource", meaning: "What it is about: the id of the aggregate.", required: false },
+            Parameter { name: "subject", meaning: "Who caused it or what it is about.", required: false },
+            Parameter { name: "order", meaning: "`desc`, from the newest, or `asc`, from the oldest; `desc` by default.", required: false },
+        ])
+        .asks(&PAGING)
+        .answers(Answer::json::<AuditEvents>(200, "A page of entries."))
+        .fails(&INVALID_REQUEST),
+        Operation::new(
+            "GET /v1/audit/controls",
+            "listControls",
+            "Answers which events are evidence for which control of which framework.",
+            action,
+        )
+        .answers(Answer::json::<ControlsDocument>(200, "All frameworks.")),
+        Operation::new(
+            "POST /v1/audit/reports",
+            "makeReport",
+            "Makes a report for reviewers: what the ledger has for each control of a framework in a stretch of time, with an evidence bundle that `scorpius verify` checks offline.",
+            action,
+        )
+        .takes::<ReportRequest>(r#"{"framework": "pci-dss-4.0.1", "from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}"#)
+        .answers(Answer::json::<ComplianceReport>(200, "The report. Its bundle opens these entries, and no others."))
+        .fails(&NOT_YET_INCLUDED)
+        .fails(&INVALID_REQUEST),
+        Operation::new(
             "GET /v1/audit/events/{id}/proof",
             "getEventProof",
             "Proves that an event of the caller's tenant is in the ledger, as JSON or, asked for `text/plain`, as a C2SP tlog-proof.",
@@ -150,6 +191,9 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "getEventProof" => event_proof(app, &request).await,
         "getLogTile" => log::tile(app, &request).await,
         "getProof" => proof(app, &request).await,
+        "listControls" => Ok(report::controls()),
+        "makeReport" => report::make(app, &request).await,
+        "searchAuditEvents" => events::list(app, &request).await,
         "verifyEvidence" => check::verify(app, &request).await,
         "makeBundle" => bundle(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
@@ -208,17 +252,22 @@ async fn bundle(app: &App, request: &Request) -> Result<Response, Problem> {
         };
         proved.push(found.ok_or_else(missing)?);
     }
-    let key = app.tenant_keys.get(tenant).await?;
-    let key = key.ok_or_else(|| PortError::new("store", "a tenant with entries has no ledger key"))?;
-    let checkpoint = proved.first().map(|first| first.document.checkpoint.clone()).unwrap_or_default();
-    let origin = checkpoint.lines().next().unwrap_or_default().to_owned();
-    let entries = proved.into_iter().map(|proved| open(proved, &key, tenant)).collect::<Result<_, _>>()?;
-    let bundle = Bundle { format: BUNDLE_FORMAT.to_owned(), origin, entries, checkpoint };
+    let bundle = sealed(app, tenant, proved).await?;
     Ok(Response::json(StatusCode::OK, &bundle)
         .with_header("content-disposition", "attachment; filename=\"evidence.json\""))
 }
 
-fn open(proved: Proved, key: &TenantKey, tenant: &scorpius_core::TenantId) -> Result<BundleEntry, PortError> {
+/// The bundle of what was proved under one checkpoint.
+async fn sealed(app: &App, tenant: &TenantId, proved: Vec<Proved>) -> Result<Bundle, PortError> {
+    let key = app.tenant_keys.get(tenant).await.map_err(|error| PortError::new("store", error))?;
+    let key = key.ok_or_else(|| PortError::new("store", "a tenant with entries has no ledger key"))?;
+    let checkpoint = proved.first().map(|first| first.document.checkpoint.clone()).unwrap_or_default();
+    let origin = checkpoint.lines().next().unwrap_or_default().to_owned();
+    let entries = proved.into_iter().map(|proved| open(proved, &key, tenant)).collect::<Result<_, _>>()?;
+    Ok(Bundle { format: BUNDLE_FORMAT.to_owned(), origin, entries, checkpoint })
+}
+
+fn open(proved: Proved, key: &TenantKey, tenant: &TenantId) -> Result<BundleEntry, PortError> {
     let ProofDocument { event_id, index, entry, proof, .. } = proved.document;
     let data = serde_json::from_str(&proved.placed.data).map_err(|error| PortError::new("store", error))?;
     let entry_key = key.entry_key(tenant, &event_id).to_text();

@@ -11,6 +11,7 @@
 pub mod api;
 pub mod audit;
 pub mod bundle;
+pub mod compliance;
 pub mod cosignature;
 pub mod entry;
 pub mod files;
@@ -21,6 +22,7 @@ pub mod policy;
 mod proofs;
 pub mod read;
 mod records;
+mod search;
 pub mod sequencer;
 mod staging;
 pub mod tile;

@@ -140,6 +140,19 @@ impl Records {
             .collect()
     }
 
+    /// The partition of a tenant's entries, in the order of their ids.
+    pub(crate) fn events_of(tenant: &TenantId) -> String {
+        format!("{tenant}#ledger-event")
+    }
+
+    /// What a record of that partition holds.
+    ///
+    /// # Errors
+    /// When it is not ours.
+    pub(crate) fn placed_in(record: &Record) -> Result<Placed, PortError> {
+        placed_of(record)
+    }
+
     /// Moves the head from what `read` saw to `head`.
     pub(crate) fn put_head(head: &Head, read: Option<u64>) -> Write {
         Write::put(head_key(), head, read.map_or(Condition::Absent, Condition::VersionIs))
@@ -179,7 +192,7 @@ fn batch_key(batch_id: &str) -> Key {
 }
 
 fn event_key(tenant: &TenantId, event_id: &str) -> Key {
-    Key::new(format!("{tenant}#ledger-event"), event_id)
+    Key::new(Records::events_of(tenant), event_id)
 }
 
 // Sizes stay below 2^48.

@@ -6,9 +6,12 @@
 mod report;
 
 use scorpius_edge::body;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tlog_tiles::{Hash, check_record, check_tree, record_hash};
 
 use crate::bundle::{BUNDLE_BYTES_MAX, BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Opens};
+use crate::compliance::{self, ComplianceReport, REPORT_FORMAT};
 use crate::entry::{Entry, EntryKey, canonical};
 use crate::hash;
 use crate::note::{Checkpoint, NoteError, VerifierKey};
@@ -147,6 +150,8 @@ pub struct Report {
     pub entries: Vec<EntryReport>,
     /// Of a proof of one entry that this product did not make: where, and whether it is there.
     pub record: Option<(u64, bool)>,
+    /// Of a report for reviewers: what it names as evidence and does not prove, one sentence each.
+    pub evidence: Option<Vec<String>>,
 }
 
 /// Judges an evidence bundle, believing these logs.
@@ -155,7 +160,7 @@ pub fn bundle(bytes: &[u8], trusted: &[VerifierKey]) -> Report {
     bundle_under(bytes, &Policy::of_logs(trusted))
 }
 
-/// Judges an evidence bundle under a policy.
+/// Judges an evidence bundle, or a report with one, under a policy.
 #[must_use]
 pub fn bundle_under(bytes: &[u8], policy: &Policy) -> Report {
     judge(bytes, policy).unwrap_or_else(Report::refused)
@@ -213,9 +218,37 @@ fn judge(bytes: &[u8], policy: &Policy) -> Result<Report, Refusal> {
     if bytes.len() > BUNDLE_BYTES_MAX {
         return Err(Refusal::TooLarge);
     }
-    let bundle: Bundle = body::json(Some("application/json"), bytes)
-        .map_err(|problem| Refusal::NotABundle(problem.detail.unwrap_or_default()))?;
-    judge_read(bundle, policy)
+    let Format { format } = read(bytes)?;
+    match format.as_str() {
+        REPORT_FORMAT => judge_report(&read(bytes)?, policy),
+        _ => judge_read(read(bytes)?, policy),
+    }
+}
+
+/// What a document says it is; what else it has is not looked at.
+#[derive(Deserialize)]
+struct Format {
+    #[serde(default)]
+    format: String,
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    body::json(Some("application/json"), bytes)
+        .map_err(|problem| Refusal::NotABundle(problem.detail.unwrap_or_default()))
+}
+
+/// A report for reviewers: its bundle, and whether that proves what the report names as evidence.
+fn judge_report(report: &ComplianceReport, policy: &Policy) -> Result<Report, Refusal> {
+    let mut judged = match &report.bundle {
+        Some(bundle) => judge_read(bundle.clone(), policy)?,
+        None => return Err(Refusal::Entries(0)),
+    };
+    let faults = compliance::faults(report);
+    if !faults.is_empty() {
+        judged.verdict = Verdict::Failed;
+    }
+    judged.evidence = Some(faults);
+    Ok(judged)
 }
 
 fn judge_read(bundle: Bundle, policy: &Policy) -> Result<Report, Refusal> {
@@ -289,6 +322,7 @@ impl Report {
             quorum,
             entries,
             record: None,
+            evidence: None,
         }
     }
 
@@ -301,6 +335,7 @@ impl Report {
             quorum: None,
             entries: Vec::new(),
             record: None,
+            evidence: None,
         }
     }
 

@@ -1,3 +1,5 @@
+mod found;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

@@ -56,6 +56,7 @@ impl Scope {
             quorum,
             entries: Vec::new(),
             record: None,
+            evidence: None,
         };
         report.scope()
     }
@@ -129,6 +130,12 @@ impl Report {
             None => {}
         }
         found.extend(self.entries.iter().flat_map(EntryReport::findings));
+        if let Some(faults) = &self.evidence {
+            found.extend(faults.iter().map(|fault| format!("NOT PROVED: {fault}")));
+            if faults.is_empty() {
+                found.push("all that the report names as evidence is among these entries".to_owned());
+            }
+        }
         found
     }
 
@@ -154,6 +161,9 @@ impl Report {
                 "that what an entry says is true: the log shows only what was said, and in which order"
                     .to_owned(),
             );
+        }
+        if self.evidence.is_some() {
+            missing.push("the report's counts: only what it names as evidence is proved".to_owned());
         }
         let withheld = self.entries.iter().filter(|entry| entry.data == Data::Withheld).count();
         if withheld > 0 {

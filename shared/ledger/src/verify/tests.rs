@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::compliance::ControlReport;
 use crate::testing::{bundle_of, event};
 
 fn three() -> (Bundle, VerifierKey) {
@@ -212,4 +213,65 @@ proptest! {
             prop_assert_eq!(checkpoint(given, std::slice::from_ref(&key)).verdict, Verdict::Refused);
         }
     }
+}
+
+/// A report of two events, under the bundle that proves three.
+fn report_of_two() -> (ComplianceReport, VerifierKey) {
+    let (bundle, key) = three();
+    let kind = bundle.entries[0].entry.kind.clone();
+    let control = |id: &str, evidence: &[usize]| ControlReport {
+        id: id.to_owned(),
+        asks: "Something.".to_owned(),
+        events: [(kind.clone(), 2)].into(),
+        evidence: evidence.iter().map(|at| bundle.entries[*at].entry.id.clone()).collect(),
+    };
+    let report = ComplianceReport {
+        format: REPORT_FORMAT.to_owned(),
+        framework: "sox".to_owned(),
+        edition: "by COBIT 2019".to_owned(),
+        tenant: bundle.entries[0].entry.tenant.clone(),
+        from: "2026-11-21T00:00:00.000Z".to_owned(),
+        to: "2026-11-22T00:00:00.000Z".to_owned(),
+        complete: true,
+        read: 3,
+        controls: vec![control("1", &[0, 1]), control("2", &[1])],
+        bundle: Some(bundle.clone()),
+    };
+    (report, key)
+}
+
+#[track_caller]
+fn judged_report(change: impl FnOnce(&mut ComplianceReport)) -> Report {
+    let (mut report, key) = report_of_two();
+    change(&mut report);
+    bundle(&serde_json::to_vec(&report).expect("JSON"), &[key])
+}
+
+#[test]
+fn a_report_is_verified_when_its_bundle_proves_what_it_names() {
+    let report = judged_report(|_| {});
+    assert_eq!((report.verdict, report.evidence.as_deref()), (Verdict::Verified, Some([].as_slice())));
+    assert!(report.not_checked().iter().any(|missing| missing.contains("counts")));
+}
+
+#[test]
+fn a_report_that_names_what_it_does_not_prove_fails() {
+    let failed = |change: fn(&mut ComplianceReport), said: &str| {
+        let report = judged_report(change);
+        assert_eq!(report.verdict, Verdict::Failed);
+        let faults = report.evidence.unwrap_or_default();
+        assert!(faults.iter().any(|fault| fault.contains(said)), "{faults:?}");
+    };
+    failed(|report| report.controls[0].evidence.push(event(9).id), "brings no proof");
+    failed(|report| report.controls[1].events.clear(), "not one that was counted");
+    failed(|report| report.to = report.from.clone(), "another time");
+    failed(|report| report.tenant = crate::testing::tenant(2).to_string(), "another tenant's");
+    let broken = judged_report(|report| {
+        if let Some(bundle) = &mut report.bundle {
+            bundle.entries[0].index = 1;
+        }
+    });
+    assert_eq!(broken.verdict, Verdict::Failed);
+    let empty = judged_report(|report| report.bundle = None);
+    assert_eq!((empty.verdict, empty.refusal), (Verdict::Refused, Some(Refusal::Entries(0))));
 }
