@@ -159,6 +159,25 @@ async fn a_password_is_set_anew_by_letter_once_and_within_ten_minutes() {
 }
 
 #[tokio::test]
+async fn what_was_begun_with_the_old_password_ends_with_it() {
+    let desk = Desk::open().await;
+    joined(&desk, ADA, "viewer").await;
+    let access = signed_in(&desk, ADA).await;
+    // Somebody who was in for a moment has the address changed to theirs, and a letter on its way.
+    let theirs = json!({"email": "mallory@example.com"});
+    ask_as(&desk, &access, "POST", "/v1/account/email", &theirs).await.expect(202);
+    ask(&desk, "/v1/auth/password/reset", &json!({"email": ADA})).await.expect(202);
+    let (check, reset) = (token(&desk, "mallory@example.com", "sce_").await, token(&desk, ADA, "scp_").await);
+    desk.clock.advance_ms(1_000);
+    let access = signed_in(&desk, ADA).await;
+    let change = json!({"current_password": PASSWORD, "password": NEW_PASSWORD});
+    ask_as(&desk, &access, "POST", "/v1/account/password", &change).await.expect(204);
+    ask(&desk, "/v1/auth/verify-email", &json!({"token": check})).await.expect(410);
+    let set = json!({"token": reset, "password": PASSWORD});
+    ask(&desk, "/v1/auth/password/reset/confirm", &set).await.expect(410);
+}
+
+#[tokio::test]
 async fn a_browser_gets_cookies_and_a_page_of_elsewhere_can_do_nothing_with_them() {
     let desk = Desk::open().await;
     joined(&desk, ADA, "viewer").await;

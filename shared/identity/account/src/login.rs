@@ -67,6 +67,12 @@ impl Login {
         self.totp.is_some() || self.passkeys > 0
     }
 
+    /// Whether what was begun at `begun` may go on: the password is still the one of then.
+    #[must_use]
+    pub(crate) fn is_as_of(&self, begun: UnixMillis) -> bool {
+        self.password_set_at.is_none_or(|set| set <= begun)
+    }
+
     /// Puts it.
     #[must_use]
     pub(crate) fn put(&self, tenant: &TenantId, user: &str, condition: Condition) -> Write {

@@ -1,5 +1,9 @@
 //! Passkeys as browsers speak of them: WebAuthn Level 3, sections 6.1, 7.1 and 7.2, for a relying party that asks
 //! for user verification and for no attestation.
+//!
+//! Written here because what it takes is small without attestation: two formats to read, and the two kinds of
+//! signatures that access tokens are checked with already. Libraries that do it whole bring certificates, RSA, and
+//! some of them OpenSSL.
 
 mod cbor;
 mod key;

@@ -21,7 +21,7 @@ use crate::email::Email;
 use crate::facts::{EmailVerified, InvitationRevoked, UserInvited, UserJoined};
 use crate::invitation::{CHECK_S, INVITATION_S, Invitation, opened, partition, place, thing, waiting};
 use crate::login::{Login, Owner};
-use crate::person::{Names, Person, about, agent, document};
+use crate::person::{Known, Names, Person, about, agent, document};
 
 /// Users of a tenant.
 const USERS_MAX: i64 = 1_000;
@@ -262,6 +262,9 @@ pub(super) async fn register(app: &App, request: &Request) -> Result<Response, P
 /// What waits for an address to be confirmed.
 #[derive(Serialize, Deserialize)]
 struct Check {
+    /// When it was asked for. Once the password was changed it does not count any more: whoever asked may not have
+    /// been the person.
+    at: UnixMillis,
     /// The address that takes the place of the present one, sealed; `None`: the present one itself.
     email: Option<String>,
     /// What the address is found by.
@@ -278,7 +281,7 @@ pub(super) fn checking(
 ) -> Vec<Write> {
     let id = thing(Purpose::Email, app.clock());
     let email = changed.as_ref().map(|_| key.seal(&about(&user.id, "email"), to.as_bytes(), app.clock()));
-    let check = Check { email, email_hash: changed };
+    let check = Check { at: app.clock().now(), email, email_hash: changed };
     let waits = waiting(Purpose::Email, (&user.tenant, &user.id, &id), &check, CHECK_S, app.clock());
     let draft = app.post(to).email_check(waits.token.reveal());
     let mut writes = vec![waits.write];

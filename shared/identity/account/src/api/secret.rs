@@ -19,7 +19,8 @@ use crate::invitation::{LETTERS_MAX, RESET_S, opened, place, thing, waiting};
 use crate::password::{Password, Verdict};
 use crate::person::{Known, Names, Person, agent, versioned};
 
-/// What a letter with which a password is set anew is about: nothing more than whose it is.
+/// What a letter with which a password is set anew is about. Once the password was changed, letters of before do
+/// not count any more.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Wanted {
     at: UnixMillis,
@@ -85,12 +86,12 @@ pub(super) async fn reset(app: &App, request: &Request) -> Result<Response, Prob
     let over = || TOKEN_OVER.because("the token was used, is too old, or was never given out");
     let token = OpaqueToken::parse(Purpose::Reset, &asked.token).ok_or_else(over)?;
     let record = app.store().get(&place(Purpose::Reset, &token)).await?;
-    let (_, used): (Wanted, Write) = opened(&token, record.as_ref())?.ok_or_else(over)?;
+    let (wanted, used): (Wanted, Write) = opened(&token, record.as_ref())?.ok_or_else(over)?;
     let person = Person::by_id(app, &token.tenant, &token.user, agent(request)).await?;
     let known = person.known().filter(|known| {
         known.tenant.status == TenantStatus::Active && known.user.status == UserStatus::Active
     });
-    let known = known.ok_or_else(over)?;
+    let known = known.filter(|known| known.login.is_as_of(wanted.at)).ok_or_else(over)?;
     let actor = request.visitor(&token.user, Some(known.tenant.network_tag(&request.network)));
     let writes = setting(app, &known, &asked.password, true, &actor).await?;
     match app.commit(&[writes, vec![used]].concat()).await {

@@ -58,7 +58,14 @@ pub(super) async fn log_in(app: &App, request: &Request) -> Result<Response, Pro
     };
     if known.login.has_second_factor() {
         guess::take_back(app.store(), app.clock(), &person.email_hash, counted).await?;
-        return ask_for_more(app, request, &known, Pending { cookies: asked.cookies, dpop_jkt }, login).await;
+        return ask_for_more(
+            app,
+            request,
+            &known,
+            Pending { at: app.clock().now(), cookies: asked.cookies, dpop_jkt },
+            login,
+        )
+        .await;
     }
     let how = How { amr: &[Factor::Pwd], cookies: asked.cookies, dpop_jkt };
     begin(app, request, &person, permit, how, vec![login]).await
@@ -121,6 +128,10 @@ pub(super) async fn show_factor(app: &App, request: &Request) -> Result<Response
     let record = app.store().get(&place(Purpose::SignIn, &token)).await?;
     let (pending, spent): (Pending, Write) = opened(&token, record.as_ref())?.ok_or_else(over)?;
     let person = Person::by_id(app, &token.tenant, &token.user, agent(request)).await?;
+    // A password that was changed meanwhile was not the one that was shown.
+    if !person.login.as_ref().is_some_and(|(login, _)| login.is_as_of(pending.at)) {
+        return Err(over());
+    }
     let tried = guess::count(app.store(), app.clock(), &person.email_hash).await?;
     let permit = permit(app, &person, Method::SignIn, &tried);
     let (Some(known), Ok(permit), Try::Counted(_)) = (person.known(), permit, tried) else {

@@ -55,6 +55,10 @@ pub(super) async fn step_up(app: &App, request: &Request) -> Result<Response, Pr
     let person = Person::by_id(app, tenant, user, agent(request)).await?;
     let session = app.sessions.get(tenant, user, session_id).await?;
     let (Some(known), Some((session, version))) = (person.known(), session) else { return Err(refusal()) };
+    // A password alone is a fresh proof only where there is nothing stronger to show.
+    if matches!(asked, Asked::Password(_)) && known.login.has_second_factor() {
+        return Err(demanded(Assurance::Aal2));
+    }
     let tried = guess::count(app.store(), app.clock(), &person.email_hash).await?;
     let permit = permit(app, &person, Method::StepUp, &tried);
     let factor = match &asked {
@@ -98,11 +102,7 @@ pub(super) async fn step_up(app: &App, request: &Request) -> Result<Response, Pr
     })
 }
 
-/// A password alone is a fresh proof only where there is nothing stronger to show.
 async fn by_password(app: &App, known: &Known<'_>, password: &Password) -> Result<Option<Passed>, Problem> {
-    if known.login.has_second_factor() {
-        return Err(demanded(Assurance::Aal2));
-    }
     match app.hasher.verify(password, known.login.password.as_ref()).await {
         Verdict::Right(_) => Ok(Some(Passed { amr: vec![Factor::Pwd], writes: vec![known.unchanged()] })),
         Verdict::Wrong => Ok(None),
