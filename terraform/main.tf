@@ -64,6 +64,10 @@ locals {
         TABLE_OUTBOX   = module.table["outbox"].name
         TABLE_COUNTERS = module.table["counters"].name
       },
+      function.uses.counters ? {
+        LIMIT_TIER           = var.limits.tier
+        LIMIT_ADDRESS_MINUTE = tostring(var.limits.address_minute)
+      } : {},
       function.uses.blobs == null ? {} : { BUCKET = module.blobs.name },
       length(function.uses.keys) == 0 ? {} : {
         KEY_TOKEN  = module.key_token.arn

@@ -37,6 +37,25 @@ variable "settings" {
   default     = {}
 }
 
+variable "limits" {
+  description = "What is given to those of whom no record says more: the tier of a tenant, and requests a minute of an address whose callers are not known (0 is as many as come)."
+  type = object({
+    tier           = optional(string, "free")
+    address_minute = optional(number, 300)
+  })
+  default = {}
+
+  validation {
+    condition     = contains(["free", "professional", "enterprise", "unlimited"], var.limits.tier)
+    error_message = "A tier is free, professional, enterprise or unlimited."
+  }
+
+  validation {
+    condition     = var.limits.address_minute >= 0 && var.limits.address_minute <= 1000000 && floor(var.limits.address_minute) == var.limits.address_minute
+    error_message = "An address may ask 0 to 1000000 times a minute."
+  }
+}
+
 variable "is_protected" {
   description = "Whether tables refuse to be deleted, and buckets while something is in them."
   type        = bool

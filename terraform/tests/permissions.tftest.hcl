@@ -26,7 +26,7 @@ run "what_uses_nothing_may_do_nothing" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, blobs = null, keys = [], bus = false, queues = false, mail = false }
+      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, mail = false }
     }
   }
 
@@ -46,7 +46,7 @@ run "what_reads_does_not_write" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = "read", blobs = "read", keys = ["public:token"], bus = false, queues = false, mail = false }
+      uses  = { store = "read", counters = false, blobs = "read", keys = ["public:token"], bus = false, queues = false, mail = false }
     }
   }
 
@@ -74,7 +74,7 @@ run "a_consumer_sees_its_own_queue" {
   variables {
     function = {
       queue = "scan", schedule = null, stream = null, emits = ["scorpius.scan.completed.v1"]
-      uses  = { store = "read-write", blobs = null, keys = [], bus = false, queues = false, mail = false }
+      uses  = { store = "read-write", counters = false, blobs = null, keys = [], bus = false, queues = false, mail = false }
     }
   }
 
@@ -102,7 +102,7 @@ run "what_sends_letters_sends_them_as_its_own_sender" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, blobs = null, keys = [], bus = false, queues = false, mail = true }
+      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, mail = true }
     }
   }
 

@@ -1,6 +1,7 @@
 //! Bad input at every door: refused with a problem, without a trace in the store.
 //!
-//! Requests are thrown from a seed, which is printed; `SCORPIUS_SEED` throws the same ones again.
+//! Requests are thrown from a seed, which is printed; `SCORPIUS_SEED` throws the same ones again, and
+//! `SCORPIUS_BAD_REQUESTS` says how many of each kind of test go to each door.
 
 mod bodies;
 mod case;
@@ -13,6 +14,7 @@ use scorpius::host::Host;
 use scorpius_core::store::OUTBOX_PARTITIONS;
 use scorpius_core::{Bus, Clock, Key, ListQuery, Record, Store, SystemClock};
 use scorpius_edge::{Access, HttpAnswer, Role, body};
+use scorpius_identity::ApiSecret;
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
@@ -20,10 +22,18 @@ use crate::say;
 use case::{Case, Target};
 use dice::Dice;
 
-/// Requests of which each is wrong for a known reason, for each door.
+/// Requests of which each is wrong for a known reason, for each door, unless `SCORPIUS_BAD_REQUESTS` says more.
 const BAD_PER_DOOR: usize = 1_000;
-/// Requests with some bytes changed, which may still be right, for each door with a body.
+/// Requests with some bytes changed, which may still be right, for each door with a body; likewise.
 const MUTATED_PER_DOOR: usize = 200;
+
+/// `usual`, or what `SCORPIUS_BAD_REQUESTS` says, when that is more.
+fn per_door(usual: usize) -> usize {
+    match std::env::var("SCORPIUS_BAD_REQUESTS") {
+        Ok(text) => text.parse::<usize>().expect("`SCORPIUS_BAD_REQUESTS` is a number").max(usual),
+        Err(_) => usual,
+    }
+}
 
 /// Everything that is stored: records, outbox rows, and how many messages wait.
 type Everything = (BTreeMap<(String, String), Record>, u64);
@@ -75,6 +85,12 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
         ("{path+}", "entries/067".to_owned()),
         ("/v1/audit/events/{id}", format!("/v1/audit/events/{event}")),
     ]);
+    // Another tenant has the tier of the example already; one's own is to stay unlimited.
+    let other: ApiSecret = desk.second_tenant().await.parse().expect("a key");
+    let tier = format!("/v1/admin/tenants/{}/tier", other.tenant());
+    let body = br#"{"tier": "professional"}"#;
+    desk.ask("PUT", &tier, &[("content-type", "application/json")], body).await.expect(200);
+    real.insert("/v1/admin/tenants/{id}/tier", tier);
     let hook = json!({"url": "https://hooks.example.com/", "events": ["scorpius.scan.failed.v1"]});
     let address = json!({"chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"});
     let invited = json!({"email": "eve@example.com", "roles": ["viewer"]});
@@ -89,6 +105,11 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     ] {
         let made = desk.post(post, &asked).await;
         real.insert(base, base.replace("{id}", made.text(name)));
+        if name == "key_id" {
+            for base in ["/v1/audit/holds/{id}", "/v1/audit/subjects/{id}"] {
+                real.insert(base, base.replace("{id}", made.text(name)));
+            }
+        }
     }
     real
 }
@@ -203,7 +224,7 @@ async fn a_thousand_bad_requests_at_every_door_are_refused_and_leave_nothing() {
     for (number, target) in range.targets.iter().enumerate() {
         // Each door has its own dice, so that a new door changes no other door's requests.
         let mut dice = Dice::new(seed ^ (number as u64) << 32);
-        for _ in 0..BAD_PER_DOOR {
+        for _ in 0..per_door(BAD_PER_DOOR) {
             let (name, case) = broken(&range, target, &mut dice);
             let answer = range.desk.host.ask(case.request()).await;
             if let Some(why) = improper(&answer, case.allowed) {
@@ -233,7 +254,7 @@ async fn a_request_with_changed_bytes_is_done_whole_or_not_at_all() {
     for (number, target) in range.targets.iter().enumerate() {
         let Some(example) = &target.example else { continue };
         let mut dice = Dice::new(seed ^ (number as u64) << 32);
-        for _ in 0..MUTATED_PER_DOOR {
+        for _ in 0..per_door(MUTATED_PER_DOOR) {
             let mut case = Case::of(target, &range.desk.api_key, &range.bearer);
             case.body = mutated(example.to_string().into_bytes(), &mut dice);
             let before = everything(&range.desk.host).await;
@@ -266,7 +287,8 @@ async fn a_request_with_changed_bytes_is_done_whole_or_not_at_all() {
 }
 
 /// Operations that answer with success and change nothing when there is nothing to change.
-const QUIET: [&str; 3] = ["introspectToken", "requestPasswordReset", "revokeToken"];
+const QUIET: [&str; 5] =
+    ["introspectToken", "reportLeakedApiKey", "requestPasswordReset", "revokeToken", "setTenantTier"];
 
 /// Whether the function behind `target` tells of what it does, by the manifest.
 fn emits(host: &Host, target: &Target) -> bool {
@@ -301,8 +323,15 @@ fn mutated(mut body: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
 }
 
 /// Public doors at which the credential is in the body, or in its cookie.
-const BY_TOKEN: [&str; 6] =
-    ["refreshToken", "registerUser", "resetPassword", "revokeToken", "showSecondFactor", "verifyEmail"];
+const BY_TOKEN: [&str; 7] = [
+    "refreshToken",
+    "registerUser",
+    "reportLeakedApiKey",
+    "resetPassword",
+    "revokeToken",
+    "showSecondFactor",
+    "verifyEmail",
+];
 /// Public doors that take a guess, which they count; and those that store nothing, or nothing but such a count.
 const BY_GUESS: [&str; 4] = ["logIn", "offerPasskeySignIn", "requestPasswordReset", "signInWithPasskey"];
 

@@ -213,7 +213,7 @@ async fn judge(folder: &Path, told: &Mutex<Told>, hooks: &Hooks, redriven: u64) 
     let entries = ledger(&host).await;
     let (mut scored, mut completed) = (BTreeSet::new(), BTreeSet::new());
     for entry in entries.values() {
-        let aggregate = entry["aggregate"].as_str().expect("an aggregate").to_owned();
+        let aggregate = entry["payload"]["aggregate"].as_str().expect("an aggregate").to_owned();
         match entry["type"].as_str().expect("a type") {
             "scorpius.risk.scored.v1" => assert!(scored.insert(aggregate), "scored twice"),
             "scorpius.scan.completed.v1" => assert!(completed.insert(aggregate), "completed twice"),

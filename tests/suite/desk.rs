@@ -77,6 +77,9 @@ impl Desk {
         for partition in [format!("tenant#{}", made.tenant), format!("{}#apikey", made.tenant)] {
             for record in all(&elsewhere, &partition).await {
                 let mut document: Value = record.document().expect("a document");
+                if document["operator"] == true {
+                    document["operator"] = false.into();
+                }
                 if let Some(roles) = document["roles"].as_array_mut() {
                     // An administrator of its tenant, and no operator of the platform.
                     roles.retain(|role| role != "operator");

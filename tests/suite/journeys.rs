@@ -78,7 +78,10 @@ async fn a_relay_that_never_runs_loses_nothing() {
     desk.settle().await;
     let entries = ledger(&desk.host).await;
     for id in verdicts {
-        assert!(entries.values().any(|entry| entry["aggregate"] == id), "{id} is not in the ledger");
+        assert!(
+            entries.values().any(|entry| entry["payload"]["aggregate"] == id),
+            "{id} is not in the ledger"
+        );
     }
 }
 
@@ -231,7 +234,7 @@ async fn a_reviewer_finds_what_was_done_and_proves_it() {
         (&event["included"], &event["entry"]["type"]),
         (&json!(true), &json!("scorpius.risk.scored.v1"))
     );
-    let (id, actor) = (&event["entry"]["id"], event["entry"]["actor"].as_str().expect("an actor"));
+    let (id, actor) = (&event["entry"]["id"], event["payload"]["actor"].as_str().expect("an actor"));
     let mine = desk.get(&path(&format!("&subject={actor}&order=asc"))).await.expect(200);
     let mine = mine["events"].as_array().expect("events").clone();
     assert!(mine.iter().any(|event| event["entry"]["id"] == *id) && mine.len() > 1, "{mine:?}");

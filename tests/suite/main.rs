@@ -13,6 +13,7 @@ mod hooks;
 mod journeys;
 mod lambda;
 mod licences;
+mod limits;
 mod people;
 mod platform;
 mod ports;

@@ -8,7 +8,7 @@ use scorpius_edge::Role;
 use scorpius_edge::manifest::Manifest;
 
 use crate::tree;
-use crate::wiring::{bad_entries, bad_events, bad_queues, bad_routes, cycles, own_facts};
+use crate::wiring::{bad_entries, bad_events, bad_queues, bad_routes, cycles, own_facts, uncounted};
 
 /// What each function is built from, without the prefix, by the function's name.
 fn capabilities() -> BTreeMap<String, BTreeSet<String>> {
@@ -48,6 +48,7 @@ fn the_manifest_has_its_shape_and_no_name_twice() {
 #[test]
 fn every_route_has_a_door_with_its_action_and_every_door_a_route() {
     assert_eq!(bad_routes(&doors::manifest(), &doors::operations()), none());
+    assert_eq!(uncounted(&doors::manifest(), &doors::operations()), none());
     let mut ids = BTreeSet::new();
     for operation in doors::operations().into_values().flatten() {
         assert!(ids.insert(operation.id), "two operations are called `{}`", operation.id);

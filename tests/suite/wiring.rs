@@ -186,6 +186,14 @@ pub(crate) fn bad_routes(manifest: &Manifest, doors: &BTreeMap<String, Vec<Opera
     unwired.chain(closed).collect()
 }
 
+/// Functions that limit their callers and do not say that they count them.
+pub(crate) fn uncounted(manifest: &Manifest, doors: &BTreeMap<String, Vec<Operation>>) -> Vec<String> {
+    let limits = |function: &String| doors.get(function).is_some_and(|all| all.iter().any(|one| one.limited));
+    let counts = |function: &Function| function.uses.counters && function.uses.store.is_some();
+    let wrong = manifest.functions.iter().filter(|(name, function)| limits(name) && !counts(function));
+    wrong.map(|(name, _)| format!("`{name}` limits callers and does not use `counters`")).collect()
+}
+
 /// Types that are emitted and not declared, and the reverse.
 pub(crate) fn bad_events(manifest: &Manifest, declared: &[&str]) -> Vec<String> {
     let emitted: BTreeSet<&str> =
@@ -337,6 +345,7 @@ mod planted {
             bad_routes(&wired, &doors),
             ["`a`: GET /a (a:read) is not in the manifest", "`a`: GET /a (public) has no door"]
         );
+        assert_eq!(uncounted(&wired, &doors), ["`a` limits callers and does not use `counters`"]);
         assert_eq!(
             bad_events(&wired, &["scorpius.a.done"]),
             [

@@ -7,5 +7,8 @@ use scorpius_relay::api::{App, handle, operations};
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App { store: aws.store()?, bus: aws.queues()?, clock: aws.clock() };
-    lambda::serve_http("admin", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("admin", operations(), Some(aws.limiter()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

@@ -10,5 +10,8 @@ async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let settings = IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? };
     let app = App::new(aws.store()?, aws.keys()?, aws.clock(), settings, SessionLimits::default());
-    lambda::serve_http("auth", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("auth", operations(), Some(aws.limiter()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

@@ -2,8 +2,8 @@
 
 use scorpius_aws::settings::setting;
 use scorpius_aws::{Aws, lambda};
-use scorpius_identity::IdentitySettings;
 use scorpius_identity::authorizer::{App, handle};
+use scorpius_identity::{IdentitySettings, LastUsed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
@@ -13,6 +13,7 @@ async fn main() -> Result<(), lambda::Error> {
         keys: aws.keys()?,
         clock: aws.clock(),
         settings: IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? },
+        used: LastUsed::default(),
     };
     lambda::serve_authorizer(|event| handle(&app, event)).await
 }

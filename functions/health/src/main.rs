@@ -11,5 +11,5 @@ async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app =
         App { store: aws.store()?, blobs: aws.blobs()?, keys: aws.keys()?, openapi: OPENAPI.to_owned() };
-    lambda::serve_http("health", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("health", operations(), None, aws.clock(), |request| handle(&app, request)).await
 }

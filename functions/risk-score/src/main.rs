@@ -7,5 +7,8 @@ use scorpius_risk::api::{App, handle, operations};
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect().await;
     let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
-    lambda::serve_http("risk-score", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("risk-score", operations(), Some(aws.limiter()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

@@ -12,5 +12,8 @@ async fn main() -> Result<(), lambda::Error> {
     let settings = IdentitySettings { issuer: setting("ISSUER")?, audience: setting("AUDIENCE")? };
     let ports = (aws.store()?, aws.keys()?, aws.clock());
     let app = App::new(ports, settings, SessionLimits::default(), Cost::default());
-    lambda::serve_http("users", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("users", operations(), Some(aws.limiter()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

@@ -15,5 +15,8 @@ async fn main() -> Result<(), lambda::Error> {
         egress: Arc::new(GuardedEgress::new(EgressOptions::default())),
         clock: aws.clock(),
     };
-    lambda::serve_http("webhooks", operations(), aws.clock(), |request| handle(&app, request)).await
+    lambda::serve_http("webhooks", operations(), Some(aws.limiter()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
 }

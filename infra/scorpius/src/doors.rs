@@ -24,6 +24,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
     [
         ("admin", scorpius_relay::api::operations()),
         ("audit", scorpius_ledger::api::operations()),
+        ("audit-custody", scorpius_ledger::custody::operations()),
         ("auth", scorpius_identity::api::operations()),
         ("health", scorpius_edge::health::operations()),
         ("risk-score", scorpius_risk::api::operations()),
@@ -40,6 +41,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
 #[must_use]
 pub fn events() -> Vec<EventSchema> {
     let mut events = scorpius_identity::events();
+    events.extend(scorpius_ledger::events());
     events.extend(scorpius_account::events());
     events.extend(scorpius_notify::events());
     events.extend(scorpius_relay::events());

@@ -1,5 +1,6 @@
 //! One connection for all adapters of a function.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use scorpius_core::{Blobs, Bus, Clock, Keys, Mail, Store, SystemClock};
+use scorpius_edge::Limiter;
+use scorpius_edge::limit::Defaults;
 
 use crate::blobs::S3Blobs;
 use crate::bus::{AwsBus, QueueUrls};
@@ -18,7 +21,7 @@ use crate::http;
 use crate::keys::KmsKeys;
 use crate::lambda::SqsQueue;
 use crate::mail::SesMail;
-use crate::settings::{BadSetting, dead_letter_setting, queue_of_setting, queue_setting, setting};
+use crate::settings::{BadSetting, dead_letter_setting, parsed, queue_of_setting, queue_setting, setting};
 use crate::store::{DynamoStore, Tables};
 
 /// How long a connection may take to come about.
@@ -87,6 +90,17 @@ impl Aws {
             counters: setting("TABLE_COUNTERS")?,
         };
         Ok(Arc::new(self.store_on(tables)))
+    }
+
+    /// Counts requests on the tables of the settings, under the limits of the settings.
+    ///
+    /// # Errors
+    /// When a setting is missing or malformed.
+    pub fn limiter(&self) -> Result<Limiter, BadSetting> {
+        let address_minute: u32 = parsed("LIMIT_ADDRESS_MINUTE")?;
+        let defaults =
+            Defaults { tier: parsed("LIMIT_TIER")?, address_minute: NonZeroU32::new(address_minute) };
+        Ok(Limiter::new(self.store()?, self.clock(), defaults))
     }
 
     /// The store on `tables`.

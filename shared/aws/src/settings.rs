@@ -9,6 +9,8 @@
 //! | `KEY_TOKEN`, `KEY_LEDGER`, `KEY_WRAP` | ids or ARNs of the KMS keys |
 //! | `KEY_TOKEN_ALSO` | optional: ids of further keys whose tokens count while a rotation is under way, with commas between |
 //! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
+//! | `LIMIT_TIER` | the tier of tenants whose records name none: `free`, `professional`, `enterprise` or `unlimited` |
+//! | `LIMIT_ADDRESS_MINUTE` | requests a minute of each address whose callers are not known; 0 is as many as come |
 //! | `MAIL_FROM` | the address that letters come from; for `mailer` |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
@@ -26,6 +28,9 @@ pub enum BadSetting {
     /// It is not text.
     #[error("the setting `{0}` is not UTF-8")]
     NotText(String),
+    /// It is not in its form.
+    #[error("the setting `{0}` is not what it must be")]
+    Form(String),
 }
 
 /// As the message: `main` prints its error so.
@@ -45,6 +50,14 @@ pub fn setting(name: &str) -> Result<String, BadSetting> {
         Ok(_) | Err(VarError::NotPresent) => Err(BadSetting::Missing(name.to_owned())),
         Err(VarError::NotUnicode(_)) => Err(BadSetting::NotText(name.to_owned())),
     }
+}
+
+/// The setting called `name`, read as `T`.
+///
+/// # Errors
+/// When it is missing, or is no `T`.
+pub fn parsed<T: std::str::FromStr>(name: &str) -> Result<T, BadSetting> {
+    setting(name)?.parse().map_err(|_| BadSetting::Form(name.to_owned()))
 }
 
 /// `QUEUE_AUDIT` for the manifest's queue `audit`.

@@ -55,6 +55,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(route, id, summary, Access::Public)
             .answers(Answer::json::<Health>(200, "It is well."))
             .answers(Answer::json::<Health>(503, "It is not."))
+            .unlimited()
     };
     vec![
         health("GET /healthz", "getHealthz", "Says whether the process runs."),
@@ -64,7 +65,8 @@ pub fn operations() -> Vec<Operation> {
         health("GET /health/ready", "getReadiness", "Says whether requests can be served."),
         health("GET /health/deep", "getDeepHealth", "Looks at every dependency."),
         Operation::new("GET /openapi.json", "getOpenApi", "The description of this API.", Access::Public)
-            .answers(Answer::other(200, "OpenAPI 3.1.", "application/json")),
+            .answers(Answer::other(200, "OpenAPI 3.1.", "application/json"))
+            .unlimited(),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! What all doors share, between the gateway's event and a capability's rule.
 //!
 //! ```text
-//! HttpEvent ─> serve ─> Request + Caller ─> authorize ─> capability ─> Response | Problem ─> HttpAnswer
+//! HttpEvent ─> serve ─> Request + Caller ─> limit ─> authorize ─> capability ─> Response | Problem ─> HttpAnswer
 //! Message   ─> worker ─> capability ─> Done | Retry | Reject
 //! ```
 
@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod gateway;
 pub mod health;
 pub mod idempotency;
+pub mod limit;
 pub mod manifest;
 pub mod openapi;
 pub mod operation;
@@ -23,6 +24,7 @@ pub mod serve;
 pub mod telemetry;
 
 pub use gateway::{HttpAnswer, HttpEvent};
+pub use limit::{Allowance, Limiter, Tier};
 pub use operation::{Access, Answer, Operation, Parameter};
 pub use principal::{Anonymous, Assurance, Caller, Demand, Factor, Principal, Role, SignIn, Strength};
 pub use problem::{Problem, ProblemType};

@@ -62,6 +62,9 @@ pub struct Uses {
     /// The three tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Level>,
+    /// Counts requests and uses of keys, where it does not write the store anyway.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counters: bool,
     /// The bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blobs: Option<Level>,

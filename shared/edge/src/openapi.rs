@@ -128,6 +128,9 @@ fn problems(operation: &Operation) -> BTreeMap<u16, Vec<&'static ProblemType>> {
     let mut all = operation.problems.clone();
     all.push(&problem::TOO_LARGE);
     all.push(&problem::UNAVAILABLE);
+    if operation.limited {
+        all.push(&problem::TOO_MANY_REQUESTS);
+    }
     if operation.body.is_some() {
         all.extend([&problem::INVALID_REQUEST, &problem::UNSUPPORTED_MEDIA_TYPE]);
     } else if !operation.query.is_empty() {

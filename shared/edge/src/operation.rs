@@ -85,6 +85,8 @@ pub struct Operation {
     pub access: Access,
     /// What a person must have proved besides, and how lately.
     pub demand: Option<Demand>,
+    /// Whether requests are counted against the caller's limits.
+    pub limited: bool,
     /// Query parameters.
     pub query: Vec<Parameter>,
     /// The JSON body's schema.
@@ -107,6 +109,7 @@ impl Operation {
             summary,
             access,
             demand: None,
+            limited: true,
             query: Vec::new(),
             body: None,
             example: None,
@@ -128,6 +131,13 @@ impl Operation {
     pub fn demands(mut self, acr: Assurance, max_age_s: u64) -> Self {
         self.demand = Some(Demand { acr, max_age_s });
         self.fails(&STEP_UP_REQUIRED)
+    }
+
+    /// Is open however often it is asked: for probes, which must not depend on a store that counts.
+    #[must_use]
+    pub fn unlimited(mut self) -> Self {
+        self.limited = false;
+        self
     }
 
     /// Takes query parameters.

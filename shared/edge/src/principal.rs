@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use scorpius_core::{TenantId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use crate::limit::Allowance;
+
 /// Exchanging a credential for a token of the same power: open to whoever is known.
 pub const EXCHANGE: &str = "token:create";
 
@@ -152,6 +154,9 @@ pub struct Principal {
     /// A pseudonym of the network that the request came from, for events: no address leaves the tenant's own records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_tag: Option<String>,
+    /// How often it may ask.
+    #[serde(default, skip_serializing_if = "Allowance::is_empty")]
+    pub allowance: Allowance,
 }
 
 impl Principal {
@@ -226,6 +231,7 @@ mod tests {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            allowance: Allowance::default(),
         };
         assert_eq!(principal.may(action), expected, "{roles:?} {scopes:?} {action}");
     }
@@ -263,6 +269,7 @@ mod tests {
                 at: UnixMillis(at),
             }),
             network_tag: None,
+            allowance: Allowance::default(),
         };
         let demand = Demand { acr: Assurance::Aal2, max_age_s: 60 };
         let now = UnixMillis(100_000);

@@ -10,6 +10,7 @@ use scorpius_core::{Clock, UnixMillis, new_id};
 
 use crate::gateway::{HttpAnswer, HttpEvent};
 use crate::idempotency;
+use crate::limit::{Limiter, Standing};
 use crate::operation::{Access, Operation};
 use crate::principal::{Anonymous, Caller};
 use crate::problem::{
@@ -35,9 +36,11 @@ pub struct Door<'a> {
     pub operations: &'a [Operation],
     /// Time and randomness.
     pub clock: &'a dyn Clock,
+    /// Counts requests; without one, nobody is limited.
+    pub limiter: Option<&'a Limiter>,
 }
 
-/// Answers one event: parses, authorizes, calls `handle`, and says so in one log line.
+/// Answers one event: parses, counts, authorizes, calls `handle`, and says so in one log line.
 /// `patience` ends when the door's deadline has passed: the timer is the host's.
 /// A panic in `handle` is a 500, and costs no other request.
 pub async fn serve<F, R>(
@@ -55,23 +58,26 @@ where
     let (method, path) = (event.request_context.http.method.clone(), event.raw_path.clone());
     let mut invocation = Invocation::new(door.function, &request_id, &method, &path);
 
-    let response = match admit(door, event, &request_id, &mut invocation) {
-        Err(problem) => problem.into_response(&request_id),
-        Ok(request) => {
-            let work = AssertUnwindSafe(async { handle(request).await }).catch_unwind();
-            match futures::future::select(std::pin::pin!(work), std::pin::pin!(patience)).await {
-                futures::future::Either::Left((Ok(response), _)) => response,
-                futures::future::Either::Left((Err(panic), _)) => {
-                    let mut problem = INTERNAL.plain();
-                    problem.cause = Some(format!("panic: {}", panic_message(panic.as_ref())));
-                    problem.into_response(&request_id)
-                }
-                futures::future::Either::Right(_) => {
-                    TIMEOUT.because("the door's deadline passed").into_response(&request_id)
-                }
-            }
+    let mut standing = Standing::default();
+    let work = async {
+        match admit(door, event, &request_id, &mut invocation, &mut standing).await {
+            Err(problem) => problem.into_response(&request_id),
+            Ok(request) => handle(request).await,
         }
     };
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let response = match futures::future::select(std::pin::pin!(work), std::pin::pin!(patience)).await {
+        futures::future::Either::Left((Ok(response), _)) => response,
+        futures::future::Either::Left((Err(panic), _)) => {
+            let mut problem = INTERNAL.plain();
+            problem.cause = Some(format!("panic: {}", panic_message(panic.as_ref())));
+            problem.into_response(&request_id)
+        }
+        futures::future::Either::Right(_) => {
+            TIMEOUT.because("the door's deadline passed").into_response(&request_id)
+        }
+    };
+    let response = standing.told(response);
     let response = finish(response, &request_id);
     invocation.answered(&response, started.elapsed());
     telemetry::record(&invocation);
@@ -95,11 +101,12 @@ fn request_id(event: &HttpEvent, clock: &dyn Clock) -> String {
     if fine { asked.to_owned() } else { new_id("req", clock) }
 }
 
-fn admit(
+async fn admit(
     door: &Door<'_>,
     event: HttpEvent,
     request_id: &str,
     invocation: &mut Invocation,
+    standing: &mut Standing,
 ) -> Result<Request, Problem> {
     let operation = door
         .operations
@@ -117,7 +124,12 @@ fn admit(
         return Err(TOO_LARGE.because(format_args!("a URL of more than {URL_BYTES_MAX} bytes")));
     }
     let caller = event.caller();
-    authorize(operation, &caller, invocation)?;
+    known(&caller, invocation);
+    if let (Some(limiter), true) = (door.limiter, operation.limited) {
+        *standing = limiter.admit(&caller, &event.request_context.http.source_ip).await?;
+        standing.check()?;
+    }
+    authorize(operation, &caller)?;
     step_up(operation, &caller, door.clock.now())?;
     let body = event.body_bytes().ok_or_else(|| INVALID_REQUEST.because("the body is not Base64"))?;
     if body.len() > REQUEST_BYTES_MAX {
@@ -145,11 +157,14 @@ fn admit(
     })
 }
 
-fn authorize(operation: &Operation, caller: &Caller, invocation: &mut Invocation) -> Result<(), Problem> {
+fn known(caller: &Caller, invocation: &mut Invocation) {
     if let Caller::Known(principal) = caller {
         invocation.tenant = Some(principal.tenant.to_string());
         invocation.subject = Some(principal.subject.clone());
     }
+}
+
+fn authorize(operation: &Operation, caller: &Caller) -> Result<(), Problem> {
     match (operation.access, caller) {
         (Access::Public, _) => Ok(()),
         (Access::Action(action), Caller::Known(principal)) if principal.may(action) => Ok(()),
@@ -222,7 +237,8 @@ impl Cors {
             ("vary", "origin".to_owned()),
             (
                 "access-control-expose-headers",
-                "x-request-id, retry-after, etag, idempotency-replayed".to_owned(),
+                "x-request-id, retry-after, ratelimit, ratelimit-policy, etag, idempotency-replayed"
+                    .to_owned(),
             ),
         ];
         if preflight {
@@ -247,7 +263,7 @@ mod tests {
     use super::*;
 
     fn door(operations: &[Operation]) -> Door<'_> {
-        Door { function: "test", operations, clock: &SystemClock }
+        Door { function: "test", operations, clock: &SystemClock, limiter: None }
     }
 
     fn event(route: &str) -> HttpEvent {

@@ -4,12 +4,13 @@
 //! itself. Only when it cannot know (the store or the keys do not answer) does it fail, and then
 //! the gateway answers 500 without asking the door.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use scorpius_core::{Clock, Key, Keys, PortError, Record, Store, StoreError};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerEvent};
 use scorpius_edge::request::cookie;
-use scorpius_edge::{Anonymous, Caller, Principal, Strength};
+use scorpius_edge::{Allowance, Anonymous, Caller, Principal, Strength};
 use scorpius_token::access::revoked_at;
 use scorpius_token::api::ACCESS_COOKIE;
 use scorpius_token::claims::OWN_CLIENT;
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
 use crate::keys::{ApiKey, KeyState};
+use crate::last_used::LastUsed;
 use crate::power::Power;
 use crate::secret::ApiSecret;
 use crate::tenants::{Tenant, TenantStatus};
@@ -38,6 +40,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Whose tokens count.
     pub settings: IdentitySettings,
+    /// Which uses of keys were told.
+    pub used: LastUsed,
 }
 
 /// Why it cannot be said who asks. Never an answer to a door.
@@ -128,10 +132,27 @@ async fn by_key(app: &App, text: &str, network: &str) -> Result<Caller, Authoriz
     let Ok(secret) = text.parse::<ApiSecret>() else {
         return Ok(Caller::Anonymous(Anonymous::InvalidCredential));
     };
-    let asked = [ApiKey::at(secret.tenant(), secret.key_id()), Tenant::at(secret.tenant())];
-    let [key, tenant] = read(app, &asked).await?;
-    let key = document::<ApiKey>(key)?.filter(|key| key.is_opened_by(&secret));
-    Ok(judge(app, key, document(tenant)?, network, |key| (key.power(), Strength::ApiKey)))
+    let (tenant_id, key_id) = (secret.tenant(), secret.key_id());
+    let mut asked = vec![ApiKey::at(tenant_id, key_id), Tenant::at(tenant_id)];
+    let untold = !app.used.is_told(key_id, app.clock.now());
+    if untold {
+        asked.push(LastUsed::at(tenant_id, key_id));
+    }
+    let [key, tenant, used] = read(app, &asked).await?;
+    let key = document::<ApiKey>(key)?.filter(|key| key.opened_by(&secret, app.clock.now()).is_some());
+    let caller = judge(app, key, document(tenant)?, network, |key| (key.power(), Strength::ApiKey));
+    if untold && matches!(caller, Caller::Known(_)) {
+        let whose = (tenant_id, key_id);
+        // Whoever asks is known, whether or not this is noted.
+        if let Err(error) = app.used.tell(&*app.store, &*app.clock, whose, used.as_ref()).await {
+            tracing::warn!(
+                error = scorpius_core::error::chain(&error),
+                key_id,
+                "a key's last use was not noted"
+            );
+        }
+    }
+    Ok(caller)
 }
 
 async fn by_token(
@@ -206,6 +227,7 @@ async fn of_session(app: &App, claims: Claims, network: &str) -> Result<Caller, 
     }
     Ok(Caller::Known(Principal {
         network_tag: Some(tenant.network_tag(network)),
+        allowance: Allowance { tier: tenant.tier(), key_minute: None },
         tenant: tenant.id,
         subject: user.id,
         roles: user.roles,
@@ -216,7 +238,7 @@ async fn of_session(app: &App, claims: Claims, network: &str) -> Result<Caller, 
 }
 
 /// The records as they are now: one request, no cache, so that disabling works at once.
-async fn read<const N: usize>(app: &App, keys: &[Key; N]) -> Result<[Option<Record>; N], AuthorizerError> {
+async fn read<const N: usize>(app: &App, keys: &[Key]) -> Result<[Option<Record>; N], AuthorizerError> {
     let records = app.store.get_many(keys).await?;
     let mut records = records.into_iter();
     Ok(std::array::from_fn(|_| records.next().flatten()))
@@ -239,10 +261,10 @@ fn judge(
         KeyState::Expired => return Caller::Anonymous(Anonymous::ExpiredCredential),
         KeyState::Active => {}
     }
-    let network_tag = match tenant {
-        Some(tenant) if tenant.status == TenantStatus::Active => Some(tenant.network_tag(network)),
-        _ => return Caller::Anonymous(Anonymous::RevokedCredential),
+    let Some(tenant) = tenant.filter(|tenant| tenant.status == TenantStatus::Active) else {
+        return Caller::Anonymous(Anonymous::RevokedCredential);
     };
+    let key_minute = key.rate_limit.and_then(NonZeroU32::new);
     let (Power { roles, permissions }, strength) = power(&key);
     Caller::Known(Principal {
         tenant: key.tenant,
@@ -251,6 +273,7 @@ fn judge(
         scopes: permissions,
         strength,
         sign_in: None,
-        network_tag,
+        network_tag: Some(tenant.network_tag(network)),
+        allowance: Allowance { tier: tenant.tier(), key_minute },
     })
 }

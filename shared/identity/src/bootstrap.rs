@@ -133,6 +133,9 @@ fn operator_key(
         created_at: clock.now(),
         created_by: actor.name.clone(),
         revoked_at: None,
+        rotated_at: None,
+        previous: None,
+        events: 1,
     };
     let mut writes = creation(&key).to_vec();
     writes.push(Write::emit(created(&key, &actor, clock)));

@@ -33,7 +33,7 @@ pub struct ApiKey {
     pub roles: Vec<Role>,
     /// `None` is all that the roles give.
     pub permissions: Option<Vec<String>>,
-    /// Requests a minute, as its creator wants them; nothing enforces it here.
+    /// Requests a minute, at most; absent is what the tenant has.
     pub rate_limit: Option<u32>,
     /// From this moment on it does not count.
     pub expires_at: Option<UnixMillis>,
@@ -43,6 +43,37 @@ pub struct ApiKey {
     pub created_by: String,
     /// Since when it does not count.
     pub revoked_at: Option<UnixMillis>,
+    /// When it was last given another secret.
+    #[serde(default)]
+    pub rotated_at: Option<UnixMillis>,
+    /// The secret before that.
+    #[serde(default)]
+    pub previous: Option<PreviousSecret>,
+    /// Events so far, this record's `sequence`.
+    #[serde(default = "created_only")]
+    pub events: u64,
+}
+
+fn created_only() -> u64 {
+    1
+}
+
+/// A secret that was replaced, and counts for a while beside its successor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousSecret {
+    /// As `ApiKey::sha256`.
+    pub sha256: String,
+    /// From this moment on it does not count.
+    pub until: UnixMillis,
+}
+
+/// Which of a key's secrets was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The one that it has.
+    Current,
+    /// The one before, which still counts.
+    Previous,
 }
 
 /// Whether a key counts now.
@@ -67,15 +98,18 @@ impl ApiKey {
         }
     }
 
-    /// Whether `secret` is this key's own.
+    /// Which of this key's secrets `secret` is at `now`; `None` when it is none that counts. Both are compared
+    /// whole, in constant time.
     #[must_use]
-    pub fn is_opened_by(&self, secret: &ApiSecret) -> bool {
-        let mut stored = [0; 32];
-        match hex::decode_to_slice(&self.sha256, &mut stored) {
-            Ok(()) => {
-                secret.matches(&stored) && *secret.tenant() == self.tenant && secret.key_id() == self.id
-            }
-            Err(_) => false,
+    pub fn opened_by(&self, secret: &ApiSecret, now: UnixMillis) -> Option<Shown> {
+        let is_about_it = *secret.tenant() == self.tenant && secret.key_id() == self.id;
+        let current = is_hash_of(&self.sha256, secret);
+        let previous =
+            self.previous.as_ref().is_some_and(|old| is_hash_of(&old.sha256, secret) && old.until > now);
+        match (is_about_it, current, previous) {
+            (true, true, _) => Some(Shown::Current),
+            (true, false, true) => Some(Shown::Previous),
+            (true, false, false) | (false, ..) => None,
         }
     }
 
@@ -90,6 +124,11 @@ impl ApiKey {
     pub fn at(tenant: &TenantId, id: &str) -> Key {
         Key::new(format!("{tenant}#apikey"), id)
     }
+}
+
+fn is_hash_of(sha256: &str, secret: &ApiSecret) -> bool {
+    let mut stored = [0; 32];
+    hex::decode_to_slice(sha256, &mut stored).is_ok() && secret.matches(&stored)
 }
 
 /// The keys of all tenants.
@@ -140,10 +179,21 @@ pub(crate) fn creation(key: &ApiKey) -> [Write; 2] {
     ]
 }
 
+/// `key` with the secret `secret`; the one that it had counts until `until`.
+#[must_use]
+pub(crate) fn rotated(mut key: ApiKey, secret: &ApiSecret, until: UnixMillis, now: UnixMillis) -> ApiKey {
+    let replaced = std::mem::replace(&mut key.sha256, hex::encode(secret.hash()));
+    key.previous = (until > now).then_some(PreviousSecret { sha256: replaced, until });
+    key.rotated_at = Some(now);
+    key.events += 1;
+    key
+}
+
 /// The writes that revoke `key`, whose record is still at `version`.
 #[must_use]
 pub(crate) fn revocation(mut key: ApiKey, version: u64, now: UnixMillis) -> [Write; 2] {
     key.revoked_at = Some(now);
+    key.previous = None;
     [
         Write::put(ApiKey::at(&key.tenant, &key.id), &key, Condition::VersionIs(version)),
         Write::Add {

@@ -14,6 +14,7 @@ mod bootstrap;
 pub mod facts;
 pub mod first_start;
 mod keys;
+mod last_used;
 mod power;
 mod secret;
 mod tenants;
@@ -24,6 +25,7 @@ mod testing;
 use scorpius_core::EventSchema;
 
 pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, recover};
+pub use last_used::LastUsed;
 pub use power::PERMISSIONS;
 pub use scorpius_token::{IdentitySettings, SessionLimits, Tenant, TenantStatus};
 pub use secret::{ApiSecret, KeyKind, NotAnApiKey};
@@ -33,8 +35,11 @@ pub use secret::{ApiSecret, KeyKind, NotAnApiKey};
 pub fn events() -> Vec<EventSchema> {
     let mut events = vec![
         EventSchema::of::<facts::ApiKeyCreated>(),
+        EventSchema::of::<facts::ApiKeyRotated>(),
+        EventSchema::of::<facts::ApiKeyLeaked>(),
         EventSchema::of::<facts::ApiKeyRevoked>(),
         EventSchema::of::<facts::TokenIssued>(),
+        EventSchema::of::<facts::TenantTierChanged>(),
     ];
     events.extend(scorpius_token::events());
     events

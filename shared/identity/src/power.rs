@@ -297,6 +297,7 @@ mod tests {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            allowance: scorpius_edge::Allowance::default(),
         }
         .may(action)
     }

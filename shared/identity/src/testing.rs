@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::bootstrap::{Bootstrap, bootstrap};
 use crate::keys::{ApiKey, creation};
+use crate::last_used::LastUsed;
 use crate::secret::{ApiSecret, KeyKind};
 use crate::tenants::{Tenant, TenantStatus};
 use crate::{IdentitySettings, SessionLimits, api, authorizer};
@@ -56,7 +57,7 @@ impl World {
 
     pub(crate) fn authorizer(&self) -> authorizer::App {
         let (store, keys, clock) = (self.store.clone(), self.keys.clone(), self.clock.clone());
-        authorizer::App { store, keys, clock, settings: self.settings() }
+        authorizer::App { store, keys, clock, settings: self.settings(), used: LastUsed::default() }
     }
 
     /// Who the authorizer says it is.
@@ -105,7 +106,7 @@ impl World {
     /// One event of the gateway to `auth`.
     pub(crate) async fn serve(&self, event: HttpEvent) -> HttpAnswer {
         let (app, operations) = (self.auth(), api::operations());
-        let door = Door { function: "auth", operations: &operations, clock: &*self.clock };
+        let door = Door { function: "auth", operations: &operations, clock: &*self.clock, limiter: None };
         serve(&door, event, std::future::pending(), |request| async {
             let request = request;
             api::handle(&app, request).await
@@ -148,6 +149,9 @@ impl World {
             created_at: NOW,
             created_by: "system:test".to_owned(),
             revoked_at: None,
+            rotated_at: None,
+            previous: None,
+            events: 1,
         };
         let mut writes = creation(&key).to_vec();
         writes.push(Write::put(Tenant::at(&id), &tenant, Condition::Absent));

@@ -74,6 +74,7 @@ impl Host {
                 strength: Strength::ApiKey,
                 sign_in: None,
                 network_tag: None,
+                allowance: scorpius_edge::Allowance::default(),
             }),
             request_id: "req_bench".to_owned(),
             network: "127.0.0.1".to_owned(),

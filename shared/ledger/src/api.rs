@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::{BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Opens};
 use crate::compliance::ComplianceReport;
-use crate::entry::{TenantKey, canonical};
+use crate::entry::canonical;
 use crate::hash;
-use crate::keys::TenantKeys;
+use crate::payloads::{Opened, Payloads};
 use crate::proofs::{ProofDocument, Proofs, Proved};
 use crate::tlog_proof::TlogProof;
 use crate::verify::Scope;
@@ -39,7 +39,7 @@ const NOT_YET_INCLUDED: ProblemType = ProblemType {
 /// What the doors need.
 pub struct App {
     proofs: Proofs,
-    tenant_keys: TenantKeys,
+    payloads: Payloads,
     keys: Arc<dyn Keys>,
 }
 
@@ -52,8 +52,8 @@ impl App {
         keys: Arc<dyn Keys>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let tenant_keys = TenantKeys::new(Arc::clone(&store), Arc::clone(&keys), clock);
-        Self { proofs: Proofs { store, blobs }, tenant_keys, keys }
+        let payloads = Payloads::new(Arc::clone(&store), Arc::clone(&keys), clock);
+        Self { proofs: Proofs { store, blobs }, payloads, keys }
     }
 }
 
@@ -110,7 +110,7 @@ pub fn operations() -> Vec<Operation> {
             Parameter { name: "type", meaning: "The event's type, or what it begins with and `*`.", required: false },
             Parameter { name: "actor", meaning: "Who caused it.", required: false },
             Parameter { name: "resource", meaning: "What it is about: the id of the aggregate.", required: false },
-            Parameter { name: "subject", meaning: "Who caused it or what it is about.", required: false },
+            Parameter { name: "subject", meaning: "A person that it is about, or who caused it: `usr_…`, `key_…` or `wal_…`. Finds what is left of erased persons, too.", required: false },
             Parameter { name: "order", meaning: "`desc`, from the newest, or `asc`, from the oldest; `desc` by default.", required: false },
         ])
         .asks(&PAGING)
@@ -219,7 +219,7 @@ async fn event_proof(app: &App, request: &Request) -> Result<Response, Problem> 
     if !accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/plain")) {
         return Ok(Response::json(StatusCode::OK, &document));
     }
-    let key = app.tenant_keys.get(tenant).await?;
+    let key = app.payloads.tenant_keys.get(tenant).await?;
     let key = key.ok_or_else(|| PortError::new("store", "a tenant with entries has no ledger key"))?;
     let opens = Opens { entry_key: key.entry_key(tenant, event_id).to_text(), entry: document.entry };
     let hashes = document.proof.iter().map(|text| hash::from_text(text)).collect::<Option<Vec<_>>>();
@@ -257,21 +257,22 @@ async fn bundle(app: &App, request: &Request) -> Result<Response, Problem> {
         .with_header("content-disposition", "attachment; filename=\"evidence.json\""))
 }
 
-/// The bundle of what was proved under one checkpoint.
-async fn sealed(app: &App, tenant: &TenantId, proved: Vec<Proved>) -> Result<Bundle, PortError> {
-    let key = app.tenant_keys.get(tenant).await.map_err(|error| PortError::new("store", error))?;
+/// The bundle of what was proved under one checkpoint. What is erased is proved, and not shown.
+async fn sealed(app: &App, tenant: &TenantId, proved: Vec<Proved>) -> Result<Bundle, Problem> {
+    let key = app.payloads.tenant_keys.get(tenant).await?;
     let key = key.ok_or_else(|| PortError::new("store", "a tenant with entries has no ledger key"))?;
+    let pairs: Vec<_> = proved.iter().map(|proved| (&proved.document.entry, &proved.placed)).collect();
+    let opened = app.payloads.open(tenant, &pairs).await?;
     let checkpoint = proved.first().map(|first| first.document.checkpoint.clone()).unwrap_or_default();
     let origin = checkpoint.lines().next().unwrap_or_default().to_owned();
-    let entries = proved.into_iter().map(|proved| open(proved, &key, tenant)).collect::<Result<_, _>>()?;
+    let entry = |(proved, opened): (Proved, Option<Opened>)| {
+        let ProofDocument { event_id, index, entry, proof, .. } = proved.document;
+        let (payload, blind) = opened.map(|opened| (opened.payload, opened.blind.to_text())).unzip();
+        let entry_key = key.entry_key(tenant, &event_id).to_text();
+        BundleEntry { entry, entry_key, index, proof, payload, blind_key: blind }
+    };
+    let entries = proved.into_iter().zip(opened).map(entry).collect();
     Ok(Bundle { format: BUNDLE_FORMAT.to_owned(), origin, entries, checkpoint })
-}
-
-fn open(proved: Proved, key: &TenantKey, tenant: &TenantId) -> Result<BundleEntry, PortError> {
-    let ProofDocument { event_id, index, entry, proof, .. } = proved.document;
-    let data = serde_json::from_str(&proved.placed.data).map_err(|error| PortError::new("store", error))?;
-    let entry_key = key.entry_key(tenant, &event_id).to_text();
-    Ok(BundleEntry { entry, entry_key, index, proof, data: Some(data) })
 }
 
 fn check_event_ids(event_ids: &[String]) -> Result<(), Problem> {

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Payload};
 
 /// What `Bundle::format` says.
-pub const BUNDLE_FORMAT: &str = "scorpius-evidence/1";
+pub const BUNDLE_FORMAT: &str = "scorpius-evidence/2";
 /// Events of one bundle.
 pub const BUNDLE_EVENTS_MAX: usize = 50;
 /// Bytes of a bundle's file.
@@ -32,7 +32,7 @@ impl std::fmt::Display for Witnesses {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bundle {
-    /// `scorpius-evidence/1`.
+    /// `scorpius-evidence/2`.
     pub format: String,
     /// The log.
     pub origin: String,
@@ -54,9 +54,13 @@ pub struct BundleEntry {
     pub index: u64,
     /// RFC 6962 inclusion proof, nearest sibling first, in Base64.
     pub proof: Vec<String>,
-    /// The event's data. May be taken out before the bundle is handed on; the proof stands without.
+    /// What the entry commits to; absent when it is erased. May be taken out before the bundle is handed on; the proof
+    /// stands without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<serde_json::Value>,
+    pub payload: Option<Payload>,
+    /// Shows that the entry commits to `payload`: HMAC-SHA256 key, 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blind_key: Option<String>,
 }
 
 /// The extra data of a tlog-proof of ours: what makes the leaf that it is of.

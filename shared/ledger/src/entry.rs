@@ -1,33 +1,41 @@
 //! What the ledger says of an event, and what of it everybody may see.
 //!
 //! ```text
-//! event ─> Entry (clear, the tenant's) ─ RFC 8785 ─> HMAC-SHA256(entry key) ─> leaf (32 bytes, in the shared log)
-//! tenant key ─ HKDF(entry id) ─> entry key: shown with an entry, opens that entry alone
+//! event ─> Payload (who, what, data) ─ RFC 8785 ─> HMAC-SHA256(blind key) ─> commitment ─┐
+//!       └> Entry (id, time, type, subjects, commitment) <────────────────────────────────┘
+//! Entry ─ RFC 8785 ─> HMAC-SHA256(entry key) ─> leaf (32 bytes, in the shared log)
+//!
+//! tenant's secret ─ HKDF(entry id) ─> entry key: shown with an entry, opens that entry alone
+//! tenant's and subjects' secrets ─ HKDF(entry id) ─> blind key: shown with a payload; and the key that seals it at rest
 //! ```
+//!
+//! Whoever destroys a subject's secret erases the person: payloads cannot be read again, and a commitment without
+//! its blind key cannot be guessed at. No byte of the log changes, and every proof stands.
 
-use hkdf::Hkdf;
-use hmac::{Hmac, Mac};
+mod secrets;
+
 use schemars::JsonSchema;
 use scorpius_core::event::time_of;
 use scorpius_core::{Event, TenantId, id};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::hash;
+pub(crate) use secrets::PayloadKeys;
+pub use secrets::{BlindKey, EntryKey, SubjectSecret, TenantKey, leaf};
 
 /// The version of `Entry`.
-const ENTRY_VERSION: u8 = 1;
+const ENTRY_VERSION: u8 = 2;
 /// RFC 8785 writes numbers as IEEE 754 doubles: whole ones are exact up to here.
 const EXACT_MAX: u64 = (1 << 53) - 1;
 /// Events of the ledger itself never enter it; checkpoints are its record.
 const OWN_EVENTS: &str = "scorpius.ledger.*";
+/// Ids that stand for a person: what is erased is said of one of these.
+const PERSONAL: [&str; 3] = ["key", "usr", "wal"];
 
-/// One event as the ledger keeps it, for its tenant's eyes.
+/// One event as the ledger keeps it, for its tenant's eyes. It names no person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Always 1.
+    /// Always 2.
     pub v: u8,
     /// The event's id.
     pub id: String,
@@ -38,14 +46,48 @@ pub struct Entry {
     /// `scorpius.<capability>.<fact>.v1`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// Which event of its aggregate, from 1.
+    pub sequence: u64,
+    /// Pseudonyms of the persons that it is about, 64 hex digits each: one person of one tenant has the same everywhere.
+    pub subjects: Vec<String>,
+    /// HMAC-SHA256 of the payload as RFC 8785 JSON, in hex: the payload can be shown, or withheld, or erased.
+    pub commitment: String,
+}
+
+/// What an entry commits to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Payload {
     /// Who caused it.
     pub actor: String,
     /// What it is about.
     pub aggregate: String,
-    /// Which event of that aggregate, from 1.
-    pub sequence: u64,
-    /// SHA-256 of the event's data as RFC 8785 JSON, in hex: the data can be shown, or withheld, or erased.
-    pub data_sha256: String,
+    /// How the actor had proved who it is: `api_key`, `aal1`, `aal2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<String>,
+    /// A pseudonym of the network that the request came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// The event's data.
+    pub data: serde_json::Value,
+}
+
+impl Payload {
+    fn of(event: &Event) -> Self {
+        Self {
+            actor: event.actor.clone(),
+            aggregate: event.aggregate.clone(),
+            strength: event.strength.clone(),
+            network: event.network.clone(),
+            data: event.data.clone(),
+        }
+    }
+}
+
+/// Whether this id stands for a person, whose part in events can be erased.
+#[must_use]
+pub fn is_personal(text: &str) -> bool {
+    PERSONAL.iter().any(|prefix| id::is_id(prefix, text))
 }
 
 /// An event that cannot become an entry.
@@ -82,13 +124,24 @@ pub fn canonical<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
     serde_json_canonicalizer::to_string(value)
 }
 
-/// An entry, and the data that it commits to.
+/// An event on its way into the log, before any key was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// The entry.
-    pub entry: Entry,
-    /// The event's data as RFC 8785 JSON.
-    pub data: String,
+    id: String,
+    ts: String,
+    tenant: TenantId,
+    kind: String,
+    sequence: u64,
+    persons: Vec<String>,
+    payload: String,
+}
+
+/// An event as it is kept: its entry, its leaf, and its payload, which only the keys can open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    pub(crate) entry: Entry,
+    pub(crate) leaf: [u8; 32],
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Recorded {
@@ -106,19 +159,56 @@ impl Recorded {
         if event.sequence > EXACT_MAX {
             return Err(NotAnEntry::Sequence(event.sequence));
         }
-        let data = canonical(&event.data).map_err(NotAnEntry::Data)?;
-        let entry = Entry {
-            v: ENTRY_VERSION,
+        let mut persons: Vec<_> =
+            [&event.actor, &event.aggregate].into_iter().filter(|name| is_personal(name)).cloned().collect();
+        persons.sort_unstable();
+        persons.dedup();
+        Ok(Self {
             id: event.id.clone(),
             ts: time_of(event)?.to_string(),
-            tenant: event.tenantid.to_string(),
+            tenant: event.tenantid.clone(),
             kind: event.kind.clone(),
-            actor: event.actor.clone(),
-            aggregate: event.aggregate.clone(),
             sequence: event.sequence,
-            data_sha256: hash::sha256_hex(data.as_bytes()),
+            persons,
+            payload: canonical(&Payload::of(event)).map_err(NotAnEntry::Data)?,
+        })
+    }
+
+    /// Those whose secrets its payload is under, in order.
+    #[must_use]
+    pub fn persons(&self) -> &[String] {
+        &self.persons
+    }
+
+    /// As it is kept, under the tenant's secret and those of `persons`, in their order.
+    #[must_use]
+    pub(crate) fn sealed(&self, tenant_key: &TenantKey, secrets: &[SubjectSecret]) -> Sealed {
+        let keys = PayloadKeys::new(tenant_key, secrets, &self.tenant, &self.id);
+        let commitment = keys.blind.commitment(&self.payload);
+        let entry = Entry {
+            v: ENTRY_VERSION,
+            id: self.id.clone(),
+            ts: self.ts.clone(),
+            tenant: self.tenant.to_string(),
+            kind: self.kind.clone(),
+            sequence: self.sequence,
+            subjects: self
+                .persons
+                .iter()
+                .map(|person| tenant_key.subject_ref(&self.tenant, person))
+                .collect(),
+            commitment: hex::encode(commitment),
         };
-        Ok(Self { entry, data })
+        let leaf = entry.leaf(&tenant_key.entry_key(&self.tenant, &self.id));
+        Sealed { leaf, payload: keys.seal(&self.payload, &commitment), entry }
+    }
+
+    /// Whether `entry`, whose payload is this one if it can be opened, is of the same event.
+    #[must_use]
+    pub(crate) fn is_of(&self, entry: &Entry, payload: Option<&str>) -> bool {
+        let header = (&self.id, &self.ts, self.tenant.as_str(), &self.kind, self.sequence);
+        header == (&entry.id, &entry.ts, entry.tenant.as_str(), &entry.kind, entry.sequence)
+            && payload.is_none_or(|payload| payload == self.payload)
     }
 }
 
@@ -143,61 +233,14 @@ impl Entry {
     pub fn is_well_formed(&self) -> bool {
         self.v == ENTRY_VERSION && self.sequence <= EXACT_MAX
     }
-}
 
-/// The leaf of an entry that is already canonical.
-///
-/// A key always has 32 bytes: HMAC pads shorter keys and hashes longer ones, so that keys of free
-/// length could open one leaf as two entries.
-#[must_use]
-pub fn leaf(canonical_entry: &str, key: &EntryKey) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes keys of any length");
-    mac.update(canonical_entry.as_bytes());
-    mac.finalize().into_bytes().into()
-}
-
-/// Opens one entry's leaf, and no other.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct EntryKey([u8; 32]);
-
-impl EntryKey {
-    /// 64 lower-case hex digits.
+    /// Whether `payload` is, value by value, what this entry commits to. Canonical JSON rounds numbers to
+    /// doubles, so a number that another number rounds to is not taken for it.
     #[must_use]
-    pub fn to_text(&self) -> String {
-        hex::encode(self.0)
-    }
-
-    /// Reads what `to_text` writes.
-    #[must_use]
-    pub fn from_text(text: &str) -> Option<Self> {
-        hash::bytes_of_hex(text).map(Self)
-    }
-}
-
-/// A tenant's secret: its entry keys come from it. Destroying it closes all its leaves for ever.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct TenantKey([u8; 32]);
-
-impl TenantKey {
-    /// From random bytes.
-    #[must_use]
-    pub fn new(secret: [u8; 32]) -> Self {
-        Self(secret)
-    }
-
-    pub(crate) fn secret(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// The key of one entry. RFC 5869; nothing of the tenant's key can be learnt from it.
-    #[must_use]
-    pub fn entry_key(&self, tenant: &TenantId, entry_id: &str) -> EntryKey {
-        let info = format!("scorpius-ledger-entry-v1:{tenant}:{entry_id}");
-        let mut key = [0; 32];
-        Hkdf::<Sha256>::new(None, &self.0)
-            .expand(info.as_bytes(), &mut key)
-            .expect("HKDF gives up to 8,160 bytes");
-        EntryKey(key)
+    pub fn commits_to(&self, payload: &Payload, key: &BlindKey) -> bool {
+        let Ok(text) = canonical(payload) else { return false };
+        let read_back: Result<Payload, _> = serde_json::from_str(&text);
+        hex::encode(key.commitment(&text)) == self.commitment && read_back.is_ok_and(|read| read == *payload)
     }
 }
 
@@ -208,19 +251,22 @@ mod tests {
 
     #[test]
     fn an_entry_s_canonical_form_is_sorted_and_tight() {
-        let event = testing::event(1);
+        let event = Event { actor: "key_1".to_owned(), ..testing::event(1) };
+        let key = TenantKey::new([1; 32]);
         let recorded = Recorded::of(&event).expect("an entry");
-        assert_eq!(recorded.data, r#"{"level":"safe","number":1}"#);
         assert_eq!(
-            recorded.entry.canonical(),
+            recorded.payload,
+            r#"{"actor":"key_1","aggregate":"vrd_1","data":{"level":"safe","number":1}}"#
+        );
+        let entry = recorded.sealed(&key, &[]).entry;
+        assert_eq!(
+            entry.canonical(),
             format!(
                 concat!(
-                    r#"{{"actor":"key_1","aggregate":"vrd_1","data_sha256":"{}","id":"{}","sequence":1,"#,
-                    r#""tenant":"{}","ts":"2026-11-21T09:40:40.001Z","type":"scorpius.risk.scored.v1","v":1}}"#
+                    r#"{{"commitment":"{}","id":"{}","sequence":1,"subjects":[],"tenant":"{}","#,
+                    r#""ts":"2026-11-21T09:40:40.001Z","type":"scorpius.risk.scored.v1","v":2}}"#
                 ),
-                hash::sha256_hex(recorded.data.as_bytes()),
-                event.id,
-                event.tenantid
+                entry.commitment, event.id, event.tenantid
             )
         );
     }
@@ -228,13 +274,21 @@ mod tests {
     #[test]
     fn a_leaf_depends_on_entry_tenant_and_id() {
         let (key, tenant) = (TenantKey::new([1; 32]), testing::tenant(1));
-        let entry = Recorded::of(&testing::event(1)).expect("an entry").entry;
+        let entry = Recorded::of(&testing::event(1)).expect("an entry").sealed(&key, &[]).entry;
         let leaf = entry.leaf(&key.entry_key(&tenant, &entry.id));
         assert_ne!(leaf, entry.leaf(&key.entry_key(&tenant, "evt_other")));
         assert_ne!(leaf, entry.leaf(&key.entry_key(&testing::tenant(2), &entry.id)));
         assert_ne!(leaf, entry.leaf(&TenantKey::new([2; 32]).entry_key(&tenant, &entry.id)));
-        let changed = Entry { actor: "key_2".to_owned(), ..entry.clone() };
+        let changed = Entry { sequence: 2, ..entry.clone() };
         assert_ne!(leaf, changed.leaf(&key.entry_key(&tenant, &entry.id)));
+    }
+
+    #[test]
+    fn persons_are_ids_that_stand_for_one() {
+        assert!(is_personal(testing::PERSON));
+        assert!(!is_personal("usr_1") && !is_personal("vrd_00000000000000000000000000000007"));
+        let event = Event { aggregate: testing::PERSON.to_owned(), ..testing::event(1) };
+        assert_eq!(Recorded::of(&event).expect("an entry").persons(), [testing::PERSON]);
     }
 
     #[test]

@@ -4,18 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use scorpius_core::{Egress, EgressError, EgressRequest, EgressResponse, Keys, Store, SystemClock};
+use scorpius_core::{
+    Actor, Clock, Egress, EgressError, EgressRequest, EgressResponse, Fact, Keys, ListQuery, Store,
+    SystemClock,
+};
 use scorpius_edge::{Message, Outcome};
 
 use crate::audit::{Against, AuditError, walk_log};
 use crate::bundle::Witnesses;
+use crate::erasure::{Erasure, ErasureError};
+use crate::facts::SubjectErased;
 use crate::files::BlobFiles;
+use crate::payloads::Payloads;
 use crate::policy::Policy;
+use crate::proofs::Proofs;
 use crate::records::Records;
 use crate::sequencer::{SequenceError, Sequencer};
 use crate::testing::{
-    Script, Trouble, World, batch, begun_small, check, each_exactly_once, forget_orphans,
-    objects_never_changed, origin, published, released, released_checkpoints_agree,
+    PERSON, Script, Trouble, World, batch, begun_small, check, each_exactly_once, forget_orphans,
+    objects_never_changed, origin, published, released, released_checkpoints_agree, tenant,
 };
 use crate::witness::{AddCheckpoint, Witness};
 use crate::{Checkpoint, audit_log, vectors};
@@ -253,6 +260,91 @@ async fn invariant_7_a_lost_race_leaks_nothing() {
         check(&world, &[batch(0..19), batch(300..310)].concat()).await;
         let signed = script.log().iter().filter(|call| *call == "sign").count();
         assert!(signed <= 2, "{signed} signatures at {at}");
+    }
+}
+
+/// Erases the person of `testing::event` over ports that may be in trouble.
+async fn erase(store: Arc<dyn Store>, keys: Arc<dyn Keys>) -> Result<(), ErasureError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let payloads = Payloads::new(store.clone(), keys, clock.clone());
+    let erasure = Erasure { store: &store, clock: &clock, payloads: &payloads, backups_s: 0 };
+    erasure.erase(&tenant(1), PERSON, &Actor::request("usr_admin", None)).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn invariant_8_erasure_changes_no_byte_of_the_log_and_closes_what_it_says_of_a_person() {
+    let world = begun_small().await;
+    let before = world.blobs.now.lock().expect("unpoisoned").clone();
+    let proofs = Proofs { store: world.store.clone(), blobs: world.blobs.clone() };
+    let events = batch(0..9);
+    let mine: Vec<_> = events.iter().filter(|event| event.tenantid == tenant(1)).collect();
+    let theirs: Vec<_> = events.iter().filter(|event| event.tenantid != tenant(1)).collect();
+    // A process that is new remembers nothing.
+    let opened = async |events: &[&scorpius_core::Event]| {
+        let payloads = Payloads::new(world.store.clone(), world.keys.clone(), Arc::new(SystemClock));
+        let mut opened = Vec::new();
+        for event in events {
+            let ids = [event.id.as_str()];
+            let proved = proofs.of_events(&event.tenantid, &ids).await.expect("proofs");
+            let proved = proved.into_iter().next().flatten().expect("it is in the log");
+            let pair = [(&proved.document.entry, &proved.placed)];
+            opened.extend(payloads.open(&event.tenantid, &pair).await.expect("an answer"));
+        }
+        opened.iter().flatten().count()
+    };
+    assert!(!mine.is_empty() && opened(&mine).await == mine.len());
+
+    // Whatever happens at any call, it is not done, or done as a whole; and it can be tried again.
+    let calls = {
+        let (other, script) = (begun_small().await, Script::new(Trouble::Fails, u64::MAX));
+        let (store, keys) = other.troubled_ports(&script);
+        erase(store, keys).await.expect("erased");
+        script.log().len() as u64
+    };
+    for trouble in Trouble::DEADLY {
+        for at in 1..=calls {
+            let (other, script) = (begun_small().await, Script::new(trouble, at));
+            let (store, keys) = other.troubled_ports(&script);
+            let first = erase(store, keys).await;
+            assert!(script.was_reached(), "{trouble:?} at {at}");
+            let told = told(&other, SubjectErased::TYPE).await;
+            assert!(told <= 1 && (first.is_err() || told == 1), "{trouble:?} at {at}");
+            erase(other.store.clone(), other.keys.clone()).await.expect("erased");
+            assert_eq!(self::told(&other, SubjectErased::TYPE).await, 1, "{trouble:?} at {at}");
+        }
+    }
+
+    erase(world.store.clone(), world.keys.clone()).await.expect("erased");
+    assert_eq!(opened(&mine).await, 0);
+    assert_eq!(opened(&theirs).await, theirs.len(), "another tenant's are its own");
+    assert_eq!(*world.blobs.now.lock().expect("unpoisoned"), before);
+    check(&world, &events).await;
+
+    // What comes again is known; what comes late is closed when it is made, and proved.
+    world.sequencer().append("bat_again", &events).await.expect("known");
+    world.sequencer().append("bat_late", &batch(9..19)).await.expect("appended");
+    let late = batch(9..19);
+    let late: Vec<_> = late.iter().filter(|event| event.tenantid == tenant(1)).collect();
+    assert!(!late.is_empty() && opened(&late).await == 0);
+    check(&world, &batch(0..19)).await;
+}
+
+/// How many events of a type wait in the outbox.
+async fn told(world: &World, kind: &str) -> usize {
+    let mut found = 0;
+    for partition in 0..scorpius_core::store::OUTBOX_PARTITIONS {
+        let page = world.store.list(&ListQuery::all(format!("outbox#{partition}"))).await.expect("a page");
+        let rows = page.records.iter();
+        found += rows.filter(|row| row.attributes.0.values().any(|value| says(value, kind))).count();
+    }
+    found
+}
+
+fn says(value: &scorpius_core::Value, kind: &str) -> bool {
+    match value {
+        scorpius_core::Value::Text(text) => text.contains(kind),
+        scorpius_core::Value::Bytes(bytes) => String::from_utf8_lossy(bytes).contains(kind),
+        _ => false,
     }
 }
 

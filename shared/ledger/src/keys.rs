@@ -12,7 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::entry::TenantKey;
 
 /// How long a secret is remembered: an erased tenant's leaves close everywhere after this.
-const REMEMBERED_MS: u64 = 5 * 60_000;
+pub(crate) const REMEMBERED_MS: u64 = 5 * 60_000;
 /// Secrets that are remembered at once.
 const REMEMBERED_MAX: usize = 10_000;
 

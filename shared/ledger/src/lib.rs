@@ -6,18 +6,23 @@
 //! ```
 //!
 //! The log is shared: a leaf is the HMAC of an entry under a key of its own, so that tiles tell
-//! nobody anything. Entries in clear are records of their tenant.
+//! nobody anything. Entries in clear are records of their tenant, and what they say of a person is sealed under
+//! a secret of that person, which can be destroyed.
 
 pub mod api;
 pub mod audit;
 pub mod bundle;
 pub mod compliance;
 pub mod cosignature;
+pub mod custody;
 pub mod entry;
+mod erasure;
+pub mod facts;
 pub mod files;
 pub mod hash;
 mod keys;
 pub mod note;
+mod payloads;
 pub mod policy;
 mod proofs;
 pub mod read;
@@ -25,6 +30,7 @@ mod records;
 mod search;
 pub mod sequencer;
 mod staging;
+mod subjects;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;
@@ -39,17 +45,25 @@ mod testing;
 #[cfg(test)]
 mod vectors;
 
+use scorpius_core::EventSchema;
+
 pub use audit::audit_log;
 pub use bundle::{Bundle, Witnesses};
 pub use cosignature::WitnessKey;
 pub use entry::Entry;
+pub use erasure::{Erased, Hold, RECOVERY_S};
 pub use note::{Checkpoint, Origin, VerifierKey};
+pub use payloads::Payloads;
 pub use policy::Policy;
 pub use proofs::{ProofDocument, Proofs};
 pub use sequencer::Sequencer;
 
-/// The ledger emits nothing: checkpoints are its record.
+/// What is emitted: the ledger's administration. Of appending it emits nothing: checkpoints are its record.
 #[must_use]
-pub fn events() -> Vec<scorpius_core::EventSchema> {
-    Vec::new()
+pub fn events() -> Vec<EventSchema> {
+    vec![
+        EventSchema::of::<facts::HoldLifted>(),
+        EventSchema::of::<facts::HoldPlaced>(),
+        EventSchema::of::<facts::SubjectErased>(),
+    ]
 }

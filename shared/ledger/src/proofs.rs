@@ -23,7 +23,7 @@ pub struct ProofDocument {
     pub index: u64,
     /// What is in the log at that place, in Base64: an HMAC of `entry`. Its key is in an evidence bundle.
     pub leaf: String,
-    /// What the ledger says of the event.
+    /// What the ledger says of the event; what it commits to is in an evidence bundle.
     pub entry: Entry,
     /// RFC 6962 inclusion proof, nearest sibling first, in Base64.
     pub proof: Vec<String>,
@@ -103,7 +103,7 @@ impl Proofs {
         let proof = read::prove_inclusion(&files, published.size, &root, placed.index, leaf_hash)
             .await
             .map_err(|error| PortError::new("ledger", error))?;
-        let entry = serde_json::from_str(&placed.entry).map_err(|error| PortError::new("store", error))?;
+        let entry = placed.entry()?;
         let document = ProofDocument {
             event_id: event_id.to_owned(),
             index: placed.index,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tlog_tiles::Hash;
 
 use crate::bundle::Witnesses;
-use crate::entry::Recorded;
+use crate::entry::{Entry, Sealed};
 use crate::hash;
 use crate::note::{Checkpoint, Origin};
 
@@ -88,8 +88,8 @@ pub(crate) struct Placed {
     pub index: u64,
     /// The entry as RFC 8785 JSON.
     pub entry: String,
-    /// The event's data as RFC 8785 JSON.
-    pub data: String,
+    /// The payload, sealed; `None` for an event of a person who was erased before it came.
+    pub payload: Option<Vec<u8>>,
     /// What is in the shared log.
     pub leaf: [u8; 32],
 }
@@ -98,6 +98,16 @@ pub(crate) struct Placed {
 #[derive(Clone)]
 pub(crate) struct Records {
     store: Arc<dyn Store>,
+}
+
+impl Placed {
+    /// Its entry.
+    ///
+    /// # Errors
+    /// When the record is not ours.
+    pub(crate) fn entry(&self) -> Result<Entry, PortError> {
+        serde_json::from_str(&self.entry).map_err(|error| PortError::new("store", error))
+    }
 }
 
 impl Records {
@@ -169,14 +179,17 @@ impl Records {
     }
 
     /// Remembers where an event is. An event that is in the log already fails the commit: once is all it enters.
-    pub(crate) fn put_event(tenant: &TenantId, recorded: &Recorded, index: u64, leaf: &[u8; 32]) -> Write {
+    pub(crate) fn put_event(tenant: &TenantId, sealed: &Sealed, keep_payload: bool, index: u64) -> Write {
+        let mut attributes = Attributes::new()
+            .with("index", int(index))
+            .with("entry", Value::Text(sealed.entry.canonical()))
+            .with("leaf", Value::Bytes(sealed.leaf.to_vec()));
+        if keep_payload {
+            attributes = attributes.with("payload", Value::Bytes(sealed.payload.clone()));
+        }
         Write::Put {
-            key: event_key(tenant, &recorded.entry.id),
-            attributes: Attributes::new()
-                .with("index", int(index))
-                .with("entry", Value::Text(recorded.entry.canonical()))
-                .with("data", Value::Text(recorded.data.clone()))
-                .with("leaf", Value::Bytes(leaf.to_vec())),
+            key: event_key(tenant, &sealed.entry.id),
+            attributes,
             expires_at: None,
             condition: Condition::Absent,
         }
@@ -207,7 +220,10 @@ fn placed_of(record: &Record) -> Result<Placed, PortError> {
     Ok(Placed {
         index: u64::try_from(attributes.int("index")).map_err(|_| bad())?,
         entry: attributes.text("entry").ok_or_else(bad)?.to_owned(),
-        data: attributes.text("data").ok_or_else(bad)?.to_owned(),
+        payload: match attributes.0.get("payload") {
+            Some(Value::Bytes(sealed)) => Some(sealed.clone()),
+            _ => None,
+        },
         leaf: leaf.as_slice().try_into().map_err(|_| bad())?,
     })
 }

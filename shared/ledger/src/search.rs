@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use scorpius_core::event::matches_kind;
-use scorpius_core::{ListQuery, PortError, Store, StoreError, TenantId, UnixMillis, id};
+use scorpius_core::{ListQuery, Record, Store, StoreError, TenantId, UnixMillis, id};
 
-use crate::entry::Entry;
-use crate::records::{Placed, Records};
+use crate::entry::{Entry, Payload};
+use crate::payloads::Payloads;
+use crate::records::Records;
 
 /// The longest stretch that one search may ask for: 366 days.
 pub(crate) const RANGE_MS_MAX: u64 = 366 * 86_400_000;
@@ -38,7 +39,7 @@ pub(crate) struct Search {
     pub(crate) actor: Option<String>,
     /// What it is about.
     pub(crate) resource: Option<String>,
-    /// Who caused it or what it is about.
+    /// The pseudonym of a person that it is about.
     pub(crate) subject: Option<String>,
     /// From the oldest on, in place of from the newest back.
     pub(crate) ascending: bool,
@@ -49,8 +50,10 @@ pub(crate) struct Search {
 pub(crate) struct Hit {
     /// What the ledger says.
     pub(crate) entry: Entry,
-    /// Where it is, and its data.
-    pub(crate) placed: Placed,
+    /// Where it is, from 0.
+    pub(crate) index: u64,
+    /// What it commits to; `None` when it is erased, or was not asked for.
+    pub(crate) payload: Option<Payload>,
 }
 
 /// One page of what was found.
@@ -65,25 +68,29 @@ pub(crate) struct Found {
 }
 
 impl Search {
-    /// Whether this entry is looked for.
-    #[must_use]
-    pub(crate) fn wants(&self, entry: &Entry) -> bool {
-        let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|wanted| wanted == has);
+    /// Whether what an entry says without its payload is looked for.
+    fn wants_entry(&self, entry: &Entry) -> bool {
         let in_time = entry.ts.parse().is_ok_and(|at: UnixMillis| (self.from..self.until).contains(&at));
         in_time
             && self.kind.as_deref().is_none_or(|pattern| matches_kind(pattern, &entry.kind))
-            && is(&self.actor, &entry.actor)
-            && is(&self.resource, &entry.aggregate)
-            && (is(&self.subject, &entry.actor) || is(&self.subject, &entry.aggregate))
+            && self.subject.as_ref().is_none_or(|subject| entry.subjects.contains(subject))
     }
 
-    /// Up to `limit` entries of `tenant`, going on after `last`.
+    /// Whether what it commits to is looked for. What is erased can be found by what is left of it alone.
+    fn wants_payload(&self, payload: Option<&Payload>) -> bool {
+        let is = |wanted: &Option<String>, has: Option<&String>| wanted.is_none() || wanted.as_ref() == has;
+        is(&self.actor, payload.map(|payload| &payload.actor))
+            && is(&self.resource, payload.map(|payload| &payload.aggregate))
+    }
+
+    /// Up to `limit` entries of `tenant`, going on after `last`; with what they commit to, if `payloads` opens it.
     ///
     /// # Errors
     /// When the store fails, or a record is not ours.
     pub(crate) async fn page(
         &self,
         store: &Arc<dyn Store>,
+        payloads: Option<&Payloads>,
         tenant: &TenantId,
         limit: usize,
         last: Option<&str>,
@@ -93,20 +100,16 @@ impl Search {
         let mut seen = None;
         for _ in 0..STEPS_MAX {
             let page = store.list(&query).await?;
-            let mut records = page.records.iter().peekable();
-            while let Some(record) = records.next() {
-                let placed = Records::placed_in(record)?;
-                let entry: Entry =
-                    serde_json::from_str(&placed.entry).map_err(|error| PortError::new("store", error))?;
+            let mut read = self.read(payloads, tenant, &page.records).await?.into_iter().peekable();
+            while let Some((id, size, hit)) = read.next() {
                 found.read += 1;
-                seen = Some(record.key.sort.clone());
-                if self.wants(&entry) {
-                    bytes += placed.entry.len() + placed.data.len();
-                    found.hits.push(Hit { entry, placed });
+                seen = Some(id);
+                if let Some(hit) = hit {
+                    bytes += size;
+                    found.hits.push(hit);
                 }
-                let full = found.hits.len() >= limit || found.read >= READ_MAX || bytes >= BYTES_MAX;
-                if full {
-                    let more = records.peek().is_some() || page.cursor.is_some();
+                if found.hits.len() >= limit || found.read >= READ_MAX || bytes >= BYTES_MAX {
+                    let more = read.peek().is_some() || page.cursor.is_some();
                     found.last = seen.filter(|_| more);
                     return Ok(found);
                 }
@@ -121,6 +124,38 @@ impl Search {
             Some(_) => Ok(found),
             None => Err(StoreError::Busy),
         }
+    }
+
+    /// The records' ids and sizes, and those of them that are looked for.
+    async fn read(
+        &self,
+        payloads: Option<&Payloads>,
+        tenant: &TenantId,
+        records: &[Record],
+    ) -> Result<Vec<(String, usize, Option<Hit>)>, StoreError> {
+        let mut read = Vec::with_capacity(records.len());
+        for record in records {
+            let placed = Records::placed_in(record)?;
+            read.push((record.key.sort.clone(), placed.entry()?, placed));
+        }
+        let wanted: Vec<_> = read.iter().filter(|(_, entry, _)| self.wants_entry(entry)).collect();
+        let mut opened = match payloads {
+            Some(payloads) => {
+                let pairs: Vec<_> = wanted.iter().map(|(_, entry, placed)| (entry, placed)).collect();
+                payloads.open(tenant, &pairs).await?.into_iter()
+            }
+            None => wanted.iter().map(|_| None).collect::<Vec<_>>().into_iter(),
+        };
+        let read = read.into_iter().map(|(id, entry, placed)| {
+            if !self.wants_entry(&entry) {
+                return (id, 0, None);
+            }
+            let payload = opened.next().flatten().map(|opened| opened.payload);
+            let size = placed.entry.len() + placed.payload.map_or(0, |sealed| sealed.len());
+            let wanted = self.wants_payload(payload.as_ref());
+            (id, size, wanted.then_some(Hit { entry, index: placed.index, payload }))
+        });
+        Ok(read.collect())
     }
 
     fn query(&self, tenant: &TenantId, last: Option<&str>) -> ListQuery {
@@ -158,10 +193,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
-    use scorpius_core::Event;
+    use scorpius_core::{Event, SystemClock};
 
     use super::*;
     use crate::testing::{self, NOW, World, tenant};
+
+    fn person(number: u64) -> String {
+        format!("usr_{number:032x}")
+    }
 
     /// The `number`-th event of a tenant, as a clock would name it.
     fn event(number: u64, tenant: &TenantId) -> Event {
@@ -169,7 +208,7 @@ mod tests {
         Event {
             id: format!("evt_{:012x}7{}{:018x}", at.0, &tenant.as_str()[35..], number),
             time: at.to_string(),
-            actor: format!("key_{}", number % 3),
+            actor: person(number % 3),
             aggregate: format!("vrd_{}", number % 5),
             kind: ["scorpius.risk.scored.v1", "scorpius.scan.completed.v1"][(number % 2) as usize].to_owned(),
             ..testing::event_of(number, tenant)
@@ -192,11 +231,16 @@ mod tests {
         Search { from: NOW, until: NOW.plus_s(86_400), ..Search::default() }
     }
 
+    fn payloads(world: &World) -> Payloads {
+        Payloads::new(world.store.clone(), world.keys.clone(), Arc::new(SystemClock))
+    }
+
     async fn walk(world: &World, search: &Search, limit: usize) -> Vec<String> {
-        let store: Arc<dyn Store> = world.store.clone();
         let (mut ids, mut last) = (Vec::new(), None);
+        let (payloads, tenant) = (payloads(world), tenant(1));
         for _ in 0..1_000 {
-            let found = search.page(&store, &tenant(1), limit, last.as_deref()).await.expect("a page");
+            let page = search.page(&world.store, Some(&payloads), &tenant, limit, last.as_deref());
+            let found = page.await.expect("a page");
             assert!(found.hits.len() <= limit);
             ids.extend(found.hits.into_iter().map(|hit| hit.entry.id));
             last = found.last;
@@ -235,11 +279,12 @@ mod tests {
     #[tokio::test]
     async fn what_is_rare_is_found_over_many_pages_that_each_read_a_bounded_number() {
         let world = world(1_300).await;
-        let store: Arc<dyn Store> = world.store.clone();
+        let payloads = payloads(&world);
         let rare = Search { resource: Some("vrd_none".to_owned()), ..all() };
-        let page = rare.page(&store, &tenant(1), 50, None).await.expect("a page");
-        assert_eq!((page.hits.len(), page.read, page.last.is_some()), (0, READ_MAX, true));
-        let rest = rare.page(&store, &tenant(1), 50, page.last.as_deref()).await.expect("a page");
+        let page = async |last| rare.page(&world.store, Some(&payloads), &tenant(1), 50, last).await;
+        let first = page(None).await.expect("a page");
+        assert_eq!((first.hits.len(), first.read, first.last.is_some()), (0, READ_MAX, true));
+        let rest = page(first.last.as_deref()).await.expect("a page");
         assert_eq!((rest.hits.len(), rest.read, rest.last), (0, 300, None));
     }
 
@@ -252,23 +297,30 @@ mod tests {
         ) {
             let name = |prefix: &str, number: u8, none: u8| (number < none).then(|| format!("{prefix}_{number}"));
             let kinds = ["scorpius.risk.*", "scorpius.scan.completed.v1", "scorpius.none.v1"];
-            let search = Search {
+            let mut search = Search {
                 from: NOW.plus_s(from),
                 until: NOW.plus_s(from + length),
                 kind: kinds.get(kind).map(ToString::to_string),
-                actor: name("key", actor, 3),
+                actor: (actor < 3).then(|| person(actor.into())),
                 resource: name("vrd", resource, 5),
-                subject: name("key", subject, 3),
+                subject: None,
                 ascending,
             };
+            let about = (subject < 3).then(|| person(subject.into()));
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             let (found, again) = runtime.block_on(async {
                 let world = world(30).await;
+                let key = payloads(&world).tenant_keys.get(&tenant(1)).await.expect("an answer").expect("a key");
+                search.subject = about.as_ref().map(|person| key.subject_ref(&tenant(1), person));
                 (walk(&world, &search, limit).await, walk(&world, &search, 200).await)
             });
+            let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|wanted| wanted == has);
             let wanted: BTreeSet<_> = (0..30)
+                .filter(|number| (from..from + length).contains(number))
                 .map(|number| event(number, &tenant(1)))
-                .filter(|event| search.wants(&crate::entry::Recorded::of(event).expect("an entry").entry))
+                .filter(|event| search.kind.as_deref().is_none_or(|kind| event.matches(kind)))
+                .filter(|event| is(&search.actor, &event.actor) && is(&about, &event.actor))
+                .filter(|event| is(&search.resource, &event.aggregate))
                 .map(|event| event.id)
                 .collect();
             prop_assert_eq!(&found, &again);

@@ -10,27 +10,29 @@
 //! Whoever comes finds a head that is ahead of what is published and does C and D first, from the
 //! staging blob. Nothing is locked: a sequencer may stop anywhere and for any time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::{try_join, try_join_all};
 use scorpius_core::crash::{CrashPoint, point};
 use scorpius_core::{
-    BlobName, Blobs, Clock, CommitId, Event, KeyName, Keys, PortError, Put, Store, StoreError, Write,
+    BlobName, Blobs, Clock, CommitId, Event, KeyName, Keys, PortError, Put, Store, StoreError, TenantId,
+    Write,
 };
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
 
 use crate::bundle::Witnesses;
-use crate::entry::{NotAnEntry, Recorded, is_own};
+use crate::entry::{NotAnEntry, Recorded, Sealed, SubjectSecret, is_own};
 use crate::files::{BlobFiles, blob};
 use crate::hash::SIZE_MAX;
-use crate::keys::TenantKeys;
 use crate::note::{Checkpoint, Origin, VerifierKey};
+use crate::payloads::Payloads;
 use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError};
-use crate::records::{Head, Published, ReadHead, Records, root_of};
+use crate::records::{Head, Placed, Published, ReadHead, Records, root_of};
 use crate::staging::{STAGED_BYTES_MAX, Staged, last_entries};
+use crate::subjects::Subject;
 use crate::tree::Edge;
 use crate::witness::WitnessClient;
 
@@ -106,7 +108,7 @@ pub struct Sequencer {
     blobs: Arc<dyn Blobs>,
     keys: Arc<dyn Keys>,
     clock: Arc<dyn Clock>,
-    tenant_keys: TenantKeys,
+    payloads: Payloads,
     origin: Origin,
     witnesses: Option<WitnessClient>,
 }
@@ -114,8 +116,9 @@ pub struct Sequencer {
 /// An event of the batch that is not in the log yet.
 struct Fresh<'a> {
     event: &'a Event,
-    recorded: Recorded,
-    leaf: [u8; 32],
+    sealed: Sealed,
+    /// Whether anybody is to open it again.
+    keep_payload: bool,
 }
 
 impl Sequencer {
@@ -128,9 +131,9 @@ impl Sequencer {
         clock: Arc<dyn Clock>,
         origin: Origin,
     ) -> Self {
-        let tenant_keys = TenantKeys::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock));
+        let payloads = Payloads::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock));
         let records = Records::new(Arc::clone(&store));
-        Self { records, store, blobs, keys, clock, tenant_keys, origin, witnesses: None }
+        Self { records, store, blobs, keys, clock, payloads, origin, witnesses: None }
     }
 
     /// Asks these witnesses before a checkpoint is published.
@@ -212,22 +215,73 @@ impl Sequencer {
         Err(SequenceError::Contention)
     }
 
-    /// Those of `batch` that are not in the log, with their leaves.
+    /// Those of `batch` that are not in the log, as they will be kept.
     async fn fresh<'a>(&self, batch: &[(&'a Event, Recorded)]) -> Result<Vec<Fresh<'a>>, SequenceError> {
         let ids: Vec<_> = batch.iter().map(|(event, _)| (&event.tenantid, event.id.as_str())).collect();
-        let mut fresh = Vec::new();
+        let (mut fresh, mut again): (Vec<_>, BTreeMap<_, Vec<_>>) = Default::default();
         for ((event, recorded), placed) in batch.iter().zip(self.records.placed(&ids).await?) {
             match placed {
-                Some(placed) if placed.entry == recorded.entry.canonical() => {}
-                Some(_) => return Err(SequenceError::EventChanged(event.id.clone())),
-                None => {
-                    let key = self.tenant_keys.get_or_make(&event.tenantid).await?;
-                    let leaf = recorded.entry.leaf(&key.entry_key(&event.tenantid, &event.id));
-                    fresh.push(Fresh { event, recorded: recorded.clone(), leaf });
-                }
+                Some(placed) => again.entry(&event.tenantid).or_default().push((recorded, placed)),
+                None => fresh.push((*event, recorded)),
             }
         }
+        for (tenant, events) in again {
+            self.same(tenant, &events).await?;
+        }
+        self.sealed(&fresh).await
+    }
+
+    /// Whether what came again is what is there, as far as that can still be read.
+    async fn same(&self, tenant: &TenantId, events: &[(&Recorded, Placed)]) -> Result<(), SequenceError> {
+        let entries = events.iter().map(|(_, placed)| placed.entry()).collect::<Result<Vec<_>, _>>()?;
+        let pairs: Vec<_> = entries.iter().zip(events.iter().map(|(_, placed)| placed)).collect();
+        let opened = self.payloads.open(tenant, &pairs).await?;
+        for (((recorded, _), entry), opened) in events.iter().zip(&entries).zip(opened) {
+            if !recorded.is_of(entry, opened.as_ref().map(|opened| opened.text.as_str())) {
+                return Err(SequenceError::EventChanged(entry.id.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Under the secrets of their tenants and persons, which are made where there are none.
+    async fn sealed<'a>(&self, events: &[(&'a Event, &Recorded)]) -> Result<Vec<Fresh<'a>>, SequenceError> {
+        let mut persons: BTreeMap<&TenantId, BTreeSet<&String>> = BTreeMap::new();
+        for (event, recorded) in events {
+            persons.entry(&event.tenantid).or_default().extend(recorded.persons());
+        }
+        let mut keys = BTreeMap::new();
+        for (tenant, persons) in persons {
+            let key = self.payloads.tenant_keys.get_or_make(tenant).await?;
+            let names: Vec<_> = persons.iter().map(|person| key.subject_ref(tenant, person)).collect();
+            let subjects = self.payloads.subjects.get_or_make(tenant, &key, &names).await?;
+            keys.insert(tenant, (key, persons.into_iter().zip(subjects).collect::<BTreeMap<_, _>>()));
+        }
+        let mut fresh = Vec::with_capacity(events.len());
+        for (event, recorded) in events {
+            let Some((key, subjects)) = keys.get(&event.tenantid) else { continue };
+            let mut keep_payload = true;
+            let secrets: Vec<_> = recorded
+                .persons()
+                .iter()
+                .map(|person| match subjects.get(person) {
+                    Some(Subject::Known(secret)) => secret.clone(),
+                    // Closed when it is made: nobody keeps this secret.
+                    Some(Subject::Erased) | None => {
+                        keep_payload = false;
+                        self.throwaway()
+                    }
+                })
+                .collect();
+            fresh.push(Fresh { event, sealed: recorded.sealed(key, &secrets), keep_payload });
+        }
         Ok(fresh)
+    }
+
+    fn throwaway(&self) -> SubjectSecret {
+        let mut secret = [0; 32];
+        self.clock.fill_random(&mut secret);
+        SubjectSecret::new(secret)
     }
 
     /// Step A.
@@ -248,7 +302,7 @@ impl Sequencer {
         if size + fresh.len() as u64 > SIZE_MAX {
             return Err(broken(format!("the log is full at {SIZE_MAX} entries")));
         }
-        let leaves: Vec<_> = fresh.iter().map(|fresh| fresh.leaf).collect();
+        let leaves: Vec<_> = fresh.iter().map(|fresh| fresh.sealed.leaf).collect();
         let staged = Staged::of(edge, &before, &leaves)
             .ok_or_else(|| broken(format!("the last tile of entries is not that of {size} entries")))?;
         self.put_same(&staged.blob(&root_of(&staged.root)?), staged.to_bytes()).await?;
@@ -278,7 +332,7 @@ impl Sequencer {
             Records::put_batch(batch_id, head.size, id.made_at()),
         ];
         for (index, fresh) in (first..).zip(fresh) {
-            writes.push(Records::put_event(&fresh.event.tenantid, &fresh.recorded, index, &fresh.leaf));
+            writes.push(Records::put_event(&fresh.event.tenantid, &fresh.sealed, fresh.keep_payload, index));
         }
         match commit_with_retry(&*self.store, id, &writes).await {
             Ok(version) => {

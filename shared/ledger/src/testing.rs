@@ -9,7 +9,7 @@ use serde_json::json;
 use tlog_tiles::prove_record;
 
 use crate::bundle::{BUNDLE_FORMAT, Bundle, BundleEntry};
-use crate::entry::{Recorded, TenantKey};
+use crate::entry::{PayloadKeys, Recorded, SubjectSecret, TenantKey};
 use crate::hash::to_text;
 use crate::note::{Checkpoint, Origin, VerifierKey};
 use crate::tree::{Edge, Tiles};
@@ -22,6 +22,9 @@ pub(crate) use world::{Script, Trouble, World, origin};
 
 /// A moment in November 2026.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_795_254_040_000);
+
+/// Who caused the events of tests.
+pub(crate) const PERSON: &str = "usr_00000000000000000000000000000001";
 
 pub(crate) fn tenant(number: u64) -> TenantId {
     format!("ten_{number:032x}").parse().expect("a tenant")
@@ -42,7 +45,7 @@ pub(crate) fn event_of(number: u64, tenant: &TenantId) -> Event {
         time: NOW.plus_ms(number).to_string(),
         datacontenttype: "application/json".to_owned(),
         tenantid: tenant.clone(),
-        actor: "key_1".to_owned(),
+        actor: PERSON.to_owned(),
         strength: None,
         network: None,
         traceparent: None,
@@ -55,24 +58,26 @@ pub(crate) fn event_of(number: u64, tenant: &TenantId) -> Event {
 
 /// A log of `events` under the key of the seed 0909…09, and the bundle that proves all of them.
 pub(crate) fn bundle_of(events: &[Event]) -> (Bundle, VerifierKey) {
-    let secret = TenantKey::new([3; 32]);
+    let (secret, person) = (TenantKey::new([3; 32]), [SubjectSecret::new([4; 32])]);
     let recorded: Vec<_> = events.iter().map(|event| Recorded::of(event).expect("an entry")).collect();
-    let keys: Vec<_> = events.iter().map(|event| secret.entry_key(&event.tenantid, &event.id)).collect();
-    let leaves: Vec<_> = recorded.iter().zip(&keys).map(|(recorded, key)| recorded.entry.leaf(key)).collect();
+    let sealed: Vec<_> = recorded.iter().map(|recorded| recorded.sealed(&secret, &person)).collect();
+    let leaves: Vec<_> = sealed.iter().map(|sealed| sealed.leaf).collect();
     let mut edge = Edge::empty();
     let full = edge.append(&leaves);
     let tiles =
         full.into_iter().chain(edge.partial_tiles(0)).map(|(name, bytes)| (name, bytes.into())).collect();
-    let entries = (0..).zip(recorded).zip(&keys).map(|((index, recorded), key)| BundleEntry {
-        proof: prove_record(edge.size(), index, &Tiles(&tiles))
-            .expect("a proof")
-            .iter()
-            .map(to_text)
-            .collect(),
-        data: Some(serde_json::from_str(&recorded.data).expect("JSON")),
-        entry: recorded.entry,
-        entry_key: key.to_text(),
-        index,
+    let entries = (0..).zip(sealed).zip(events).map(|((index, sealed), event)| {
+        let keys = PayloadKeys::new(&secret, &person, &event.tenantid, &event.id);
+        let payload = keys.open(&sealed.payload, &sealed.entry).expect("a payload");
+        let proof = prove_record(edge.size(), index, &Tiles(&tiles)).expect("a proof");
+        BundleEntry {
+            proof: proof.iter().map(to_text).collect(),
+            payload: Some(serde_json::from_str(&payload).expect("JSON")),
+            blind_key: Some(keys.blind.to_text()),
+            entry_key: secret.entry_key(&event.tenantid, &event.id).to_text(),
+            entry: sealed.entry,
+            index,
+        }
     });
     let origin: Origin = "example.com/audit".parse().expect("an origin");
     let checkpoint = Checkpoint { origin: origin.clone(), size: edge.size(), root: edge.root() };

@@ -12,7 +12,7 @@ use tlog_tiles::{Hash, check_record, check_tree, record_hash};
 
 use crate::bundle::{BUNDLE_BYTES_MAX, BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Opens};
 use crate::compliance::{self, ComplianceReport, REPORT_FORMAT};
-use crate::entry::{Entry, EntryKey, canonical};
+use crate::entry::{BlindKey, Entry, EntryKey, Payload};
 use crate::hash;
 use crate::note::{Checkpoint, NoteError, VerifierKey};
 use crate::policy::{Believed, Policy};
@@ -92,7 +92,7 @@ pub enum NotIncluded {
     Proof,
 }
 
-/// Whether the shown data is what the entry commits to.
+/// Whether the shown payload is what the entry commits to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
     /// It is.
@@ -112,8 +112,10 @@ pub struct EntryReport {
     pub index: u64,
     /// Whether it is there.
     pub included: Result<(), NotIncluded>,
-    /// Whether its data is shown, and right.
+    /// Whether its payload is shown, and right.
     pub data: Data,
+    /// The payload that is shown and right.
+    pub payload: Option<Payload>,
 }
 
 impl EntryReport {
@@ -201,7 +203,14 @@ fn judge_tlog_proof(text: &str, entry: Option<&[u8]>, policy: &Policy) -> Result
         let opens = proof.extra.as_deref().and_then(|extra| serde_json::from_slice::<Opens>(extra).ok());
         let Opens { entry, entry_key } = opens.ok_or(Refusal::NoEntry)?;
         let hashes = proof.hashes.iter().map(hash::to_text).collect();
-        let claim = BundleEntry { entry, entry_key, index: proof.index, proof: hashes, data: None };
+        let claim = BundleEntry {
+            entry,
+            entry_key,
+            index: proof.index,
+            proof: hashes,
+            payload: None,
+            blind_key: None,
+        };
         let entries = vec![judge_entry(claim, &believed.checkpoint)];
         return Ok(Report::of(believed, policy, entries));
     };
@@ -275,12 +284,14 @@ fn open(note: &[u8], policy: &Policy) -> Result<Believed, Refusal> {
 
 fn judge_entry(claim: BundleEntry, checkpoint: &Checkpoint) -> EntryReport {
     let included = included(&claim, checkpoint);
-    let data = match &claim.data {
-        None => Data::Withheld,
-        Some(data) if commits_to(&claim.entry, data) => Data::Matches,
-        Some(_) => Data::Differs,
+    let key = claim.blind_key.as_deref().and_then(BlindKey::from_text);
+    let data = match (&claim.payload, key) {
+        (None, _) => Data::Withheld,
+        (Some(payload), Some(key)) if claim.entry.commits_to(payload, &key) => Data::Matches,
+        (Some(_), _) => Data::Differs,
     };
-    EntryReport { entry: claim.entry, index: claim.index, included, data }
+    let payload = claim.payload.filter(|_| data == Data::Matches);
+    EntryReport { entry: claim.entry, index: claim.index, included, data, payload }
 }
 
 fn included(claim: &BundleEntry, checkpoint: &Checkpoint) -> Result<(), NotIncluded> {
@@ -299,14 +310,6 @@ fn included(claim: &BundleEntry, checkpoint: &Checkpoint) -> Result<(), NotInclu
     let leaf_hash = record_hash(&claim.entry.leaf(&key));
     check_record(&proof, checkpoint.size, checkpoint.root, claim.index, leaf_hash)
         .map_err(|_| NotIncluded::Proof)
-}
-
-/// Whether `data` is, value by value, what the entry's hash is of. Canonical JSON rounds numbers to
-/// doubles, so a number that another number rounds to is not taken for it.
-fn commits_to(entry: &Entry, data: &serde_json::Value) -> bool {
-    let Ok(canonical) = canonical(data) else { return false };
-    let read_back: Result<serde_json::Value, _> = serde_json::from_str(&canonical);
-    hash::sha256_hex(canonical.as_bytes()) == entry.data_sha256 && read_back.is_ok_and(|read| read == *data)
 }
 
 impl Report {

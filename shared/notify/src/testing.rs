@@ -79,6 +79,7 @@ impl World {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            allowance: scorpius_edge::Allowance::default(),
         };
         let text = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -81,6 +81,7 @@ pub(crate) fn get(operation: &'static str, tenant: &str, id: Option<&str>) -> Re
         strength: Strength::ApiKey,
         sign_in: None,
         network_tag: None,
+        allowance: scorpius_edge::Allowance::default(),
     };
     Request {
         operation,

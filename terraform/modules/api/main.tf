@@ -11,7 +11,7 @@ resource "aws_apigatewayv2_api" "this" {
       allow_origins     = cors_configuration.value
       allow_methods     = ["GET", "POST", "PUT", "PATCH", "DELETE"]
       allow_headers     = ["authorization", "content-type", "dpop", "idempotency-key", "if-match", "x-api-key", "x-csrf-token", "x-request-id"]
-      expose_headers    = ["x-request-id", "retry-after", "etag", "idempotency-replayed"]
+      expose_headers    = ["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "etag", "idempotency-replayed"]
       allow_credentials = false
       max_age           = 600
     }

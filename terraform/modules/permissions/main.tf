@@ -43,7 +43,7 @@ locals {
     },
     {
       name      = "Count"
-      when      = local.writes_store
+      when      = local.writes_store || local.uses.counters
       actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
       resources = [var.tables.counters]
     },

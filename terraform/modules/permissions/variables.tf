@@ -6,12 +6,13 @@ variable "function" {
     stream   = string
     emits    = set(string)
     uses = object({
-      store  = string
-      blobs  = string
-      keys   = set(string)
-      bus    = bool
-      queues = bool
-      mail   = bool
+      store    = string
+      counters = bool
+      blobs    = string
+      keys     = set(string)
+      bus      = bool
+      queues   = bool
+      mail     = bool
     })
   })
 }

@@ -11,14 +11,15 @@ output "functions" {
       schedule  = try(function.trigger.schedule, null)
       stream    = try(function.trigger.stream, null)
       uses = {
-        store  = try(function.uses.store, null)
-        blobs  = try(function.uses.blobs, null)
-        keys   = toset(try(function.uses.keys, []))
-        bus    = try(function.uses.bus, false)
-        queues = try(function.uses.queues, false)
-        mail   = try(function.uses.mail, false)
-        egress = try(function.uses.egress, false)
-        chain  = try(function.uses.chain, false)
+        store    = try(function.uses.store, null)
+        counters = try(function.uses.counters, false)
+        blobs    = try(function.uses.blobs, null)
+        keys     = toset(try(function.uses.keys, []))
+        bus      = try(function.uses.bus, false)
+        queues   = try(function.uses.queues, false)
+        mail     = try(function.uses.mail, false)
+        egress   = try(function.uses.egress, false)
+        chain    = try(function.uses.chain, false)
       }
     }
   }

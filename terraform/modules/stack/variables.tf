@@ -25,9 +25,9 @@ variable "functions" {
   validation {
     condition = alltrue([
       for function in values(var.functions) :
-      length(setsubtract(keys(try(function.uses, {})), ["store", "blobs", "keys", "bus", "queues", "mail", "egress", "chain"])) == 0
+      length(setsubtract(keys(try(function.uses, {})), ["store", "counters", "blobs", "keys", "bus", "queues", "mail", "egress", "chain"])) == 0
     ])
-    error_message = "A function uses store, blobs, keys, bus, queues, mail, egress and chain, and nothing else."
+    error_message = "A function uses store, counters, blobs, keys, bus, queues, mail, egress and chain, and nothing else."
   }
 
   validation {

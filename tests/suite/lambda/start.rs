@@ -15,7 +15,7 @@ use crate::tree;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything that any function reads at its start; nothing of it exists.
-const SETTINGS: [(&str, &str); 20] = [
+const SETTINGS: [(&str, &str); 22] = [
     ("AUDIENCE", "scorpius"),
     ("AWS_ACCESS_KEY_ID", "stub"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -31,6 +31,8 @@ const SETTINGS: [(&str, &str); 20] = [
     ("KEY_LEDGER", "ledger"),
     ("KEY_TOKEN", "token"),
     ("KEY_WRAP", "wrap"),
+    ("LIMIT_ADDRESS_MINUTE", "300"),
+    ("LIMIT_TIER", "unlimited"),
     ("LOG_ORIGIN", "scorpius.example/ledger"),
     ("PATH", "/usr/bin:/bin"),
     ("TABLE_COUNTERS", "counters"),

@@ -2,11 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::Args;
+use scorpius_edge::Tier;
+use scorpius_edge::limit::Defaults;
 use scorpius_edge::serve::Cors;
 use scorpius_egress::AllowedTarget;
 use scorpius_ledger::Policy;
@@ -43,6 +46,12 @@ pub struct Up {
     /// The URL that people reach the platform under, when it is not the address it listens on.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// The tier of tenants whose records name none: free, professional, enterprise or unlimited.
+    #[arg(long, default_value = "unlimited", value_name = "TIER")]
+    tier: Tier,
+    /// Requests a minute of each address whose callers are not known; 0 is as many as come.
+    #[arg(long, default_value_t = 600, value_name = "REQUESTS")]
+    address_limit: u32,
     /// Leave the relay off: events then wait for the sweep.
     #[arg(long, hide = true)]
     without_relay: bool,
@@ -80,6 +89,7 @@ impl Up {
             egress_allow: allow,
             witnesses,
             relay: !self.without_relay,
+            limits: Defaults { tier: self.tier, address_minute: NonZeroU32::new(self.address_limit) },
             public_url: self
                 .public_url
                 .clone()

@@ -29,6 +29,7 @@ pub struct Functions {
     admin: scorpius_relay::api::App,
     audit: scorpius_ledger::api::App,
     audit_append: scorpius_ledger::worker::App,
+    audit_custody: scorpius_ledger::custody::App,
     auth: scorpius_identity::api::App,
     authorizer: scorpius_identity::authorizer::App,
     bootstrap: first_start::App,
@@ -87,6 +88,13 @@ impl Functions {
                 Arc::clone(&keys),
                 Arc::clone(&clock),
             ),
+            // Nothing on this machine makes backups of its own accord.
+            audit_custody: scorpius_ledger::custody::App::new(
+                Arc::clone(&store),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+                0,
+            ),
             audit_append: asking(
                 scorpius_ledger::worker::App::new(
                     Arc::clone(&store),
@@ -126,6 +134,7 @@ impl Functions {
                 keys: Arc::clone(&keys),
                 clock: Arc::clone(&clock),
                 settings: identity,
+                used: scorpius_identity::LastUsed::default(),
             },
             health: health::App {
                 store: Arc::clone(&store),
@@ -221,6 +230,7 @@ impl Functions {
         match function {
             "admin" => scorpius_relay::api::handle(&self.admin, request).await,
             "audit" => scorpius_ledger::api::handle(&self.audit, request).await,
+            "audit-custody" => scorpius_ledger::custody::handle(&self.audit_custody, request).await,
             "auth" => scorpius_identity::api::handle(&self.auth, request).await,
             "health" => health::handle(&self.health, request).await,
             "risk-score" => scorpius_risk::api::handle(&self.risk_score, request).await,

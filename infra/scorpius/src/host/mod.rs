@@ -21,9 +21,10 @@ use std::time::Duration;
 use scorpius_account::Cost;
 use scorpius_core::{Clock, PortError};
 use scorpius_edge::gateway::AuthorizerContext;
+use scorpius_edge::limit::Defaults;
 use scorpius_edge::manifest::{From, Manifest, Trigger};
 use scorpius_edge::serve::{Cors, Door};
-use scorpius_edge::{HttpAnswer, HttpEvent, serve};
+use scorpius_edge::{HttpAnswer, HttpEvent, Limiter, serve};
 use scorpius_egress::AllowedTarget;
 use scorpius_identity::first_start::{FirstStart, Started};
 use scorpius_identity::{Bootstrap, SessionLimits};
@@ -65,6 +66,8 @@ pub struct Settings {
     pub public_url: String,
     /// How long people's sessions last.
     pub sessions: SessionLimits,
+    /// How often those may ask of whom no record says more.
+    pub limits: Defaults,
     /// What a guess at a password costs.
     pub password_cost: Cost,
     /// Whether the relay runs. Without it only the scheduled sweep carries events: what a dead stream looks like.
@@ -87,6 +90,7 @@ impl Settings {
             witnesses: None,
             public_url: "http://localhost:8480".to_owned(),
             sessions: SessionLimits::default(),
+            limits: Defaults::UNLIMITED,
             password_cost: Cost::default(),
             relay: true,
         }
@@ -128,6 +132,7 @@ pub struct Host {
     pub relay: Relay,
     settings: Settings,
     routes: Routes,
+    limiter: Limiter,
 }
 
 impl Host {
@@ -152,7 +157,9 @@ impl Host {
             Started::AlreadyDone => None,
         };
         let routes = Routes::of(&manifest);
-        Ok((Arc::new(Self { manifest, local, functions, relay, settings, routes }), first))
+        let clock = Arc::clone(&settings.clock);
+        let limiter = Limiter::new(Arc::new(local.store.clone()), clock, settings.limits);
+        Ok((Arc::new(Self { manifest, local, functions, relay, settings, routes, limiter }), first))
     }
 
     /// Answers one HTTP request as the deployed platform would.
@@ -203,8 +210,12 @@ impl Host {
 
     /// Hands one event to a function's door, as Lambda would: who asks is what the event says.
     pub async fn door(&self, function: &str, event: HttpEvent) -> HttpAnswer {
-        let door =
-            Door { function, operations: self.functions.operations(function), clock: &*self.settings.clock };
+        let door = Door {
+            function,
+            operations: self.functions.operations(function),
+            clock: &*self.settings.clock,
+            limiter: Some(&self.limiter),
+        };
         let patience = tokio::time::sleep(DOOR_DEADLINE);
         serve(&door, event, patience, |request| self.functions.http(function, request)).await
     }

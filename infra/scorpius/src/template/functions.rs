@@ -30,11 +30,15 @@ fn function(manifest: &Manifest, name: &str, it: &Function) -> Value {
 fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     let mut settings = BTreeMap::new();
     let mut set = |name: &str, value: Value| settings.insert(name.to_owned(), value);
-    let Uses { store, blobs, keys, bus, queues, mail, .. } = &it.uses;
+    let Uses { store, counters, blobs, keys, bus, queues, mail, .. } = &it.uses;
     if store.is_some() {
         for table in ["Records", "Outbox", "Counters"] {
             set(&format!("TABLE_{}", table.to_ascii_uppercase()), reference(table));
         }
+    }
+    if *counters {
+        set("LIMIT_TIER", reference("LimitTier"));
+        set("LIMIT_ADDRESS_MINUTE", reference("LimitAddressMinute"));
     }
     if blobs.is_some() {
         set("BUCKET", reference("Blobs"));
@@ -84,6 +88,9 @@ fn rights(manifest: &Manifest, it: &Function) -> Vec<Value> {
             let writes = ["ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem"];
             allow(&writes.map(|it| format!("dynamodb:{it}")).each_ref().map(String::as_str), tables());
         }
+    }
+    if it.uses.counters && it.uses.store != Some(Level::ReadWrite) {
+        allow(&["dynamodb:UpdateItem"], vec![arn("Counters")]);
     }
     if let Some(level) = it.uses.blobs {
         // Without the right to list, what is absent would be answered as forbidden.

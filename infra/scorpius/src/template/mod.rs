@@ -7,6 +7,7 @@
 mod functions;
 mod resources;
 
+use scorpius_edge::Tier;
 use scorpius_edge::manifest::Manifest;
 use serde_json::{Map, Value, json};
 
@@ -38,6 +39,14 @@ pub fn template(manifest: &Manifest) -> Value {
             "MailFrom": {
                 "Type": "String", "Default": "scorpius@scorpius.example", "MinLength": 3,
                 "Description": "The address that letters come from; SES must have verified it or its domain."
+            },
+            "LimitTier": {
+                "Type": "String", "Default": "free", "AllowedValues": Tier::ALL.map(Tier::as_str),
+                "Description": "How often a tenant may ask whose record does not say it."
+            },
+            "LimitAddressMinute": {
+                "Type": "Number", "Default": 300, "MinValue": 0,
+                "Description": "Requests a minute of an address whose callers are not known; 0 is as many as come."
             }
         },
         "Globals": {

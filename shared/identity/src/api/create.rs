@@ -1,16 +1,15 @@
 //! `POST /v1/auth/api-keys`.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use scorpius_core::clock::NotATime;
-use scorpius_core::{Condition, StoreError, UnixMillis, Write, new_id};
+use scorpius_core::{UnixMillis, Write, new_id};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{FORBIDDEN, INVALID_REQUEST, UNAUTHENTICATED};
 use scorpius_edge::{Principal, Problem, Request, Response};
 
+use super::maker::{Maker, NoMaker};
 use super::{App, CreateApiKey, CreatedApiKey, ShownApiKey, TOO_MANY_API_KEYS};
-use crate::keys::{ApiKey, ApiKeys, KEYS_MAX, KeyState, created, creation};
+use crate::keys::{ApiKey, KEYS_MAX, created, creation};
 use crate::power::{GrantError, Power};
 use crate::secret::{ApiSecret, KeyKind};
 use crate::tenants::{NAME_CHARS_MAX, is_name};
@@ -28,6 +27,8 @@ enum CreateError {
     Name,
     #[error("`rate_limit` is 1 to {RATE_LIMIT_MAX} requests a minute")]
     RateLimit,
+    #[error("a key is limited at least as much as the key that makes it, to {0} requests a minute")]
+    FasterThanMaker(u32),
     #[error(transparent)]
     Time(#[from] NotATime),
     #[error("`expires_at` is in the past")]
@@ -38,10 +39,8 @@ enum CreateError {
     Unrestricted,
     #[error(transparent)]
     Grant(#[from] GrantError),
-    #[error("the key that asks does not count any more")]
+    #[error("whoever asks does not count any more")]
     MakerGone,
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 pub(super) async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
@@ -51,13 +50,14 @@ pub(super) async fn create(app: &App, request: &Request) -> Result<Response, Pro
         return Ok(answer);
     }
     let principal = request.principal()?;
-    let (maker, maker_version) = maker(app, principal, request.received_at).await.map_err(problem)?;
+    let maker = Maker::of(app, principal, request.received_at).await.map_err(|none| match none {
+        NoMaker::Gone => problem(CreateError::MakerGone),
+        NoMaker::Store(error) => error.into(),
+    })?;
     let (secret, key) = decide(app, principal, &maker, asked, request.received_at).map_err(problem)?;
 
     let mut writes = creation(&key).to_vec();
-    // A key that is revoked at this very moment leaves nothing behind.
-    let key_of_maker = ApiKey::at(&maker.tenant, &maker.id);
-    writes.push(Write::Check { key: key_of_maker, condition: Condition::VersionIs(maker_version) });
+    writes.push(maker.check());
     writes.push(Write::emit(created(&key, &request.actor()?, &*app.clock)));
     let answer = CreatedApiKey { api_key: secret.reveal().to_owned(), key: ShownApiKey::from(key) };
     let response = Response::json(StatusCode::CREATED, &answer);
@@ -69,19 +69,10 @@ pub(super) async fn create(app: &App, request: &Request) -> Result<Response, Pro
     .await
 }
 
-/// The key behind the request, as it is now.
-async fn maker(app: &App, principal: &Principal, now: UnixMillis) -> Result<(ApiKey, u64), CreateError> {
-    let keys = ApiKeys(Arc::clone(&app.store));
-    match keys.get(&principal.tenant, &principal.subject).await? {
-        Some((key, version)) if key.state(now) == KeyState::Active => Ok((key, version)),
-        _ => Err(CreateError::MakerGone),
-    }
-}
-
 fn decide(
     app: &App,
     principal: &Principal,
-    maker: &ApiKey,
+    maker: &Maker,
     asked: CreateApiKey,
     now: UnixMillis,
 ) -> Result<(ApiSecret, ApiKey), CreateError> {
@@ -91,6 +82,7 @@ fn decide(
     if asked.rate_limit.is_some_and(|limit| !(1..=RATE_LIMIT_MAX).contains(&limit)) {
         return Err(CreateError::RateLimit);
     }
+    let rate_limit = limit(maker, asked.rate_limit)?;
     let expires_at = end(maker, asked.expires_at.as_deref(), now)?;
     let power = Power::of(principal).grant(asked.roles.as_deref(), asked.permissions.as_deref())?;
     let kind = match (asked.kind, &power.permissions) {
@@ -109,19 +101,31 @@ fn decide(
         sha256: hex::encode(secret.hash()),
         roles: power.roles,
         permissions: power.permissions,
-        rate_limit: asked.rate_limit,
+        rate_limit,
         expires_at,
         created_at: now,
         created_by: principal.subject.clone(),
         revoked_at: None,
+        rotated_at: None,
+        previous: None,
+        events: 1,
     };
     Ok((secret, key))
 }
 
+/// What the key is limited to: as asked, or as its maker, and never to more than that.
+fn limit(maker: &Maker, asked: Option<u32>) -> Result<Option<u32>, CreateError> {
+    match (asked, maker.rate_limit()) {
+        (None, makers) => Ok(makers),
+        (Some(limit), Some(makers)) if limit > makers => Err(CreateError::FasterThanMaker(makers)),
+        (Some(limit), _) => Ok(Some(limit)),
+    }
+}
+
 /// When the key ends: as asked, or with its maker, and never later than that.
-fn end(maker: &ApiKey, asked: Option<&str>, now: UnixMillis) -> Result<Option<UnixMillis>, CreateError> {
+fn end(maker: &Maker, asked: Option<&str>, now: UnixMillis) -> Result<Option<UnixMillis>, CreateError> {
     let asked: Option<UnixMillis> = asked.map(str::parse).transpose()?;
-    match (asked, maker.expires_at) {
+    match (asked, maker.ends_at()) {
         (None, maker_end) => Ok(maker_end),
         (Some(end), _) if end <= now => Err(CreateError::Past),
         (Some(end), Some(maker_end)) if end > maker_end => Err(CreateError::OutlivesMaker(maker_end)),
@@ -136,10 +140,9 @@ fn problem(error: CreateError) -> Problem {
         CreateError::RateLimit => at("/rate_limit", error),
         CreateError::Time(_) | CreateError::Past => at("/expires_at", error),
         CreateError::Unrestricted => at("/permissions", error),
-        CreateError::OutlivesMaker(_) => FORBIDDEN.because(error),
+        CreateError::OutlivesMaker(_) | CreateError::FasterThanMaker(_) => FORBIDDEN.because(error),
         CreateError::Grant(refused) => grant_problem(&refused),
         CreateError::MakerGone => UNAUTHENTICATED.because(error),
-        CreateError::Store(error) => error.into(),
     }
 }
 

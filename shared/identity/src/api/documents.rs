@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use scorpius_edge::cursor::Pagination;
-use scorpius_edge::{Assurance, Factor, Role};
+use scorpius_edge::{Assurance, Factor, Role, Tier};
 use scorpius_token::refresh::RefreshRecord;
 use scorpius_token::{Claims, Session};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct CreateApiKey {
     /// `restricted` when permissions are named, else `live`. `test` has the same rights as `live`.
     #[serde(default)]
     pub kind: Option<KeyKind>,
-    /// Requests a minute, 1 to 1,000,000. It is kept and shown; nothing enforces it.
+    /// Requests a minute, 1 to 1,000,000; no more than the maker's own. Over it the answer is a 429.
     #[serde(default)]
     pub rate_limit: Option<u32>,
     /// RFC 3339, in the future, and not after the maker's own end.
@@ -47,7 +47,7 @@ pub struct ShownApiKey {
     /// What it is cut down to; absent is all that the roles give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Vec<String>>,
-    /// Requests a minute, as asked for; nothing enforces it.
+    /// Requests a minute that it is limited to, beside what its tenant is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<u32>,
     /// RFC 3339; absent is never.
@@ -58,6 +58,15 @@ pub struct ShownApiKey {
     /// RFC 3339; absent while it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<String>,
+    /// RFC 3339: when it was last given another secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated_at: Option<String>,
+    /// RFC 3339: until when the secret before that counts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_valid_until: Option<String>,
+    /// RFC 3339, to the hour: when it last asked for anything; absent when it never did. Only lists show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<String>,
 }
 
 impl From<ApiKey> for ShownApiKey {
@@ -72,6 +81,9 @@ impl From<ApiKey> for ShownApiKey {
             expires_at: key.expires_at.map(|end| end.to_string()),
             created_at: key.created_at.to_string(),
             revoked_at: key.revoked_at.map(|end| end.to_string()),
+            rotated_at: key.rotated_at.map(|at| at.to_string()),
+            previous_valid_until: key.previous.map(|previous| previous.until.to_string()),
+            last_used_at: None,
         }
     }
 }
@@ -84,6 +96,34 @@ pub struct CreatedApiKey {
     /// All else.
     #[serde(flatten)]
     pub key: ShownApiKey,
+}
+
+/// What to do with the secret that a key has. The body may be left out.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateApiKey {
+    /// For so many seconds the secret before counts too: 0 to 604,800, a day unless said. One that was still counting
+    /// beside it ends at once: a key has at most two.
+    #[serde(default)]
+    pub overlap_s: Option<u64>,
+}
+
+/// A key that was just given another secret.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct RotatedApiKey {
+    /// The secret. Only this answer shows it; the platform keeps its hash.
+    pub api_key: String,
+    /// All else.
+    #[serde(flatten)]
+    pub key: ShownApiKey,
+}
+
+/// A key that was found where it should not be.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportLeakedApiKey {
+    /// Its whole text.
+    pub api_key: String,
 }
 
 /// One page of keys.
@@ -227,4 +267,21 @@ impl Introspected {
             ..Self::default()
         }
     }
+}
+
+/// How often a tenant may ask.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetTier {
+    /// From the next request on.
+    pub tier: Tier,
+}
+
+/// A tenant's tier, as it is.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TenantTier {
+    /// `ten_…`.
+    pub tenant: String,
+    /// How often it may ask.
+    pub tier: Tier,
 }

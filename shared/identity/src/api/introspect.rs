@@ -10,6 +10,7 @@ use scorpius_token::{Claims, OpaqueToken, Purpose, Session, User, Verifier};
 
 use super::{App, Introspect, Introspected};
 use crate::authorizer::{self, AuthorizerError, of_claims};
+use crate::last_used::LastUsed;
 
 #[derive(Debug, thiserror::Error)]
 enum IntrospectError {
@@ -41,6 +42,7 @@ async fn of_access_token(
         keys: Arc::clone(&app.keys),
         clock: Arc::clone(&app.clock),
         settings: app.settings.clone(),
+        used: LastUsed::default(),
     };
     let caller = of_claims(&authorizer, claims.clone(), "").await.map_err(|error| match error {
         AuthorizerError::Store(error) => IntrospectError::Store(error),

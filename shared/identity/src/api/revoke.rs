@@ -10,12 +10,12 @@ use scorpius_edge::problem::{FORBIDDEN, NOT_FOUND};
 use scorpius_edge::{Principal, Problem, Request, Response};
 
 use super::App;
-use crate::facts::ApiKeyRevoked;
+use crate::facts::{ApiKeyRevoked, RevokeReason};
 use crate::keys::{ApiKeys, revocation};
 use crate::power::Power;
 
-/// Only another revocation changes a key, so the second look finds it done.
-const ATTEMPTS_MAX: u32 = 3;
+/// A key is changed rarely: by a rotation, or by another revocation.
+const ATTEMPTS_MAX: u32 = 4;
 
 #[derive(Debug, thiserror::Error)]
 enum RevokeError {
@@ -51,15 +51,16 @@ async fn attempt(
         return Err(RevokeError::Unknown);
     }
     let keys = ApiKeys(Arc::clone(&app.store));
-    let (key, version) = keys.get(&principal.tenant, id).await?.ok_or(RevokeError::Unknown)?;
+    let (mut key, version) = keys.get(&principal.tenant, id).await?.ok_or(RevokeError::Unknown)?;
     if key.id != principal.subject && !Power::of(principal).covers(&key.power()) {
         return Err(RevokeError::Stronger);
     }
     if key.revoked_at.is_some() {
         return Ok(());
     }
-    let fact = ApiKeyRevoked { key_id: key.id.clone() };
-    let event = Event::of(&fact, &key.id, 2, &key.tenant, actor, &*app.clock);
+    key.events += 1;
+    let fact = ApiKeyRevoked { key_id: key.id.clone(), reason: RevokeReason::Requested };
+    let event = Event::of(&fact, &key.id, key.events, &key.tenant, actor, &*app.clock);
     let mut writes = revocation(key, version, now).to_vec();
     writes.push(Write::emit(event));
     commit_with_retry(&*app.store, CommitId::new(&*app.clock), &writes).await?;

@@ -346,11 +346,12 @@ async fn every_door_answers_its_example() {
         let expected = match route.as_str() {
             LIST | "POST /v1/auth/introspect" => 200,
             known if known.starts_with("GET /.well-known/") => 200,
-            "POST /v1/auth/revoke" => 204,
+            "POST /v1/auth/revoke" | "POST /v1/auth/api-keys/leaked" => 204,
             // The token, or the person behind it, is nowhere.
-            KEYS | TOKEN | "POST /v1/auth/refresh" => 401,
+            KEYS | TOKEN | "POST /v1/auth/refresh" | "POST /v1/auth/api-keys/{id}/rotate" => 401,
             "GET /v1/auth/sessions" | "DELETE /v1/auth/sessions" => 401,
             REVOKE | "DELETE /v1/auth/sessions/{id}" | "POST /v1/auth/logout" => 404,
+            "PUT /v1/admin/tenants/{id}/tier" => 404,
             other => panic!("no door {other}"),
         };
         assert_eq!(answer.status_code, expected, "{route}");

@@ -51,6 +51,9 @@ async fn key(world: &World, role: Role, permission: Option<&str>, revoked: bool)
         created_at: NOW,
         created_by: "system:test".to_owned(),
         revoked_at: revoked.then_some(NOW),
+        rotated_at: None,
+        previous: None,
+        events: 1,
     };
     let [put, _] = creation(&key);
     world
@@ -69,7 +72,7 @@ async fn status(world: &World, operation: &Operation, credential: Option<&str>) 
     let lambda = AuthorizerAnswerContext { caller: said.context.caller };
     event.request_context.authorizer = Some(AuthorizerContext { lambda });
     let operations = [operation.clone()];
-    let door = Door { function: "table", operations: &operations, clock: &*world.clock };
+    let door = Door { function: "table", operations: &operations, clock: &*world.clock, limiter: None };
     let let_in = |_| std::future::ready(Response::new(http::StatusCode::OK));
     serve(&door, event, std::future::pending(), let_in).await.status_code
 }

@@ -2,6 +2,7 @@
 
 use hmac::{Hmac, Mac};
 use scorpius_core::{Clock, Key, TenantId, UnixMillis};
+use scorpius_edge::Tier;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -39,6 +40,9 @@ pub struct Tenant {
     /// Events so far, this record's `sequence`.
     #[serde(default)]
     pub events: u64,
+    /// What it is entitled to; absent is what the platform gives.
+    #[serde(default)]
+    pub tier: Option<Tier>,
 }
 
 impl Tenant {
@@ -58,7 +62,14 @@ impl Tenant {
             created_at: clock.now(),
             salt: hex::encode(salt),
             events: 0,
+            tier: None,
         }
+    }
+
+    /// How often it may ask. Whoever runs the platform is not limited by it, unless they say so.
+    #[must_use]
+    pub fn tier(&self) -> Option<Tier> {
+        self.tier.or(self.operator.then_some(Tier::Unlimited))
     }
 
     /// Where the tenant `id` is.

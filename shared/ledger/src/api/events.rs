@@ -9,7 +9,7 @@ use scorpius_edge::{Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::App;
-use crate::entry::Entry;
+use crate::entry::{Entry, Payload, is_personal};
 use crate::search::{Found, Hit, RANGE_MS_MAX, Search, is_place};
 
 /// Characters of a filter.
@@ -26,8 +26,9 @@ pub struct AuditEvent {
     pub included: bool,
     /// What the ledger says of the event.
     pub entry: Entry,
-    /// The event's data, which the entry commits to.
-    pub data: serde_json::Value,
+    /// What the entry commits to; absent when it is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
 }
 
 /// A page of entries.
@@ -42,18 +43,23 @@ pub struct AuditEvents {
 }
 
 pub(super) async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
-    let search = asked(request)?;
+    let mut search = asked(request)?;
     let list = format!("audit-events {search:?}");
     let last = cursor::open(&list, request)?;
     if last.as_deref().is_some_and(|last| !is_place(last)) {
         return Err(bad("cursor", "is not from this list"));
     }
     let (tenant, limit) = (request.tenant()?, request.limit()?);
-    let found = search.page(&app.proofs.store, tenant, limit, last.as_deref()).await?;
+    if let Some(person) = search.subject.take() {
+        let key = app.payloads.tenant_keys.get(tenant).await?;
+        // Who has no key has no entry: any name finds as little.
+        search.subject = Some(key.map_or(person.clone(), |key| key.subject_ref(tenant, &person)));
+    }
+    let found = search.page(&app.proofs.store, Some(&app.payloads), tenant, limit, last.as_deref()).await?;
     let covered = app.proofs.published().await?.map_or(0, |published| published.size);
     let next = found.last.as_deref().map(|last| cursor::seal(&list, last));
     let Found { hits, read, .. } = found;
-    let events = hits.into_iter().map(|hit| event(hit, covered)).collect::<Result<Vec<_>, _>>()?;
+    let events: Vec<_> = hits.into_iter().map(|hit| event(hit, covered)).collect();
     let accept = request.headers.get("accept").map(String::as_str).unwrap_or_default();
     if accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == LINES)) {
         return lines(&events, request, next.as_deref()).map_err(Problem::from);
@@ -80,10 +86,8 @@ fn lines(events: &[AuditEvent], request: &Request, next: Option<&str>) -> Result
     Ok(response.with_header("link", &format!("<?{query}>; rel=\"next\"")))
 }
 
-fn event(hit: Hit, covered: u64) -> Result<AuditEvent, PortError> {
-    let data = serde_json::from_str(&hit.placed.data).map_err(|error| PortError::new("store", error))?;
-    let index = hit.placed.index;
-    Ok(AuditEvent { index, included: index < covered, entry: hit.entry, data })
+fn event(hit: Hit, covered: u64) -> AuditEvent {
+    AuditEvent { index: hit.index, included: hit.index < covered, entry: hit.entry, payload: hit.payload }
 }
 
 fn asked(request: &Request) -> Result<Search, Problem> {
@@ -97,13 +101,17 @@ fn asked(request: &Request) -> Result<Search, Problem> {
     if kind.as_deref().is_some_and(|kind| kind.find('*').is_some_and(|at| at + 1 != kind.len())) {
         return Err(bad("type", "has a `*` that is not at its end"));
     }
+    let subject = filter(request, "subject")?;
+    if subject.as_deref().is_some_and(|subject| !is_personal(subject)) {
+        return Err(bad("subject", "is no id of a person: `usr_…`, `key_…` or `wal_…`"));
+    }
     Ok(Search {
         from,
         until,
         kind,
         actor: filter(request, "actor")?,
         resource: filter(request, "resource")?,
-        subject: filter(request, "subject")?,
+        subject,
         ascending,
     })
 }

@@ -57,10 +57,10 @@ pub(super) async fn make(app: &App, request: &Request) -> Result<Response, Probl
     let mut tally = Tally::new(framework, BUNDLE_EVENTS_MAX);
     let (mut read, mut last) = (0, None);
     loop {
-        let found = search.page(&app.proofs.store, tenant, PAGE, last.as_deref()).await?;
+        let found = search.page(&app.proofs.store, None, tenant, PAGE, last.as_deref()).await?;
         read += found.read;
         for hit in &found.hits {
-            tally.count(&hit.entry, hit.placed.index < covered);
+            tally.count(&hit.entry, hit.index < covered);
         }
         last = found.last;
         if last.is_none() || read >= READ_MAX {

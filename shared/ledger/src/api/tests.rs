@@ -31,6 +31,7 @@ fn request(operation: &'static str, tenant: &TenantId) -> Request {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            allowance: scorpius_edge::Allowance::default(),
         }),
         request_id: "req_test".to_owned(),
         network: "127.0.0.1".to_owned(),
@@ -94,7 +95,7 @@ async fn a_proof_is_its_tenant_s_alone() {
     let answer = ask_proof(&world, &tenant(1), &event(4).id).await;
     assert_eq!(answer.status.as_u16(), 200);
     let document = body(&answer);
-    assert_eq!((&document["index"], &document["entry"]["aggregate"]), (&json!(4), &json!("vrd_4")));
+    assert_eq!((&document["index"], &document["entry"]["sequence"]), (&json!(4), &json!(1)));
     assert_eq!(document["witnesses"], json!({"k": 0, "n": 0}));
     // An event of another tenant and one that does not exist are answered alike.
     let others = ask_proof(&world, &tenant(2), &event(4).id).await;
@@ -120,7 +121,7 @@ async fn a_bundle_is_verified_offline_and_opens_nothing_else() {
     let found: Vec<_> = report.entries.iter().map(|entry| (entry.entry.id.as_str(), entry.index)).collect();
     assert_eq!(found, [(ids[0].as_str(), 8), (ids[1].as_str(), 0)]);
     let bundle = body(&answer);
-    assert_eq!(bundle["entries"][0]["data"], json!({"number": 8, "level": "safe"}));
+    assert_eq!(bundle["entries"][0]["payload"]["data"], json!({"number": 8, "level": "safe"}));
     // The key of one entry is not that of the other.
     assert_ne!(bundle["entries"][0]["entry_key"], bundle["entries"][1]["entry_key"]);
     let mut swapped = bundle.clone();
@@ -365,7 +366,7 @@ async fn evidence_is_checked_here_for_those_who_trust_this_server() {
     // The older one does not continue the newer one: what a rolled-back log looks like.
     assert_eq!(check(json!({"checkpoint": kept, "kept": note})).await["verdict"], "failed");
     let mut forged = bundle.clone();
-    forged["entries"][0]["entry"]["actor"] = json!("key_9");
+    forged["entries"][0]["entry"]["sequence"] = json!(9);
     assert_eq!(check(json!({"bundle": forged})).await["verdict"], "failed");
     assert_eq!(check(json!({"checkpoint": "x"})).await["verdict"], "refused");
     for bad in [json!({}), json!({"checkpoint": note, "bundle": bundle}), json!({"key": "mine"})] {

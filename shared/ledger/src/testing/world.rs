@@ -313,6 +313,14 @@ impl World {
         )
     }
 
+    /// Store and keys, with trouble ahead.
+    pub(crate) fn troubled_ports(&self, script: &Arc<Script>) -> (Arc<dyn Store>, Arc<dyn Keys>) {
+        (
+            Arc::new(Scripted(self.store.clone(), script.clone())),
+            Arc::new(Scripted(self.keys.clone(), script.clone())),
+        )
+    }
+
     pub(crate) async fn trusted(&self) -> [VerifierKey; 1] {
         [VerifierKey::of_log(&*self.keys, &origin()).await.expect("a key")]
     }

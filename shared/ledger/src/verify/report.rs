@@ -167,7 +167,7 @@ impl Report {
         }
         let withheld = self.entries.iter().filter(|entry| entry.data == Data::Withheld).count();
         if withheld > 0 {
-            missing.push(format!("the data of {withheld} entries, which the bundle does not show"));
+            missing.push(format!("the payload of {withheld} entries, which is not shown"));
         }
         missing
     }
@@ -175,16 +175,21 @@ impl Report {
 
 impl EntryReport {
     fn findings(&self) -> Vec<String> {
-        let Self { entry, index, included, data } = self;
-        let about = format!("{} of {} about {}", entry.kind, entry.ts, entry.aggregate);
+        let Self { entry, index, included, data, payload } = self;
+        let about = match payload {
+            Some(payload) => {
+                format!("{} of {} about {} by {}", entry.kind, entry.ts, payload.aggregate, payload.actor)
+            }
+            None => format!("{} of {}", entry.kind, entry.ts),
+        };
         let first = match included {
             Ok(()) => format!("included: {} at index {index}, {about}", entry.id),
             Err(why) => format!("NOT PROVED: {}: {why}, {about}", entry.id),
         };
         let second = match data {
-            Data::Matches => "its data is the data that the log commits to",
-            Data::Withheld => "its data is not shown",
-            Data::Differs => "NOT PROVED: its data is not the data that the log commits to",
+            Data::Matches => "its payload is what the log commits to",
+            Data::Withheld => "its payload is not shown",
+            Data::Differs => "NOT PROVED: its payload is not what the log commits to",
         };
         vec![first, second.to_owned()]
     }

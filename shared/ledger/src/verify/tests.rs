@@ -56,20 +56,20 @@ fn a_report_says_what_was_found_and_what_was_not_looked_for() {
     let (good, key) = bundle_of(&[event(1), event(2)]);
     let mut withheld = good.clone();
     withheld.entries.remove(1);
-    withheld.entries[0].data = None;
+    withheld.entries[0].payload = None;
     let root =
         Checkpoint::open(good.checkpoint.as_bytes(), std::slice::from_ref(&key)).expect("a checkpoint").root;
     let expected = format!(
         "log        example.com/audit\n\
          checkpoint 2 entries, root {}, signed by the log's key\n\
          witnessed  by 0 of 0\n\
-         included: evt_00000000000000000000000000000001 at index 0, scorpius.risk.scored.v1 of 2026-11-21T09:40:40.001Z about vrd_1\n\
-         its data is not shown\n\
+         included: evt_00000000000000000000000000000001 at index 0, scorpius.risk.scored.v1 of 2026-11-21T09:40:40.001Z\n\
+         its payload is not shown\n\
          unchecked  that others were shown the same log: no trusted witness cosigned this checkpoint\n\
          unchecked  that the log continues what you saw before: no kept checkpoint was given\n\
          unchecked  that these are all entries of their tenant\n\
          unchecked  that what an entry says is true: the log shows only what was said, and in which order\n\
-         unchecked  the data of 1 entries, which the bundle does not show\n\
+         unchecked  the payload of 1 entries, which is not shown\n\
          VERIFIED\n",
         hash::to_text(&root)
     );
@@ -78,10 +78,10 @@ fn a_report_says_what_was_found_and_what_was_not_looked_for() {
 
 #[test]
 fn a_changed_entry_key_index_or_proof_is_not_included() {
-    not_included(|entry| entry["entry"]["actor"] = json!("key_2"), NotIncluded::Proof);
+    not_included(|entry| entry["entry"]["subjects"] = json!([]), NotIncluded::Proof);
     not_included(|entry| entry["entry"]["sequence"] = json!(2), NotIncluded::Proof);
     not_included(|entry| entry["entry"]["sequence"] = json!(1_u64 << 53), NotIncluded::Entry);
-    not_included(|entry| entry["entry"]["v"] = json!(2), NotIncluded::Entry);
+    not_included(|entry| entry["entry"]["v"] = json!(1), NotIncluded::Entry);
     not_included(|entry| entry["index"] = json!(0), NotIncluded::Proof);
     not_included(|entry| entry["index"] = json!(3), NotIncluded::Index);
     not_included(|entry| entry["index"] = json!(u64::MAX), NotIncluded::Index);
@@ -99,7 +99,7 @@ fn a_changed_entry_key_index_or_proof_is_not_included() {
 fn data_that_the_entry_does_not_commit_to_fails() {
     for other in [json!({"level": "danger", "number": 2}), json!({"level": "safe", "number": 2.5}), json!(7)]
     {
-        let report = judged(|document| document["entries"][1]["data"] = other);
+        let report = judged(|document| document["entries"][1]["payload"]["data"] = other);
         assert_eq!(report.verdict, Verdict::Failed);
         assert_eq!(report.entries[1].included, Ok(()));
         assert_eq!(report.entries[1].data, Data::Differs);
@@ -112,7 +112,7 @@ fn a_number_that_canonical_json_rounds_to_another_is_not_taken_for_it() {
     large.data = json!({"n": 9_007_199_254_740_992_u64});
     let (mut bundle_, key) = bundle_of(&[large]);
     assert_eq!(bundle(&bytes(&bundle_), std::slice::from_ref(&key)).verdict, Verdict::Verified);
-    bundle_.entries[0].data = Some(json!({"n": 9_007_199_254_740_993_u64}));
+    bundle_.entries[0].payload.as_mut().expect("shown").data = json!({"n": 9_007_199_254_740_993_u64});
     assert_eq!(bundle(&bytes(&bundle_), &[key]).verdict, Verdict::Failed);
 }
 
@@ -136,7 +136,7 @@ fn keys_come_from_elsewhere() {
 
 #[test]
 fn a_bundle_claims_nothing_that_is_not_checked() {
-    refused(|document| document["format"] = json!("scorpius-evidence/2"), Refusal::UnknownFormat);
+    refused(|document| document["format"] = json!("scorpius-evidence/1"), Refusal::UnknownFormat);
     refused(|document| document["origin"] = json!("example.com/other"), Refusal::OtherOrigin);
     refused(|document| document["entries"] = json!([]), Refusal::Entries(0));
     not_a_bundle(|document| document["witnesses"] = json!({"k": 1, "n": 1}), "unknown field `witnesses`");

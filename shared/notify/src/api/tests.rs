@@ -66,6 +66,7 @@ async fn who_loses_a_race_under_one_key_gets_the_winner_s_secret() {
             strength: scorpius_edge::Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            allowance: scorpius_edge::Allowance::default(),
         }),
         request_id: "req_2".to_owned(),
         network: String::new(),

@@ -68,6 +68,7 @@ impl Bench {
                 strength: Strength::ApiKey,
                 sign_in: None,
                 network_tag: None,
+                allowance: scorpius_edge::Allowance::default(),
             }),
             request_id: "req_1".to_owned(),
             network: "127.0.0.1".to_owned(),
@@ -354,8 +355,12 @@ fn the_examples_of_the_operations_are_taken() {
 async fn the_example_events_are_answered() {
     let bench = bench();
     let operations = operations();
-    let door =
-        scorpius_edge::serve::Door { function: "risk-score", operations: &operations, clock: &*bench.clock };
+    let door = scorpius_edge::serve::Door {
+        function: "risk-score",
+        operations: &operations,
+        clock: &*bench.clock,
+        limiter: None,
+    };
     let serve = async |text: &str, id: Option<&str>| {
         let mut event: HttpEvent = serde_json::from_str(text).expect("an event");
         if let Some(id) = id {

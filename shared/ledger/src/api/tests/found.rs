@@ -49,7 +49,7 @@ async fn entries_are_found_by_time_and_type_and_go_on_by_cursor() {
         (0..20).filter(|number| number % 2 == 1).map(|number| timed(number, &tenant(1)).id).collect();
     assert_eq!(ids(&first), expected[..7]);
     assert_eq!(
-        (&first["events"][0]["included"], &first["events"][0]["data"]["number"]),
+        (&first["events"][0]["included"], &first["events"][0]["payload"]["data"]["number"]),
         (&json!(true), &json!(1))
     );
     let cursor = first["pagination"]["next_cursor"].as_str().expect("a cursor").to_owned();

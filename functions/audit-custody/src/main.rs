@@ -1,0 +1,15 @@
+//! audit-custody on AWS Lambda. What it does: `scorpius_ledger::custody`.
+
+use scorpius_aws::{Aws, lambda};
+use scorpius_ledger::RECOVERY_S;
+use scorpius_ledger::custody::{App, handle, operations};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let aws = Aws::connect().await;
+    let app = App::new(aws.store()?, aws.keys()?, aws.clock(), RECOVERY_S);
+    lambda::serve_http("audit-custody", operations(), Some(aws.limiter()?), aws.clock(), |request| {
+        handle(&app, request)
+    })
+    .await
+}

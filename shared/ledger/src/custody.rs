@@ -1,0 +1,165 @@
+//! The doors of those who keep the ledger for others: erasing persons, and legal holds.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use schemars::JsonSchema;
+use scorpius_core::{Clock, Keys, Store};
+use scorpius_edge::cursor::{self, Pagination};
+use scorpius_edge::operation::PAGING;
+use scorpius_edge::problem::{CONFLICT, INVALID_REQUEST, NOT_FOUND};
+use scorpius_edge::{Access, Answer, Operation, Problem, ProblemType, Request, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::entry::is_personal;
+use crate::erasure::{Erased, Erasure, ErasureError, Hold};
+use crate::payloads::Payloads;
+
+/// A hold must be lifted first.
+const HELD: ProblemType =
+    ProblemType { code: "legal-hold", title: "Held for legal reasons", status: StatusCode::CONFLICT };
+
+/// Characters of a hold's reason.
+const REASON_CHARS_MAX: usize = 500;
+/// The name of the list of holds, for cursors.
+const LIST: &str = "audit-holds";
+
+/// Why a person is held.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldRequest {
+    /// 1 to 500 characters. Kept with the hold, and in no event.
+    #[schemars(length(min = 1, max = 500))]
+    pub reason: String,
+}
+
+/// A page of holds.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HoldList {
+    /// In the order of pseudonyms.
+    pub holds: Vec<Hold>,
+    /// How the list goes on.
+    pub pagination: Pagination,
+}
+
+/// What the doors need.
+pub struct App {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    payloads: Payloads,
+    backups_s: u64,
+}
+
+impl App {
+    /// Over these ports. Backups of the store are kept for `backups_s` seconds: a secret is in them for as long.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, keys: Arc<dyn Keys>, clock: Arc<dyn Clock>, backups_s: u64) -> Self {
+        let payloads = Payloads::new(Arc::clone(&store), keys, Arc::clone(&clock));
+        Self { store, clock, payloads, backups_s }
+    }
+}
+
+/// What is offered.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "DELETE /v1/audit/subjects/{id}",
+            "eraseSubject",
+            "Erases a person from the ledger: what events say of them can be read no more, by anyone, and every proof stands.",
+            Access::Action("audit:erase"),
+        )
+        .answers(Answer::json::<Erased>(200, "It is done, and when it is effective everywhere."))
+        .fails(&INVALID_REQUEST)
+        .fails(&HELD),
+        Operation::new("GET /v1/audit/holds", "listHolds", "Lists the legal holds.", Access::Action("audit:read"))
+            .asks(&PAGING)
+            .answers(Answer::json::<HoldList>(200, "A page of holds.")),
+        Operation::new(
+            "PUT /v1/audit/holds/{id}",
+            "placeHold",
+            "Places a legal hold on a person, who is then not erased before it is lifted.",
+            Access::Action("audit:hold"),
+        )
+        .takes::<HoldRequest>(r#"{"reason": "Case 12/2026"}"#)
+        .answers(Answer::json::<Hold>(200, "The hold; placed again it keeps its id."))
+        .fails(&INVALID_REQUEST)
+        .fails(&CONFLICT),
+        Operation::new(
+            "DELETE /v1/audit/holds/{id}",
+            "liftHold",
+            "Lifts the legal hold on a person.",
+            Access::Action("audit:hold"),
+        )
+        .answers(Answer::empty(204, "It is lifted.")),
+    ]
+}
+
+/// Request in, answer or problem out.
+pub async fn handle(app: &App, request: Request) -> Response {
+    let answer = match request.operation {
+        "eraseSubject" => erase(app, &request).await,
+        "liftHold" => lift(app, &request).await,
+        "listHolds" => holds(app, &request).await,
+        "placeHold" => hold(app, &request).await,
+        other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
+    };
+    answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))
+}
+
+fn erasure(app: &App) -> Erasure<'_> {
+    Erasure { store: &app.store, clock: &app.clock, payloads: &app.payloads, backups_s: app.backups_s }
+}
+
+async fn erase(app: &App, request: &Request) -> Result<Response, Problem> {
+    let erased = erasure(app).erase(request.tenant()?, person(request)?, &request.actor()?).await;
+    Ok(Response::json(StatusCode::OK, &erased.map_err(problem)?))
+}
+
+/// Needs no `Idempotency-Key`: asked again it places the same hold again.
+async fn hold(app: &App, request: &Request) -> Result<Response, Problem> {
+    let (tenant, person) = (request.tenant()?, person(request)?);
+    let HoldRequest { reason } = request.json()?;
+    let fine = !reason.trim().is_empty() && reason.chars().count() <= REASON_CHARS_MAX;
+    if !fine {
+        return Err(INVALID_REQUEST
+            .because(format_args!("`reason` is 1 to {REASON_CHARS_MAX} characters"))
+            .at("/reason", "empty or too long"));
+    }
+    let hold = erasure(app).hold(tenant, person, &reason, &request.actor()?).await.map_err(problem)?;
+    Ok(Response::json(StatusCode::OK, &hold))
+}
+
+async fn lift(app: &App, request: &Request) -> Result<Response, Problem> {
+    erasure(app).lift(request.tenant()?, person(request)?, &request.actor()?).await.map_err(problem)?;
+    Ok(Response::new(StatusCode::NO_CONTENT))
+}
+
+async fn holds(app: &App, request: &Request) -> Result<Response, Problem> {
+    let from = cursor::open(LIST, request)?;
+    let (holds, next) = erasure(app).holds(request.tenant()?, request.limit()?, from).await?;
+    let pagination = Pagination { next_cursor: next.as_deref().map(|next| cursor::seal(LIST, next)) };
+    Ok(Response::json(StatusCode::OK, &HoldList { holds, pagination }))
+}
+
+fn person(request: &Request) -> Result<&str, Problem> {
+    let person = request.parameter("id")?;
+    match is_personal(person) {
+        true => Ok(person),
+        false => Err(INVALID_REQUEST
+            .because("who can be erased is named by an id: `usr_…`, `key_…` or `wal_…`")
+            .at("/id", "not the id of a person")),
+    }
+}
+
+fn problem(error: ErasureError) -> Problem {
+    match error {
+        ErasureError::Held => HELD.because(error),
+        ErasureError::Unknown | ErasureError::NotHeld => NOT_FOUND.because(error),
+        ErasureError::AlreadyErased => CONFLICT.because(error),
+        ErasureError::Store(error) => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

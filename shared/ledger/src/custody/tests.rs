@@ -1,0 +1,165 @@
+//! Erasing persons, and legal holds.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use scorpius_core::{SystemClock, TenantId, UnixMillis};
+use scorpius_edge::{Caller, Principal, Role, Strength};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api;
+use crate::erasure::RECOVERY_S;
+use crate::testing::{NOW, PERSON, World, event, event_of, tenant};
+use crate::verify::{self, Verdict};
+
+fn app(world: &World) -> App {
+    App::new(world.store.clone(), world.keys.clone(), Arc::new(SystemClock), RECOVERY_S)
+}
+
+fn request(operation: &'static str, tenant: &TenantId) -> Request {
+    Request {
+        operation,
+        path: "/v1/audit".to_owned(),
+        parameters: BTreeMap::new(),
+        query: BTreeMap::new(),
+        headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
+        body: Bytes::new(),
+        caller: Caller::Known(Principal {
+            tenant: tenant.clone(),
+            subject: "key_1".to_owned(),
+            roles: vec![Role::Admin],
+            scopes: None,
+            strength: Strength::ApiKey,
+            sign_in: None,
+            network_tag: None,
+            allowance: scorpius_edge::Allowance::default(),
+        }),
+        request_id: "req_test".to_owned(),
+        network: "127.0.0.1".to_owned(),
+        received_at: NOW,
+    }
+}
+
+fn body(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).expect("JSON")
+}
+
+/// Ten events: the even ones are tenant 1's, the odd ones tenant 2's.
+async fn world() -> World {
+    let world = World::new();
+    let events: Vec<_> = (0..10).map(|number| event_of(number, &tenant(1 + number % 2))).collect();
+    world.sequencer().append("bat_1", &events).await.expect("appended");
+    world
+}
+
+async fn ask(app: &App, operation: &'static str, person: &str, body: Value) -> Response {
+    let mut asked = request(operation, &tenant(1));
+    asked.parameters.insert("id".to_owned(), person.to_owned());
+    asked.body = body.to_string().into();
+    handle(app, asked).await
+}
+
+/// By a process that remembers nothing.
+async fn bundle_with(world: &World, id: &str) -> Response {
+    let clock = Arc::new(SystemClock);
+    let app = api::App::new(world.store.clone(), world.blobs.clone(), world.keys.clone(), clock);
+    let mut asked = request("makeBundle", &tenant(1));
+    asked.body = json!({"event_ids": [id]}).to_string().into();
+    api::handle(&app, asked).await
+}
+
+#[tokio::test]
+async fn what_events_say_of_an_erased_person_is_shown_no_more_and_stays_proved() {
+    let world = world().await;
+    let app = app(&world);
+    let erased = ask(&app, "eraseSubject", PERSON, json!(null)).await;
+    assert_eq!(erased.status.as_u16(), 200);
+    let erased = body(&erased);
+    let at: UnixMillis = erased["erased_at"].as_str().expect("a time").parse().expect("a time");
+    assert_eq!(erased["closed_at"], at.plus_s(300).to_string());
+    assert_eq!(erased["effective_at"], at.plus_s(RECOVERY_S).to_string());
+    // Asked again, the first time counts.
+    assert_eq!(body(&ask(&app, "eraseSubject", PERSON, json!(null)).await), erased);
+
+    let answer = bundle_with(&world, &event(4).id).await;
+    let shown = body(&answer);
+    assert_eq!(shown["entries"][0]["entry"]["subjects"], json!([erased["subject"]]));
+    assert!(shown["entries"][0].get("payload").is_none() && shown["entries"][0].get("blind_key").is_none());
+    let report = verify::bundle(&answer.body, &world.trusted().await);
+    assert_eq!((report.verdict, report.entries[0].data), (Verdict::Verified, verify::Data::Withheld));
+}
+
+#[tokio::test]
+async fn a_held_person_is_not_erased_before_the_hold_is_lifted() {
+    let world = world().await;
+    let app = app(&world);
+    let held = ask(&app, "placeHold", PERSON, json!({"reason": "Case 12"})).await;
+    assert_eq!(held.status.as_u16(), 200);
+    let held = body(&held);
+    assert_eq!((&held["person"], &held["reason"]), (&json!(PERSON), &json!("Case 12")));
+    let again = body(&ask(&app, "placeHold", PERSON, json!({"reason": "Case 13"})).await);
+    assert_eq!(
+        (&again["id"], &again["placed"], &again["reason"]),
+        (&held["id"], &json!(2), &json!("Case 13"))
+    );
+    let refused = ask(&app, "eraseSubject", PERSON, json!(null)).await;
+    assert_eq!((refused.status.as_u16(), &body(&refused)["code"]), (409, &json!("legal-hold")));
+    assert!(body(&bundle_with(&world, &event(4).id).await)["entries"][0]["payload"].is_object());
+    let list = body(&handle(&app, request("listHolds", &tenant(1))).await);
+    assert_eq!(list["holds"], json!([again]));
+    assert_eq!(body(&handle(&app, request("listHolds", &tenant(2))).await)["holds"], json!([]));
+
+    assert_eq!(ask(&app, "liftHold", PERSON, json!(null)).await.status.as_u16(), 204);
+    assert_eq!(ask(&app, "liftHold", PERSON, json!(null)).await.status.as_u16(), 404);
+    assert_eq!(ask(&app, "eraseSubject", PERSON, json!(null)).await.status.as_u16(), 200);
+    let late = ask(&app, "placeHold", PERSON, json!({"reason": "Case 14"})).await;
+    assert_eq!((late.status.as_u16(), &body(&late)["code"]), (409, &json!("conflict")));
+}
+
+#[tokio::test]
+async fn of_whom_the_ledger_says_nothing_is_not_erased() {
+    let world = world().await;
+    let app = app(&world);
+    let nobody = "usr_00000000000000000000000000000099";
+    for operation in ["eraseSubject", "placeHold", "liftHold"] {
+        let answer = ask(&app, operation, nobody, json!({"reason": "x"})).await;
+        assert_eq!((answer.status.as_u16(), &body(&answer)["code"]), (404, &json!("not-found")));
+    }
+    // A person is one tenant's: another says nothing of them.
+    let mut asked = request("eraseSubject", &tenant(3));
+    asked.parameters.insert("id".to_owned(), PERSON.to_owned());
+    assert_eq!(handle(&app, asked).await.status.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn who_is_no_person_and_a_hold_without_reason_are_refused() {
+    let world = world().await;
+    let app = app(&world);
+    for person in
+        ["usr_1", "evt_00000000000000000000000000000001", "", "usr_0000000000000000000000000000000G"]
+    {
+        for operation in ["eraseSubject", "placeHold", "liftHold"] {
+            let answer = ask(&app, operation, person, json!({"reason": "x"})).await;
+            assert_eq!(
+                (answer.status.as_u16(), &body(&answer)["errors"][0]["pointer"]),
+                (400, &json!("/id"))
+            );
+        }
+    }
+    for reason in [json!({"reason": " "}), json!({"reason": "x".repeat(501)}), json!({})] {
+        assert_eq!(ask(&app, "placeHold", PERSON, reason).await.status.as_u16(), 400);
+    }
+}
+
+#[test]
+fn operations_are_those_of_the_manifest() {
+    let manifest: Value = serde_json::from_str(include_str!("../../../../infra/stack.json")).expect("JSON");
+    let routes =
+        manifest["functions"]["audit-custody"]["trigger"]["http"].as_object().expect("routes").clone();
+    let offered: BTreeMap<_, _> = operations().into_iter().map(|one| (one.route, one.access)).collect();
+    assert_eq!(offered.len(), routes.len());
+    for (route, access) in offered {
+        assert!(matches!(access, Access::Action(action) if routes[route] == action), "{route}");
+    }
+}

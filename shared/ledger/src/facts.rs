@@ -1,0 +1,43 @@
+//! What is told about the ledger's own administration. Persons are in it by their pseudonyms alone.
+
+use schemars::JsonSchema;
+use scorpius_core::Fact;
+use serde::{Deserialize, Serialize};
+
+/// A person is erased from the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SubjectErased {
+    /// The person's pseudonym, 64 hex digits.
+    pub subject: String,
+    /// When the last copy of the secret is gone, in backups, too: RFC 3339.
+    pub effective_at: String,
+}
+
+impl Fact for SubjectErased {
+    const TYPE: &'static str = "scorpius.audit.subject_erased.v1";
+    const MEANING: &'static str = "A person was erased: what events say of them can be read no more.";
+}
+
+/// A person must not be erased for now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldPlaced {
+    /// The person's pseudonym, 64 hex digits.
+    pub subject: String,
+}
+
+impl Fact for HoldPlaced {
+    const TYPE: &'static str = "scorpius.audit.hold_placed.v1";
+    const MEANING: &'static str = "A legal hold was placed: until it is lifted a person is not erased.";
+}
+
+/// A person may be erased again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldLifted {
+    /// The person's pseudonym, 64 hex digits.
+    pub subject: String,
+}
+
+impl Fact for HoldLifted {
+    const TYPE: &'static str = "scorpius.audit.hold_lifted.v1";
+    const MEANING: &'static str = "A legal hold was lifted.";
+}
