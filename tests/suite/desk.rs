@@ -8,6 +8,7 @@ use scorpius_account::Cost;
 use scorpius_core::{Actor, Clock, CommitId, Condition, ManualClock, Store, UnixMillis, Write, new_id};
 use scorpius_edge::{Assurance, Factor, HttpAnswer, Role};
 use scorpius_identity::ApiSecret;
+use scorpius_letter::DataKeys;
 use scorpius_local::SqliteStore;
 use scorpius_token::sessions::{Beginning, Granted};
 use scorpius_token::{IdentitySettings, Method, Sessions, User, UserStatus, Who, may_issue};
@@ -94,7 +95,7 @@ impl Desk {
 
     /// A person of the first tenant who has just signed in, and what they hold. Their record is written here.
     pub(crate) async fn person(&self, role: Role) -> Granted {
-        let (user, sessions) = (self.user(role), self.sessions());
+        let (user, sessions) = (self.user(role).await, self.sessions());
         let put = Write::put(User::at(&user.tenant, &user.id), &user, Condition::Absent);
         self.host.local.store.commit(CommitId::new(&*self.clock), &[put]).await.expect("a user");
         let standing = sessions.standing(&user.tenant, &user.id).await.expect("the store answers");
@@ -114,14 +115,24 @@ impl Desk {
         granted.expect("a session")
     }
 
-    fn user(&self, role: Role) -> User {
+    async fn user(&self, role: Role) -> User {
         let key: ApiSecret = self.api_key.parse().expect("a key");
         let id = new_id("usr", &*self.clock);
+        let local = &self.host.local;
+        let data_keys = DataKeys {
+            store: Arc::new(local.store.clone()),
+            keys: Arc::new(local.keys.clone()),
+            clock: self.clock.clone(),
+        };
+        let data_key = data_keys.of(key.tenant()).await.expect("a key");
+        let seal = |member: &str, text: &str| {
+            data_key.seal(&format!("{id}#{member}"), text.as_bytes(), &*self.clock)
+        };
         User {
-            email: format!("{id}@example.com"),
+            email: seal("email", &format!("{id}@example.com")),
+            name: seal("name", "a person"),
             id,
             tenant: key.tenant().clone(),
-            name: "a person".to_owned(),
             roles: vec![role],
             status: UserStatus::Active,
             second_factor: false,

@@ -46,9 +46,10 @@ pub(crate) fn known(password: &str, names: &[&str]) -> Option<Known> {
     {
         return Some(Known::Pattern);
     }
-    // `password2026!!!` is `password`.
+    // `password2026!!!` and `1234567password` are `password`.
     let bare = lower.trim_matches(|c: char| !c.is_alphabetic());
-    if bare.len() < lower.len() && lower.chars().count() - bare.chars().count() < REST_MIN && is_listed(bare)
+    if let (Some((before, after)), true) = (lower.split_once(bare), is_listed(bare))
+        && says(before) + says(after) < REST_MIN
     {
         return Some(Known::Common);
     }
@@ -60,8 +61,16 @@ pub(crate) fn known(password: &str, names: &[&str]) -> Option<Known> {
     for word in words.map(str::to_lowercase).filter(|word| word.chars().count() >= TELLING_MIN) {
         rest = rest.replace(&word, "");
     }
-    let says = rest.chars().filter(|c| c.is_alphanumeric()).count();
-    (rest.len() < lower.len() && says < REST_MIN).then_some(Known::Named)
+    (rest.len() < lower.len() && says(&rest) < REST_MIN).then_some(Known::Named)
+}
+
+/// How many characters of `text` say something: none of a row, and one of a character that is repeated.
+fn says(text: &str) -> usize {
+    let plain: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    match is_row(&plain) {
+        true => 0,
+        false => unit(&plain).chars().count(),
+    }
 }
 
 fn is_listed(lower: &str) -> bool {
@@ -117,7 +126,7 @@ mod tests {
         {
             check(common, Some(Known::Common));
         }
-        for common in ["sunshine2026!", "Football!!!", "1superman"] {
+        for common in ["sunshine2026!", "Football!!!", "1superman", "password1234567", "0000000princess"] {
             check(common, Some(Known::Common));
         }
         for pattern in [

@@ -1,6 +1,6 @@
 //! A second factor is shown: at a sign-in, and within a session.
 
-use scorpius_core::{Actor, Condition, Write, new_id};
+use scorpius_core::{Actor, Condition, StoreError, Write, new_id};
 use scorpius_edge::problem::INVALID_REQUEST;
 use scorpius_edge::{Factor, Problem};
 use scorpius_letter::posting;
@@ -122,7 +122,7 @@ async fn by_passkey(
     let spent = challenge::spend(&app.pepper, purpose, &checked.challenge, now).await?;
     let record = app.store().get(&Passkey::at(tenant, user, &id)).await?;
     let (Some(spent), Some(record)) = (spent, record) else { return Ok(None) };
-    let mut passkey: Passkey = record.document().map_err(scorpius_core::StoreError::from)?;
+    let mut passkey: Passkey = record.document().map_err(StoreError::from)?;
     let it = Use { client: &checked, authenticator_data: &data, signature: &signature };
     match used(&it, &passkey.key, passkey.counter, &app.party) {
         Ok(used) => {
@@ -136,8 +136,11 @@ async fn by_passkey(
             let attempt = new_id("att", app.clock());
             let fact =
                 PasskeyCloned { attempt_id: attempt.clone(), user_id: user.to_owned(), passkey_id: id };
-            app.commit(&[spent, app.emit(&fact, (&attempt, 1), tenant, actor)]).await?;
-            Ok(None)
+            match app.commit(&[spent, app.emit(&fact, (&attempt, 1), tenant, actor)]).await {
+                // The challenge was spent before: this very answer came twice, which says nothing about a copy.
+                Ok(()) | Err(StoreError::Conflict { .. }) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
         }
         Err(
             Refusal::ClientData

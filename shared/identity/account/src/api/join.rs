@@ -296,8 +296,9 @@ pub(super) async fn verify_email(app: &App, request: &Request) -> Result<Respons
     let record = app.store().get(&place(Purpose::Email, &token)).await?;
     let (check, used): (Check, Write) = opened(&token, record.as_ref())?.ok_or_else(over)?;
     let person = Person::by_id(app, &token.tenant, &token.user, agent(request)).await?;
-    let known =
-        person.known().filter(|known| known.tenant.status == TenantStatus::Active).ok_or_else(over)?;
+    let counts =
+        |known: &Known<'_>| known.tenant.status == TenantStatus::Active && known.login.is_as_of(check.at);
+    let known = person.known().filter(counts).ok_or_else(over)?;
     let actor = request.visitor(&token.user, Some(known.tenant.network_tag(&request.network)));
     let (mut login, mut user) = (known.login.clone(), known.user.clone());
     login.email_verified_at = Some(app.clock().now());

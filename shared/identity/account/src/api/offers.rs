@@ -255,7 +255,7 @@ fn people() -> Vec<Operation> {
             Access::Action("tenant:export"),
         )
         .demands(Assurance::Aal1, FRESH_S)
-        .takes::<Export>("{}")
+        .takes::<Export>(r#"{"cursor": "1GruCMxJ9tEwIw"}"#)
         .answers(Answer::json::<Exported>(200, "A page; go on with its cursor.")),
     ]
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use scorpius_core::{
     Attributes, Condition, Key, ListQuery, ManualClock, Page, Record, UnixMillis, Value as Stored,
 };
+use scorpius_edge::limit::Allowance;
 use scorpius_edge::{Anonymous, Caller, Principal, Role, Strength};
 use scorpius_local::{FileKeys, SqliteStore};
 use scorpius_token::Tenant;
@@ -132,6 +133,7 @@ impl World {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            allowance: Allowance::default(),
         });
         let body = json!({"email": "ada@example.com", "roles": ["viewer"], "by_letter": false});
         let invited = json_of(&self.ask("inviteUser", admin, &body).await);
