@@ -14,7 +14,6 @@ use scorpius::host::Host;
 use scorpius_core::store::OUTBOX_PARTITIONS;
 use scorpius_core::{Bus, Clock, Key, ListQuery, Record, Store, SystemClock};
 use scorpius_edge::{Access, HttpAnswer, Role, body};
-use scorpius_identity::ApiSecret;
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
@@ -85,12 +84,6 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
         ("{path+}", "entries/067".to_owned()),
         ("/v1/audit/events/{id}", format!("/v1/audit/events/{event}")),
     ]);
-    // Another tenant has the tier of the example already; one's own is to stay unlimited.
-    let other: ApiSecret = desk.second_tenant().await.parse().expect("a key");
-    let tier = format!("/v1/admin/tenants/{}/tier", other.tenant());
-    let body = br#"{"tier": "professional"}"#;
-    desk.ask("PUT", &tier, &[("content-type", "application/json")], body).await.expect(200);
-    real.insert("/v1/admin/tenants/{id}/tier", tier);
     let hook = json!({"url": "https://hooks.example.com/", "events": ["scorpius.scan.failed.v1"]});
     let address = json!({"chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"});
     let invited = json!({"email": "eve@example.com", "roles": ["viewer"]});
@@ -111,6 +104,10 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
             }
         }
     }
+    // That tenant has the tier of the example already; one's own is to stay unlimited.
+    let tier = format!("{}/tier", real["/v1/admin/tenants/{id}"]);
+    let body = br#"{"tier": "professional"}"#;
+    desk.ask("PUT", &tier, &[("content-type", "application/json")], body).await.expect(200);
     real
 }
 
