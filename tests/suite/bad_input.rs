@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 
 use crate::desk::Desk;
 use crate::say;
-use case::{Case, Target};
-use dice::Dice;
+use case::Case;
+pub(crate) use case::Target;
+pub(crate) use dice::Dice;
 
 /// Requests of which each is wrong for a known reason, for each door, unless `SCORPIUS_BAD_REQUESTS` says more.
 const BAD_PER_DOOR: usize = 1_000;
@@ -53,12 +54,6 @@ impl Range {
         let person = desk.person(Role::Admin).await;
         let bearer = format!("Bearer {}", person.access_token.as_str());
         real.insert("/v1/auth/sessions/{id}", format!("/v1/auth/sessions/{}", person.session.id));
-        real.insert("/v1/users/{id}", format!("/v1/users/{}", person.session.user));
-        // Nobody has a passkey here: the door has the same to say about this one as about any other.
-        real.insert(
-            "/v1/account/passkeys/{id}",
-            "/v1/account/passkeys/psk_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned(),
-        );
         let openapi: Value = serde_json::from_str(&scorpius::doors::openapi()).expect("JSON");
         let operations = scorpius::doors::operations();
         let targets: Vec<_> =
@@ -77,12 +72,16 @@ impl Range {
 }
 
 /// One thing of each kind that paths are about, so that only what is broken is wrong.
-async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
+pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     let event = "evt_019ab5d2a0007c3e8f2b6a51d4e09c77";
     let mut real = BTreeMap::from([
         ("{queue}", "scan".to_owned()),
         ("{path+}", "entries/067".to_owned()),
+        ("/v1/elevations/{id}", "/v1/elevations/elv_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
         ("/v1/audit/events/{id}", format!("/v1/audit/events/{event}")),
+        // Of nobody here: these doors have the same to say about these as about any others.
+        ("/v1/users/{id}", "/v1/users/usr_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
+        ("/v1/account/passkeys/{id}", "/v1/account/passkeys/psk_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
     ]);
     let hook = json!({"url": "https://hooks.example.com/", "events": ["scorpius.scan.failed.v1"]});
     let address = json!({"chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"});
@@ -112,7 +111,7 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
 }
 
 /// A fresh seed, or the one that is asked for.
-fn seed(name: &str) -> u64 {
+pub(crate) fn seed(name: &str) -> u64 {
     let mut bytes = [0; 8];
     SystemClock.fill_random(&mut bytes);
     let fresh = u64::from_le_bytes(bytes);
@@ -284,7 +283,9 @@ async fn a_request_with_changed_bytes_is_done_whole_or_not_at_all() {
 }
 
 /// Operations that answer with success and change nothing when there is nothing to change.
-const QUIET: [&str; 6] = [
+const QUIET: [&str; 9] = [
+    "checkPolicies",
+    "explainPolicies",
     // Going on with an export is no fact any more.
     "exportTenant",
     "introspectToken",
@@ -292,6 +293,7 @@ const QUIET: [&str; 6] = [
     "requestPasswordReset",
     "revokeToken",
     "setTenantTier",
+    "whoMay",
 ];
 
 /// Whether the function behind `target` tells of what it does, by the manifest.

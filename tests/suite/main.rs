@@ -1,6 +1,7 @@
 //! Everything that is tested across crates, in one binary.
 
 mod architecture;
+mod authorization;
 mod aws;
 mod bad_input;
 mod checklist;
@@ -10,6 +11,7 @@ mod documents;
 mod entries;
 mod examples;
 mod hooks;
+mod imports;
 mod journeys;
 mod lambda;
 mod licences;

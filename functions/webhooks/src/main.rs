@@ -5,6 +5,7 @@ use std::sync::Arc;
 use scorpius_aws::{Aws, lambda};
 use scorpius_egress::{EgressOptions, GuardedEgress};
 use scorpius_notify::api::{App, handle, operations};
+use scorpius_policy::CedarGate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
@@ -15,8 +16,7 @@ async fn main() -> Result<(), lambda::Error> {
         egress: Arc::new(GuardedEgress::new(EgressOptions::default())),
         clock: aws.clock(),
     };
-    lambda::serve_http("webhooks", operations(), Some(aws.limiter()?), aws.clock(), |request| {
-        handle(&app, request)
-    })
-    .await
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("webhooks", operations(), gate, limiter, aws.clock(), |request| handle(&app, request))
+        .await
 }

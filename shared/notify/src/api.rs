@@ -9,7 +9,7 @@ use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::{Once, commit_with_retry};
 use scorpius_edge::operation::PAGING;
 use scorpius_edge::problem::{INTERNAL, INVALID_REQUEST, NOT_FOUND, UNAVAILABLE};
-use scorpius_edge::{Access, Answer, Operation, Problem, ProblemType, Request, Response};
+use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Request, Response, Thing};
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{Attempt, AttemptError, Deliveries, Delivery, DeliveryState};
@@ -166,6 +166,7 @@ pub fn operations() -> Vec<Operation> {
             .asks(&PAGING)
             .answers(Answer::json::<WebhookList>(200, "A page of webhooks.")),
         Operation::new("DELETE /v1/config/webhooks/{id}", "deleteWebhook", "Removes a webhook.", write)
+            .about(Kind::Webhook)
             .answers(Answer::empty(204, "It is removed.")),
         Operation::new(
             "GET /v1/config/webhooks/{id}/deliveries",
@@ -173,6 +174,7 @@ pub fn operations() -> Vec<Operation> {
             "Lists what was delivered to a webhook, and what was not.",
             read,
         )
+        .about(Kind::Webhook)
         .asks(&PAGING)
         .answers(Answer::json::<DeliveryList>(200, "A page of deliveries.")),
     ]
@@ -249,6 +251,7 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         active: asked.active,
         gone_at: None,
         created_at: app.clock.now(),
+        created_by: Some(request.principal()?.subject.clone()),
         secret: secret.wrap(app.keys.as_ref(), &tenant, &id).await?,
         id,
     };
@@ -298,15 +301,19 @@ async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
     let cursor = cursor::open(LIST, request)?;
     let (webhooks, page) =
         Webhooks::new(Arc::clone(&app.store)).page(request.tenant()?, request.limit()?, cursor).await?;
-    let answer = WebhookList {
-        webhooks: webhooks.into_iter().map(view).collect(),
-        pagination: Pagination::after(LIST, &page),
-    };
+    let mut shown = Vec::new();
+    for webhook in webhooks {
+        if request.sees(thing(request, &webhook)?).await? {
+            shown.push(view(webhook));
+        }
+    }
+    let answer = WebhookList { webhooks: shown, pagination: Pagination::after(LIST, &page) };
     Ok(Response::json(StatusCode::OK, &answer))
 }
 
 async fn delete(app: &App, request: &Request) -> Result<Response, Problem> {
     let (tenant, id) = (request.tenant()?, known_id(request)?);
+    judged(app, request, id).await?;
     let event = Event::of(
         &WebhookDeleted { webhook_id: id.to_owned() },
         id,
@@ -328,9 +335,7 @@ async fn deliveries(app: &App, request: &Request) -> Result<Response, Problem> {
     let (tenant, id) = (request.tenant()?, known_id(request)?);
     let list = format!("webhooks/{id}/deliveries");
     let cursor = cursor::open(&list, request)?;
-    if Webhooks::new(Arc::clone(&app.store)).find(tenant, id).await?.is_none() {
-        return Err(no_such_webhook());
-    }
+    judged(app, request, id).await?;
     let (deliveries, page) =
         Deliveries::new(Arc::clone(&app.store)).page(tenant, id, request.limit()?, cursor).await?;
     let answer = DeliveryList {
@@ -344,6 +349,19 @@ async fn deliveries(app: &App, request: &Request) -> Result<Response, Problem> {
 fn known_id(request: &Request) -> Result<&str, Problem> {
     let id = request.parameter("id")?;
     if scorpius_core::id::is_id("whk", id) { Ok(id) } else { Err(no_such_webhook()) }
+}
+
+/// Finds it, and goes on only if the caller may.
+async fn judged(app: &App, request: &Request, id: &str) -> Result<(), Problem> {
+    let found = Webhooks::new(Arc::clone(&app.store)).find(request.tenant()?, id).await?;
+    let webhook = found.ok_or_else(no_such_webhook)?;
+    request.judge(thing(request, &webhook)?).await
+}
+
+/// A webhook as policies see it.
+fn thing<'a>(request: &'a Request, webhook: &'a Webhook) -> Result<Thing<'a>, Problem> {
+    let thing = Thing::new(Kind::Webhook, &webhook.id, request.tenant()?);
+    Ok(Thing { owner: webhook.created_by.as_deref(), ..thing })
 }
 
 fn no_such_webhook() -> Problem {

@@ -79,6 +79,7 @@ impl World {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            standing: Default::default(),
             allowance: scorpius_edge::Allowance::default(),
         };
         let text = |pairs: &[(&str, &str)]| {
@@ -95,6 +96,7 @@ impl World {
             request_id: "req_1".to_owned(),
             network: "192.0.2.1".to_owned(),
             received_at: self.clock.now(),
+            judge: scorpius_edge::Judge::absent(),
         };
         crate::api::handle(&self.doors(), request).await
     }

@@ -34,6 +34,9 @@ pub struct Webhook {
     pub gone_at: Option<UnixMillis>,
     /// When it was added.
     pub created_at: UnixMillis,
+    /// The subject that added it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
     /// The signing secret, wrapped.
     pub(crate) secret: String,
 }

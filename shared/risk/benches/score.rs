@@ -41,6 +41,7 @@ fn score(criterion: &mut Criterion) {
         to: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48".parse().expect("an address"),
         value: "0".to_owned().try_into().expect("wei"),
         data: data.try_into().expect("calldata"),
+        irregular: Vec::new(),
     };
     let mut run = |name: &str, question: &Question, history: &[Account]| {
         criterion.bench_function(name, |bencher| {

@@ -159,6 +159,9 @@ const NAMES: [(&str, u64); 13] = [
 const CHAIN_ID_MAX: u64 = (1 << 53) - 1;
 
 impl ChainId {
+    /// The largest number of a chain.
+    pub const MAX: u64 = CHAIN_ID_MAX;
+
     /// The EIP-155 number.
     #[must_use]
     pub const fn number(self) -> u64 {

@@ -15,13 +15,16 @@ use scorpius_core::id::is_id;
 use scorpius_core::{Blobs, Clock, Store, Write, new_id};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{INTERNAL, NOT_FOUND, Problem, ProblemType};
-use scorpius_edge::{Access, Answer, Operation, Request, Response};
+use scorpius_edge::{Access, Answer, Kind, Operation, Request, Response, Thing};
 use scorpius_ledger::Proofs;
 use sha2::{Digest, Sha256};
 
 use crate::address::Account;
-pub use crate::api::documents::{AddressRequest, Proof, ProvedVerdict, Replay, TransactionRequest};
-use crate::engine::inputs::{Inputs, Question};
+pub use crate::api::documents::{
+    AccountRequest, AddressRequest, AuthorizationRequest, Proof, ProvedVerdict, Replay, SignatureRequest,
+    TransactionRequest,
+};
+use crate::engine::inputs::{AccountState, Inputs, Question};
 use crate::engine::rules::RuleSet;
 use crate::engine::verdict::Verdict;
 use crate::engine::{ENGINE, decide, decide_hashed};
@@ -47,12 +50,18 @@ pub const INVALID_TRANSACTION: ProblemType = ProblemType {
     title: "Invalid transaction",
     status: StatusCode::BAD_REQUEST,
 };
+/// A message to be signed is not in its form: typed data with a cycle, say, or over a limit.
+pub const INVALID_MESSAGE: ProblemType =
+    ProblemType { code: "invalid-message", title: "Invalid message", status: StatusCode::BAD_REQUEST };
 /// This release does not have the engine or the rule set that made the verdict.
 pub const ENGINE_NOT_AVAILABLE: ProblemType = ProblemType {
     code: "engine-not-available",
     title: "The engine of this verdict is not in this release",
     status: StatusCode::CONFLICT,
 };
+
+/// A permit of ERC-2612: everything, to an account on no list.
+const SIGNATURE_EXAMPLE: &str = r#"{"chain": "ethereum", "origin": "app.example.com", "typed_data": {"types": {"EIP712Domain": [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}, {"name": "chainId", "type": "uint256"}, {"name": "verifyingContract", "type": "address"}], "Permit": [{"name": "owner", "type": "address"}, {"name": "spender", "type": "address"}, {"name": "value", "type": "uint256"}, {"name": "nonce", "type": "uint256"}, {"name": "deadline", "type": "uint256"}]}, "primaryType": "Permit", "domain": {"name": "USD Coin", "version": "2", "chainId": "1", "verifyingContract": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"}, "message": {"owner": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "spender": "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", "value": "115792089237316195423570985008687907853269984665640564039457584007913129639935", "nonce": "0", "deadline": "1795257640"}}}"#;
 
 /// What the doors need.
 pub struct App {
@@ -102,11 +111,24 @@ pub fn operations() -> Vec<Operation> {
         .fails(&UNSUPPORTED_CHAIN)
         .fails(&INVALID_TRANSACTION),
         Operation::new(
+            "POST /v1/risk/signature",
+            "scoreSignature",
+            "Judges a message before it is signed.",
+            Access::Action("risk:score"),
+        )
+        .takes::<SignatureRequest>(SIGNATURE_EXAMPLE)
+        .answers(Answer::json::<Verdict>(200, "The verdict, with the hash that would be signed."))
+        .fails(&INVALID_ADDRESS)
+        .fails(&UNSUPPORTED_ADDRESS)
+        .fails(&UNSUPPORTED_CHAIN)
+        .fails(&INVALID_MESSAGE),
+        Operation::new(
             "GET /v1/verdicts/{id}",
             "getVerdict",
             "Shows a verdict again, with the proof that the ledger has it.",
             Access::Action("risk:read"),
         )
+        .about(Kind::Verdict)
         .answers(Answer::json::<ProvedVerdict>(200, "The verdict as it was answered, and `proof`.")),
         Operation::new(
             "POST /v1/verdicts/{id}/replay",
@@ -114,6 +136,7 @@ pub fn operations() -> Vec<Operation> {
             "Makes a verdict again from its stored inputs and compares the bytes. Changes nothing.",
             Access::Action("risk:read"),
         )
+        .about(Kind::Verdict)
         .answers(Answer::json::<Replay>(200, "What came out."))
         .fails(&ENGINE_NOT_AVAILABLE),
     ]
@@ -124,6 +147,7 @@ pub async fn handle(app: &App, request: Request) -> Response {
     let answered = match request.operation {
         "scoreAddress" => score(app, &request, documents::address).await,
         "scoreTransaction" => score(app, &request, documents::transaction).await,
+        "scoreSignature" => score(app, &request, documents::signature).await,
         "getVerdict" => show(app, &request).await,
         "replayVerdict" => replay(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
@@ -131,7 +155,12 @@ pub async fn handle(app: &App, request: Request) -> Response {
     answered.unwrap_or_else(|problem| problem.into_response(&request.request_id))
 }
 
-type Asked = (Question, Vec<Account>);
+/// What a request asks, and what it tells.
+struct Asked {
+    question: Question,
+    history: Vec<Account>,
+    accounts: Vec<AccountState>,
+}
 
 async fn score(
     app: &App,
@@ -142,9 +171,9 @@ async fn score(
     if let Some(answer) = once.answered(&*app.verdicts.store).await? {
         return Ok(answer);
     }
-    let (question, history) = read(request)?;
+    let Asked { question, history, accounts } = read(request)?;
     let id = new_id("vrd", &*app.clock);
-    let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at);
+    let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at).told(&accounts);
     let bytes = inputs.canonical();
     let verdict = decide_hashed(&inputs, sha256(&bytes), RuleSet::base());
     let answer = verdict.canonical();
@@ -177,6 +206,7 @@ fn scored(verdict: &Verdict, canonical: &[u8]) -> Scored {
 async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
     let (tenant, id) = (request.tenant()?, verdict_id(request)?);
     let (verdict, event_id) = app.verdicts.shown(tenant, id).await?.ok_or_else(|| unknown(id))?;
+    request.judge(Thing::new(Kind::Verdict, id, tenant)).await?;
     let proof = match app.proofs.of_event(tenant, &event_id).await? {
         Some(document) => Proof::Included(Box::new(document)),
         None => Proof::Pending { event_id },
@@ -191,6 +221,7 @@ async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
 async fn replay(app: &App, request: &Request) -> Result<Response, Problem> {
     let (tenant, id) = (request.tenant()?, verdict_id(request)?);
     let kept = app.verdicts.whole(tenant, id).await?.ok_or_else(|| unknown(id))?;
+    request.judge(Thing::new(Kind::Verdict, id, tenant)).await?;
     let stored: Verdict = serde_json::from_str(&kept.verdict).map_err(|error| INTERNAL.because(error))?;
     if stored.engine != ENGINE {
         let made_by = &stored.engine;

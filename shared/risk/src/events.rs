@@ -12,7 +12,7 @@ use crate::engine::verdict::Level;
 pub struct Scored {
     /// `vrd_…`.
     pub verdict_id: String,
-    /// `address` or `transaction`.
+    /// `address`, `transaction` or `signature`.
     pub subject_kind: String,
     /// What to think of it.
     pub level: Level,
@@ -30,7 +30,7 @@ pub struct Scored {
 
 impl Fact for Scored {
     const TYPE: &'static str = "scorpius.risk.scored.v1";
-    const MEANING: &'static str = "An address or a transaction was given a verdict.";
+    const MEANING: &'static str = "An address, a transaction or a message was given a verdict.";
 }
 
 /// Every type of event of this capability.

@@ -1,7 +1,7 @@
-//! Risk: what to think of an address or a transaction before it is signed, and why.
+//! Risk: what to think of an address, a transaction or a message before it is signed, and why.
 //!
 //! ```text
-//! api ─> calldata (what it asks for) ─> lists + lookalike (who is in it) ─> engine::decide ─> verdicts
+//! api ─> calldata, message (what it asks for) ─> lists + lookalike (who is in it) ─> engine::decide ─> verdicts
 //! ```
 //!
 //! `engine` and `lists` need no platform:
@@ -28,6 +28,9 @@ pub mod engine;
 pub mod events;
 pub mod lists;
 pub mod lookalike;
+pub mod message;
+pub mod request;
+pub mod typed;
 pub mod verdicts;
 
 pub use events::events;

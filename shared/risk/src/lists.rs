@@ -26,6 +26,8 @@ const FILTER_ROWS_MIN: usize = 16;
 pub enum ListKind {
     /// Named by a government's sanctions.
     Sanctions,
+    /// Reported as harmful by somebody who watches for it.
+    Threats,
     /// Contracts that many people use.
     Registry,
 }
@@ -206,8 +208,12 @@ pub struct Lists {
 }
 
 static SEED: LazyLock<Lists> = LazyLock::new(|| {
-    Lists::parse(&[include_bytes!("../lists/sanctions.json"), include_bytes!("../lists/registry.json")])
-        .expect("the lists in this crate are read by its tests")
+    Lists::parse(&[
+        include_bytes!("../lists/sanctions.json"),
+        include_bytes!("../lists/registry.json"),
+        include_bytes!("../lists/published.json"),
+    ])
+    .expect("the lists in this crate are read by its tests")
 });
 
 impl Lists {
@@ -263,10 +269,11 @@ mod tests {
 
     const SANCTIONS: &str = include_str!("../lists/sanctions.json");
     const REGISTRY: &str = include_str!("../lists/registry.json");
+    const PUBLISHED: &str = include_str!("../lists/published.json");
 
     #[test]
     fn every_row_of_the_seed_lists_is_in_checksum_case_and_says_who_and_when() {
-        for file in [SANCTIONS, REGISTRY] {
+        for file in [SANCTIONS, REGISTRY, PUBLISHED] {
             let value: serde_json::Value = serde_json::from_str(file).expect("JSON");
             for row in value["rows"].as_array().expect("rows") {
                 let text = row["address"].as_str().expect("an address");

@@ -273,12 +273,10 @@ fn a_queue_gets_what_it_subscribed_to_tenant_by_tenant() {
         .collect();
     assert_eq!(
         rules["scorpius-dev-notify"],
-        json!([
-            {"prefix": "scorpius.audit."},
-            {"prefix": "scorpius.identity."},
-            {"prefix": "scorpius.risk."},
-            {"prefix": "scorpius.scan."}
-        ])
+        json!(
+            ["audit", "identity", "policy", "risk", "scan"]
+                .map(|name| json!({"prefix": format!("scorpius.{name}.")}))
+        )
     );
     assert_eq!(rules["scorpius-dev-scan"], json!(["scorpius.scan.requested.v1"]));
     for target in state.all("aws_cloudwatch_event_target") {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Mail, Store};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
-use scorpius_edge::{HttpEvent, Message, Operation, Outcome, Request, Response, health};
+use scorpius_edge::{Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, health};
 use scorpius_egress::{EgressOptions, GuardedEgress};
 use scorpius_identity::authorizer::AuthorizerError;
 use scorpius_identity::first_start::{self, FirstStart};
@@ -14,6 +14,7 @@ use scorpius_ledger::VerifierKey;
 use scorpius_ledger::witness::WitnessClient;
 use scorpius_letter::DataKeys;
 use scorpius_local::Local;
+use scorpius_policy::CedarGate;
 
 use super::{HostError, Settings};
 
@@ -23,6 +24,7 @@ const TOUR_KEY_S: u64 = 3_600;
 /// The capabilities, wired to one folder.
 pub struct Functions {
     operations: std::collections::BTreeMap<String, Vec<Operation>>,
+    gate: Arc<dyn Authorize>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     verifier_key: VerifierKey,
@@ -37,6 +39,7 @@ pub struct Functions {
     mailer: scorpius_letter::worker::App,
     notifier: scorpius_notify::fanout::App,
     notifier_deliver: scorpius_notify::deliver::App,
+    policy: scorpius_policy_api::api::App,
     risk_score: scorpius_risk::api::App,
     scan: scorpius_scan::api::App,
     scan_job: scorpius_scan::worker::App,
@@ -75,6 +78,7 @@ impl Functions {
 
         Ok(Self {
             operations: crate::doors::operations(),
+            gate: CedarGate::shared(Arc::clone(&store)),
             bootstrap: first_start::App {
                 store: Arc::clone(&store),
                 clock: Arc::clone(&clock),
@@ -149,6 +153,7 @@ impl Functions {
                 egress: Arc::clone(&egress),
                 clock: Arc::clone(&clock),
             },
+            policy: scorpius_policy_api::api::App::new(Arc::clone(&store), Arc::clone(&clock)),
             risk_score: scorpius_risk::api::App::new(
                 Arc::clone(&store),
                 Arc::clone(&blobs),
@@ -204,6 +209,11 @@ impl Functions {
         self.operations.get(function).map_or(&[], Vec::as_slice)
     }
 
+    /// What decides who may do what.
+    pub(super) fn gate(&self) -> Arc<dyn Authorize> {
+        Arc::clone(&self.gate)
+    }
+
     /// Who asks, for a request that is on its way to a door.
     pub(super) async fn authorize(
         &self,
@@ -233,6 +243,7 @@ impl Functions {
             "audit-custody" => scorpius_ledger::custody::handle(&self.audit_custody, request).await,
             "auth" => scorpius_identity::api::handle(&self.auth, request).await,
             "health" => health::handle(&self.health, request).await,
+            "policy" => scorpius_policy_api::api::handle(&self.policy, request).await,
             "risk-score" => scorpius_risk::api::handle(&self.risk_score, request).await,
             "scan" => scorpius_scan::api::handle(&self.scan, request).await,
             "users" => scorpius_account::api::handle(&self.users, request).await,

@@ -213,6 +213,7 @@ impl Host {
         let door = Door {
             function,
             operations: self.functions.operations(function),
+            gate: self.functions.gate(),
             clock: &*self.settings.clock,
             limiter: Some(&self.limiter),
         };

@@ -11,20 +11,22 @@ use std::time::Duration;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use scorpius_core::Clock;
 use scorpius_edge::serve::Door;
-use scorpius_edge::{HttpAnswer, HttpEvent, Limiter, Operation, Request, Response, serve};
+use scorpius_edge::{Authorize, HttpAnswer, HttpEvent, Limiter, Operation, Request, Response, serve};
 
 use super::{start_telemetry, time_left};
 
 /// What a request may take at most; the gateway waits 30 s.
 const DEADLINE: Duration = Duration::from_secs(25);
 
-/// Answers requests for as long as the sandbox lives; `limiter` is left out where nothing is limited.
+/// Answers requests for as long as the sandbox lives; `gate` decides who may do what, and `limiter` is left out
+/// where nothing is limited.
 ///
 /// # Errors
 /// When the runtime cannot be reached.
 pub async fn serve_http<F, R>(
     function: &'static str,
     operations: Vec<Operation>,
+    gate: Arc<dyn Authorize>,
     limiter: Option<Limiter>,
     clock: Arc<dyn Clock>,
     handle: F,
@@ -34,10 +36,11 @@ where
     R: Future<Output = Response>,
 {
     start_telemetry();
-    let (operations, limiter, clock, handle) = (&operations[..], limiter.as_ref(), &*clock, &handle);
+    let (operations, gate, limiter) = (&operations[..], &gate, limiter.as_ref());
+    let (clock, handle) = (&*clock, &handle);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpEvent>| {
         let deadline = time_left(&event.context).min(DEADLINE);
-        let door = Door { function, operations, clock, limiter };
+        let door = Door { function, operations, gate: Arc::clone(gate), clock, limiter };
         let answer = serve(&door, event.payload, tokio::time::sleep(deadline), handle).await;
         Ok::<HttpAnswer, Error>(answer)
     }))

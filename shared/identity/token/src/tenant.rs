@@ -40,6 +40,12 @@ pub struct Tenant {
     /// Events so far, this record's `sequence`.
     #[serde(default)]
     pub events: u64,
+    /// Which version of its own policies counts; 0 is none of them.
+    #[serde(default)]
+    pub policy_version: u64,
+    /// Versions of its policies so far. A version is written once, so the next one has another number.
+    #[serde(default)]
+    pub policy_versions: u64,
     /// What it is entitled to; absent is what the platform gives.
     #[serde(default)]
     pub tier: Option<Tier>,
@@ -62,6 +68,8 @@ impl Tenant {
             created_at: clock.now(),
             salt: hex::encode(salt),
             events: 0,
+            policy_version: 0,
+            policy_versions: 0,
             tier: None,
         }
     }

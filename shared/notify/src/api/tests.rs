@@ -66,11 +66,13 @@ async fn who_loses_a_race_under_one_key_gets_the_winner_s_secret() {
             strength: scorpius_edge::Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            standing: Default::default(),
             allowance: scorpius_edge::Allowance::default(),
         }),
         request_id: "req_2".to_owned(),
         network: String::new(),
         received_at: world.clock.now(),
+        judge: scorpius_edge::Judge::absent(),
     })
     .expect("a key");
     let mine = Response::json(StatusCode::CREATED, &json!({"secret": "whsec_mine"}));

@@ -1,15 +1,25 @@
 //! What the doors read and write beside verdicts.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use scorpius_edge::Request;
 use scorpius_edge::problem::{Problem, TOO_LARGE};
 use scorpius_ledger::ProofDocument;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::address::{Account, BadAddress, ChainId};
-use crate::api::{Asked, INVALID_ADDRESS, INVALID_TRANSACTION, UNSUPPORTED_ADDRESS, UNSUPPORTED_CHAIN};
-use crate::engine::inputs::{HISTORY_MAX, Question};
+use crate::api::{
+    Asked, INVALID_ADDRESS, INVALID_MESSAGE, INVALID_TRANSACTION, UNSUPPORTED_ADDRESS, UNSUPPORTED_CHAIN,
+};
+use crate::engine::inputs::{ACCOUNTS_MAX, AccountState, Calldata, Code, HISTORY_MAX, Question};
 use crate::engine::verdict::Verdict;
+use crate::message::{Hash, Message, TEXT_BYTES_MAX};
+use crate::typed::TypedDocument;
+
+/// Characters of a site's name, scheme and path included.
+const ORIGIN_CHARS_MAX: usize = 2_048;
 
 /// Asks about an address.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,6 +53,70 @@ pub struct TransactionRequest {
     /// Addresses that you have dealt with, at most 1,000: what an imitation would imitate.
     #[serde(default)]
     pub history: Vec<String>,
+    /// What you know of the state of accounts in it, at most 64: a spender, for one.
+    #[serde(default)]
+    pub accounts: Vec<AccountRequest>,
+}
+
+/// Asks about a message before it is signed: exactly one of `typed_data`, `message`, `authorization` and `hash`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignatureRequest {
+    /// `ethereum`, another known name, or `eip155:` and the chain's number: where the wallet is now.
+    pub chain: String,
+    /// Who would sign it.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The site that asks for it: a host name or a URL.
+    #[serde(default)]
+    pub origin: Option<String>,
+    /// The document of `eth_signTypedData_v4` (EIP-712), at most 256 KB. Numbers above 2^64 are decimal text.
+    #[serde(default)]
+    pub typed_data: Option<BTreeMap<String, Value>>,
+    /// What `personal_sign` takes (EIP-191): hex after `0x`, else text; at most 128 KB.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// A delegation of the account to a contract's code (EIP-7702).
+    #[serde(default)]
+    pub authorization: Option<AuthorizationRequest>,
+    /// What `eth_sign` takes: 32 bytes in hex after `0x`.
+    #[serde(default)]
+    pub hash: Option<String>,
+    /// Addresses that you have dealt with, at most 1,000: what an imitation would imitate.
+    #[serde(default)]
+    pub history: Vec<String>,
+    /// What you know of the state of accounts in it, at most 64: a spender, for one.
+    #[serde(default)]
+    pub accounts: Vec<AccountRequest>,
+}
+
+/// An authorization of EIP-7702.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizationRequest {
+    /// The chain's number; 0 is every chain.
+    pub chain_id: u64,
+    /// Whose code the account would run.
+    pub address: String,
+    /// The account's nonce.
+    pub nonce: u64,
+}
+
+/// What the asker knows of an account's state. It is not checked; the verdict says who told it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountRequest {
+    /// Which account.
+    pub address: String,
+    /// `none`: a key's account; `contract`; `delegated`: a key's account with a contract's code.
+    #[serde(default)]
+    pub code: Option<Code>,
+    /// Days since it was first seen, or deployed.
+    #[serde(default)]
+    pub age_days: Option<u32>,
+    /// Whether its source is published and matches.
+    #[serde(default)]
+    pub verified: Option<bool>,
 }
 
 fn no_data() -> String {
@@ -91,7 +165,11 @@ pub(super) fn address(request: &Request) -> Result<Asked, Problem> {
     let asked: AddressRequest = request.json()?;
     let chain = chain(&asked.chain)?;
     let address = account("/address", &asked.address)?;
-    Ok((Question::Address { chain, address }, history(&asked.history)?))
+    Ok(Asked {
+        question: Question::Address { chain, address },
+        history: history(&asked.history)?,
+        accounts: Vec::new(),
+    })
 }
 
 pub(super) fn transaction(request: &Request) -> Result<Asked, Problem> {
@@ -106,7 +184,85 @@ pub(super) fn transaction(request: &Request) -> Result<Asked, Problem> {
         .data
         .try_into()
         .map_err(|error| INVALID_TRANSACTION.because("`data` is not calldata").at("/data", error))?;
-    Ok((Question::Transaction { chain, from, to, value, data }, history(&asked.history)?))
+    Ok(Asked {
+        question: Question::Transaction { chain, from, to, value, data, irregular: Vec::new() },
+        history: history(&asked.history)?,
+        accounts: accounts(&asked.accounts)?,
+    })
+}
+
+pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
+    let asked: SignatureRequest = request.json()?;
+    let chain = chain(&asked.chain)?;
+    let from = asked.from.as_deref().map(|from| account("/from", from)).transpose()?;
+    let origin = asked.origin.as_deref().map(host).transpose()?;
+    let (history, accounts) = (history(&asked.history)?, accounts(&asked.accounts)?);
+    let message = message(asked)?;
+    Ok(Asked { question: Question::Signature { chain, from, origin, message }, history, accounts })
+}
+
+fn message(asked: SignatureRequest) -> Result<Message, Problem> {
+    let bad =
+        |pointer: &str, error: &dyn std::fmt::Display| INVALID_MESSAGE.because(error).at(pointer, error);
+    match (asked.typed_data, asked.message, asked.authorization, asked.hash) {
+        (Some(document), None, None, None) => {
+            let text = serde_json::to_string(&document).map_err(|error| bad("/typed_data", &error))?;
+            let document = TypedDocument::try_from(text).map_err(|error| bad("/typed_data", &error))?;
+            Ok(Message::Eip712 { document })
+        }
+        (None, Some(text), None, None) => {
+            let bytes = text_bytes(&text).map_err(|error| bad("/message", &error))?;
+            Ok(Message::Eip191 { bytes })
+        }
+        (None, None, Some(asked), None) => {
+            let address = account("/authorization/address", &asked.address)?;
+            if asked.chain_id > ChainId::MAX || asked.nonce > ChainId::MAX {
+                return Err(bad("/authorization", &"a number above 2^53 - 1"));
+            }
+            Ok(Message::Eip7702 { chain_id: asked.chain_id, address, nonce: asked.nonce })
+        }
+        (None, None, None, Some(hash)) => {
+            let hash = Hash::try_from(hash).map_err(|error| bad("/hash", &error))?;
+            Ok(Message::Hash { hash })
+        }
+        _ => Err(bad("", &"give exactly one of `typed_data`, `message`, `authorization` and `hash`")),
+    }
+}
+
+/// As `personal_sign` takes it: hex after `0x`, and whatever is none is text.
+fn text_bytes(text: &str) -> Result<Calldata, String> {
+    let hex = text.strip_prefix("0x").and_then(|digits| hex::decode(digits).ok());
+    let bytes = hex.unwrap_or_else(|| text.as_bytes().to_vec());
+    Calldata::of(bytes).map_err(|_| format!("more than {TEXT_BYTES_MAX} bytes"))
+}
+
+/// The host of a site, as browsers write it.
+fn host(text: &str) -> Result<String, Problem> {
+    let bad = || INVALID_MESSAGE.because("`origin` is no site").at("/origin", "not a host name or a URL");
+    if text.chars().count() > ORIGIN_CHARS_MAX {
+        return Err(bad());
+    }
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let host = host.split(':').next().unwrap_or_default().to_lowercase();
+    let plain =
+        !host.is_empty() && host.len() <= 253 && !host.chars().any(|c| c.is_whitespace() || c.is_control());
+    if plain { Ok(host) } else { Err(bad()) }
+}
+
+fn accounts(asked: &[AccountRequest]) -> Result<Vec<AccountState>, Problem> {
+    if asked.len() > ACCOUNTS_MAX {
+        return Err(TOO_LARGE
+            .because(format_args!("`accounts` has more than {ACCOUNTS_MAX} items"))
+            .at("/accounts", format_args!("more than {ACCOUNTS_MAX} items")));
+    }
+    let state = |(index, asked): (usize, &AccountRequest)| {
+        let address = account(&format!("/accounts/{index}/address"), &asked.address)?;
+        let AccountRequest { code, age_days, verified, .. } = *asked;
+        Ok(AccountState { address, code, age_days, verified })
+    };
+    asked.iter().enumerate().map(state).collect()
 }
 
 fn chain(text: &str) -> Result<ChainId, Problem> {

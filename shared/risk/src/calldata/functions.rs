@@ -6,7 +6,7 @@ use alloy_sol_types::{SolCall, sol};
 use serde_json::{Map, Value, json};
 
 use crate::address::Account;
-use crate::calldata::{Effect, Form};
+use crate::calldata::{Effect, Form, accounts, protocols};
 
 sol! {
     // ERC-20, ERC-721 and ERC-1155; `approve` and `transferFrom` are the same bytes in the first two.
@@ -58,6 +58,10 @@ sol! {
         function permit(address owner, PermitBatch permitBatch, bytes signature);
         function transferFrom(AllowanceTransferDetails[] transferDetails);
     }
+    // The universal router's input of that name.
+    interface Permit2Input {
+        function permit(PermitSingle permitSingle, bytes signature);
+    }
     interface Wrapped {
         function deposit();
         function withdraw(uint256 amount);
@@ -103,6 +107,8 @@ pub(super) fn read(target: Account, selector: [u8; 4], arguments: &[u8]) -> Opti
         .or_else(|| permit2_direct(selector, arguments))
         .or_else(|| permit2_signed(selector, arguments))
         .or_else(|| wrapped(selector, arguments))
+        .or_else(|| accounts::read(target, selector, arguments))
+        .or_else(|| protocols::read(target, selector, arguments))
 }
 
 fn token(target: Account, selector: [u8; 4], arguments: &[u8]) -> Option<Read> {
@@ -298,6 +304,12 @@ fn permit2_signed(selector: [u8; 4], arguments: &[u8]) -> Option<Read> {
     })
 }
 
+/// The effects of a Permit2 permit that stands in bytes without a selector.
+pub(super) fn permitted_input(input: &[u8]) -> Option<Vec<Effect>> {
+    let call = Permit2Input::permitCall::abi_decode_raw_with_config(input, CONFIG).ok()?;
+    Some(vec![permitted(&call.permitSingle.details, call.permitSingle.spender)])
+}
+
 fn wrapped(selector: [u8; 4], arguments: &[u8]) -> Option<Read> {
     Some(match selector {
         Wrapped::depositCall::SELECTOR => {
@@ -344,7 +356,7 @@ fn batch<'a, C: SolCall>(
 }
 
 /// Decodes as a contract that does not check does: dirty upper bytes are dropped, and said.
-fn given<C: SolCall>(arguments: &[u8], explain: impl FnOnce(&C) -> Explained) -> Read {
+pub(super) fn given<C: SolCall>(arguments: &[u8], explain: impl FnOnce(&C) -> Explained) -> Read {
     let Ok(call) = C::abi_decode_raw_with_config(arguments, CONFIG) else {
         let effects = Vec::new();
         return Read { signature: C::SIGNATURE, form: Form::Malformed, arguments: Map::new(), effects };
@@ -405,6 +417,6 @@ fn list<T>(items: &[T], show: impl Fn(&T) -> Value) -> Value {
     Value::Array(items.iter().take(ITEMS_SHOWN_MAX).map(show).collect())
 }
 
-fn shown(address: Address) -> String {
+pub(super) fn shown(address: Address) -> String {
     Account::from(address).checksummed()
 }

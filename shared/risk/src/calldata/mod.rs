@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! bytes ─> selector ─> arguments ─> Effect: transfer · allow · allow all · revoke
-//!                └─ multicall ─> each inner call, on the same contract
+//!                ├─ multicall ─> each inner call, on the same contract
+//!                └─ a Safe's transaction, a batch ─> each inner call, on its own contract
 //! ```
 
+mod accounts;
 mod functions;
+mod protocols;
 
 use alloy_primitives::U256;
 use serde_json::{Map, Value};
@@ -42,6 +45,10 @@ pub enum Role {
     Operator,
     /// Who may not take tokens any more.
     Revoked,
+    /// Whose code an account runs as its own.
+    Code,
+    /// Who gets power over an account or a contract.
+    Controller,
 }
 
 impl Role {
@@ -58,6 +65,8 @@ impl Role {
             Self::Spender => "spender",
             Self::Operator => "operator",
             Self::Revoked => "revoked",
+            Self::Code => "code",
+            Self::Controller => "controller",
         }
     }
 }
@@ -109,6 +118,74 @@ pub enum Effect {
         /// Whose right.
         spender: Account,
     },
+    /// A transfer that anybody who has the signature may make.
+    Pay {
+        /// Which token.
+        token: Account,
+        /// Whose.
+        from: Account,
+        /// To whom.
+        to: Account,
+    },
+    /// What an exchange, a pool or a vault pays out goes here.
+    Receive {
+        /// To whom.
+        to: Account,
+    },
+    /// A swap that takes any price.
+    NoMinimum,
+    /// An order that anybody may fill.
+    Order {
+        /// Whose.
+        maker: Account,
+        /// Whether a collectible is among what is given.
+        sells_collectible: bool,
+        /// What the maker gets at least; nothing when empty.
+        price: Vec<Price>,
+    },
+    /// The account gets a contract's code.
+    Delegate {
+        /// Which contract's.
+        to: Account,
+        /// On every chain, not on one.
+        every_chain: bool,
+    },
+    /// The account gives up the code that it got.
+    Undelegate,
+    /// A smart account runs code as its own.
+    Run {
+        /// Whose.
+        code: Account,
+    },
+    /// Power over an account or a contract changes.
+    Control {
+        /// Over which.
+        wallet: Account,
+        /// Which power.
+        what: &'static str,
+        /// Who gets it.
+        who: Option<Account>,
+    },
+    /// A function with a name that promises something.
+    Lure,
+    /// An account that is named, and nothing more is known.
+    Names {
+        /// In which part.
+        role: Role,
+        /// Who.
+        account: Account,
+    },
+    /// A part of the call was not read.
+    Beyond,
+}
+
+/// What an order's maker gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// Which token; `None` is the chain's coin.
+    pub token: Option<Account>,
+    /// How much, in the token's smallest unit.
+    pub amount: U256,
 }
 
 /// How well the bytes fit the function that their selector names.
@@ -126,6 +203,14 @@ pub enum Form {
     Malformed,
     /// A selector that is not in our table, or fewer than 4 bytes.
     Unknown,
+}
+
+impl Form {
+    /// Whether nothing is called by name.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        *self == Self::Plain
+    }
 }
 
 /// One call.
@@ -221,12 +306,35 @@ impl Calls {
             }
             return;
         }
+        if let Some(carrier) = accounts::carrier(*selector, arguments) {
+            self.incomplete |= carrier.form == Form::Malformed;
+            call.function = Some(carrier.signature);
+            call.form = carrier.form;
+            call.effects = carrier.effects;
+            call.arguments.insert("calls".to_owned(), Value::from(carrier.inner.len()));
+            self.incomplete |= call.effects.contains(&Effect::Beyond);
+            let path = call.path.clone();
+            self.calls.push(call);
+            if depth >= DEPTH_MAX {
+                self.incomplete |= !carrier.inner.is_empty();
+                return;
+            }
+            for (index, (target, inner)) in carrier.inner.into_iter().enumerate() {
+                if self.calls.len() >= CALLS_MAX {
+                    self.incomplete = true;
+                    return;
+                }
+                self.visit(target, format!("{path}.{index}"), &inner, depth + 1);
+            }
+            return;
+        }
         if let Some(read) = functions::read(target, *selector, arguments) {
             self.incomplete |= read.form == Form::Malformed;
             call.function = Some(read.signature);
             call.form = read.form;
             call.arguments = read.arguments;
             call.effects = read.effects;
+            self.incomplete |= call.effects.contains(&Effect::Beyond);
             if call.effects.len() > EFFECTS_MAX {
                 call.effects.truncate(EFFECTS_MAX);
                 self.incomplete = true;
@@ -250,6 +358,24 @@ impl Effect {
             }
             Self::AllowAll { token, operator } => vec![(Role::Token, token), (Role::Operator, operator)],
             Self::Revoke { token, spender } => vec![(Role::Token, token), (Role::Revoked, spender)],
+            Self::Pay { token, from, to } => {
+                vec![(Role::Token, token), (Role::Recipient, to), (Role::Owner, from)]
+            }
+            Self::Receive { to } => vec![(Role::Recipient, to)],
+            Self::Order { maker, ref price, .. } => {
+                let tokens = price.iter().filter_map(|price| price.token);
+                let maker = Some(maker).filter(|maker| *maker != Account::ZERO);
+                let maker = maker.map(|maker| (Role::Owner, maker));
+                tokens.map(|token| (Role::Token, token)).chain(maker).collect()
+            }
+            Self::Delegate { to, .. } => vec![(Role::Code, to)],
+            Self::Run { code } => vec![(Role::Code, code)],
+            Self::Control { wallet, who, .. } => {
+                let who = who.map(|who| (Role::Controller, who));
+                [(Role::Target, wallet)].into_iter().chain(who).collect()
+            }
+            Self::Names { role, account } => vec![(role, account)],
+            Self::NoMinimum | Self::Undelegate | Self::Lure | Self::Beyond => Vec::new(),
         }
     }
 }

@@ -3,17 +3,23 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::U256;
+use schemars::JsonSchema;
 use scorpius_core::UnixMillis;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::address::{Account, ChainId};
-use crate::calldata::{self, CALLDATA_BYTES_MAX, Calls, Role};
+use crate::calldata::{self, CALLDATA_BYTES_MAX, Role};
+use crate::engine::rules::SignalId;
 use crate::engine::verdict::{Block, Subject};
 use crate::lists::{ListKind, ListRef, Lists, Row};
+use crate::message::{Message, Note, Reading};
 
 /// Addresses of a history.
 pub const HISTORY_MAX: usize = 1_000;
+/// Accounts whose state is told.
+pub const ACCOUNTS_MAX: usize = 64;
 /// The form of this document.
 const SCHEMA: u32 = 1;
 
@@ -83,6 +89,22 @@ impl TryFrom<String> for Calldata {
     }
 }
 
+impl Calldata {
+    /// Bytes that are short enough, as they are.
+    ///
+    /// # Errors
+    /// `BadCalldata::TooLong`.
+    pub fn of(bytes: Vec<u8>) -> Result<Self, BadCalldata> {
+        if bytes.len() > CALLDATA_BYTES_MAX { Err(BadCalldata::TooLong) } else { Ok(Self(bytes)) }
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl From<Calldata> for String {
     fn from(data: Calldata) -> Self {
         format!("0x{}", hex::encode(data.0))
@@ -113,7 +135,52 @@ pub enum Question {
         value: Wei,
         /// What it asks for.
         data: Calldata,
+        /// Parts that were not written as the specification says, in words.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        irregular: Vec<String>,
     },
+    /// A message to be signed.
+    Signature {
+        /// On which chain.
+        chain: ChainId,
+        /// Who would sign it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Account>,
+        /// The site that asks for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<String>,
+        /// What is signed.
+        message: Message,
+    },
+}
+
+/// What is at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Code {
+    /// No code: a key's account.
+    None,
+    /// A contract.
+    Contract,
+    /// A key's account that has a contract's code (EIP-7702).
+    Delegated,
+}
+
+/// What the asker knows of an account's state. Nobody checked it: a verdict names the asker as its source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountState {
+    /// Which account.
+    pub address: Account,
+    /// What is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// Days since it was first seen, or deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_days: Option<u32>,
+    /// Whether its source is published and matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
 }
 
 /// An account in its part, and in which call.
@@ -132,47 +199,69 @@ impl Question {
     #[must_use]
     pub fn chain(&self) -> ChainId {
         match self {
-            Self::Address { chain, .. } | Self::Transaction { chain, .. } => *chain,
+            Self::Address { chain, .. } | Self::Transaction { chain, .. } | Self::Signature { chain, .. } => {
+                *chain
+            }
         }
     }
 
-    /// The calls of a transaction.
+    /// What it asks for.
     #[must_use]
-    pub fn calls(&self) -> Calls {
+    pub fn read(&self) -> Reading {
         match self {
-            Self::Address { .. } => Calls::default(),
-            Self::Transaction { to, data, .. } => calldata::read(*to, &data.0),
+            Self::Address { .. } => Reading::default(),
+            Self::Transaction { to, data, irregular, .. } => {
+                let role = if data.0.is_empty() { Role::Recipient } else { Role::Target };
+                let calls = calldata::read(*to, &data.0);
+                let note =
+                    |what: &String| Note { id: SignalId::IrregularValue, evidence: json!({"what": what}) };
+                let notes = irregular.iter().map(note).collect();
+                Reading { calls, notes, target: Some((role, *to)), ..Reading::default() }
+            }
+            Self::Signature { chain, origin, message, .. } => message.read(*chain, origin.as_deref()),
         }
     }
 
-    /// Everyone in it, each part of each account once.
+    /// Who signs.
     #[must_use]
-    pub fn parties(&self, calls: &Calls) -> Vec<Party> {
-        let (sender, target) = match self {
-            Self::Address { address, .. } => {
-                return vec![Party { role: Role::Subject, account: *address, call: None }];
-            }
-            Self::Transaction { from, to, data, .. } => {
-                let role = if data.0.is_empty() { Role::Recipient } else { Role::Target };
-                (*from, (role, *to))
-            }
-        };
+    pub fn sender(&self) -> Option<Account> {
+        match self {
+            Self::Address { .. } => None,
+            Self::Transaction { from, .. } | Self::Signature { from, .. } => *from,
+        }
+    }
+
+    /// Everyone in it, each part of each account once. What an account sends to itself makes it no party.
+    #[must_use]
+    pub fn parties(&self, reading: &Reading) -> Vec<Party> {
+        if let Self::Address { address, .. } = self {
+            return vec![Party { role: Role::Subject, account: *address, call: None }];
+        }
+        let sender = self.sender();
         let mut seen = BTreeSet::new();
-        let own = sender.map(|from| (Role::Sender, from)).into_iter().chain([target]);
+        let own = sender.map(|from| (Role::Sender, from)).into_iter().chain(reading.target);
         let own = own.map(|(role, account)| Party { role, account, call: None });
-        let inner = calls.calls.iter().flat_map(|call| {
+        let inner = reading.calls.calls.iter().flat_map(|call| {
             let parties = call.effects.iter().flat_map(calldata::Effect::parties);
+            let own_role = (!call.form.is_plain() && call.path != "0").then_some((Role::Target, call.target));
+            let parties = own_role.into_iter().chain(parties);
             parties.map(|(role, account)| Party { role, account, call: Some(call.path.clone()) })
         });
-        own.chain(inner).filter(|party| seen.insert((party.role, party.account))).collect()
+        let is_own = |account: &Account| sender == Some(*account) || reading.own.contains(account);
+        own.chain(inner)
+            .filter(|party| !(party.role == Role::Recipient && is_own(&party.account)))
+            // A message without contract.
+            .filter(|party| !(party.account == Account::ZERO && party.role == Role::Token))
+            .filter(|party| seen.insert((party.role, party.account)))
+            .collect()
     }
 
-    pub(crate) fn subject(&self) -> Subject {
+    pub(crate) fn subject(&self, reading: &Reading) -> Subject {
         match self {
             Self::Address { chain, address } => {
                 Subject::Address { chain: chain.to_string(), address: address.checksummed() }
             }
-            Self::Transaction { chain, from, to, value, data } => Subject::Transaction {
+            Self::Transaction { chain, from, to, value, data, .. } => Subject::Transaction {
                 chain: chain.to_string(),
                 from: from.map(|from| from.checksummed()),
                 to: to.checksummed(),
@@ -180,6 +269,18 @@ impl Question {
                 data_sha256: hex::encode(Sha256::digest(&data.0)),
                 data_bytes: data.0.len(),
             },
+            Self::Signature { chain, from, origin, .. } => {
+                let signed = reading.signed.as_ref();
+                Subject::Signature {
+                    chain: chain.to_string(),
+                    from: from.map(|from| from.checksummed()),
+                    origin: origin.clone(),
+                    scheme: signed.map(|signed| signed.scheme).unwrap_or_default().to_owned(),
+                    primary_type: signed.and_then(|signed| signed.primary_type.clone()),
+                    contract: reading.target.map(|(_, contract)| contract.checksummed()),
+                    hash: signed.map(|signed| format!("0x{}", hex::encode(signed.hash))).unwrap_or_default(),
+                }
+            }
         }
     }
 }
@@ -190,6 +291,8 @@ impl Question {
 pub enum Says {
     /// It is sanctioned.
     Sanctioned,
+    /// It was reported as a threat.
+    Threat,
     /// It was, and is not any more.
     Delisted,
     /// It is well known on this chain.
@@ -232,6 +335,9 @@ pub struct Inputs {
     pub facts: Vec<Fact>,
     /// Where the chain was read; `None` when it was not.
     pub block: Option<Block>,
+    /// What the asker tells of accounts, by address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountState>,
 }
 
 impl Inputs {
@@ -245,7 +351,7 @@ impl Inputs {
         asked_at: UnixMillis,
     ) -> Self {
         let accounts: BTreeSet<_> =
-            question.parties(&question.calls()).into_iter().map(|party| party.account).collect();
+            question.parties(&question.read()).into_iter().map(|party| party.account).collect();
         let chain = question.chain();
         let facts = accounts.iter().flat_map(|account| facts(account, chain, lists)).collect();
         let history: BTreeSet<_> = history.iter().copied().collect();
@@ -258,7 +364,17 @@ impl Inputs {
             lists: lists.iter().map(|list| list.reference().clone()).collect(),
             facts,
             block: None,
+            accounts: Vec::new(),
         }
+    }
+
+    /// With what the asker tells of accounts; the first that is said of one counts.
+    #[must_use]
+    pub fn told(mut self, accounts: &[AccountState]) -> Self {
+        self.accounts = accounts.to_vec();
+        self.accounts.sort();
+        self.accounts.dedup_by_key(|state| state.address);
+        self
     }
 
     /// Reads what `canonical` wrote.
@@ -308,6 +424,8 @@ fn facts(account: &Account, chain: ChainId, lists: &Lists) -> Vec<Fact> {
             let says = match (list.kind(), &row.delisted) {
                 (ListKind::Sanctions, None) => Says::Sanctioned,
                 (ListKind::Sanctions, Some(_)) => Says::Delisted,
+                (ListKind::Threats, None) => Says::Threat,
+                (ListKind::Threats, Some(_)) => Says::Delisted,
                 (ListKind::Registry, _) => Says::WellKnown,
             };
             Some(fact(says, list, row))

@@ -5,6 +5,7 @@
 //!                          RuleSet ─────┴─> decide ─> Verdict, the same bytes everywhere
 //! ```
 
+mod effect_rules;
 mod findings;
 pub mod inputs;
 pub mod odds;
@@ -25,7 +26,7 @@ use crate::engine::verdict::{Level, Signal, Verdict};
 
 /// This engine. It changes whenever the same inputs and rules would give other bytes (the golden
 /// verdicts say so), because a verdict is only replayed by the engine that made it.
-pub const ENGINE: &str = "scorpius-risk/1";
+pub const ENGINE: &str = "scorpius-risk/2";
 
 /// Judges `inputs` by `rules`.
 #[must_use]
@@ -37,14 +38,18 @@ pub fn decide(inputs: &Inputs, rules: &RuleSet) -> Verdict {
 pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &RuleSet) -> Verdict {
     let mut findings = Findings::default();
     let known = Known::of(inputs, rules);
-    let mut calls = inputs.question.calls();
-    calls.settle(|token| known.is_fungible(token));
-    known.look(&inputs.question.parties(&calls), &mut findings);
+    let mut reading = inputs.question.read();
+    reading.calls.settle(|token| known.is_fungible(token));
+    known.look(&inputs.question.parties(&reading), &mut findings);
     let prior = match &inputs.question {
         Question::Address { .. } => rules.prior.address,
         Question::Transaction { .. } => {
-            transaction_rules::look(&calls, inputs, rules, &known, &mut findings);
+            transaction_rules::look(&reading, inputs, rules, &known, &mut findings);
             rules.prior.transaction
+        }
+        Question::Signature { .. } => {
+            transaction_rules::look(&reading, inputs, rules, &known, &mut findings);
+            rules.prior.signature
         }
     };
     let weighed: Vec<_> = findings
@@ -66,7 +71,7 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
     signals.insert(0, prior_signal(prior, rules));
     Verdict {
         id: inputs.verdict_id.clone(),
-        subject: inputs.question.subject(),
+        subject: inputs.question.subject(&reading),
         score: probability.score(),
         level,
         probability: probability.to_string(),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::address::Account;
 use crate::calldata::Role;
 use crate::engine::findings::{Finding, Findings};
-use crate::engine::inputs::{Fact, Inputs, Party, Says};
+use crate::engine::inputs::{AccountState, Fact, Inputs, Party, Says};
 use crate::engine::rules::{Rules, SignalId};
 use crate::lookalike::LookAlikes;
 
@@ -41,9 +41,27 @@ impl<'a> Known<'a> {
         self.said(account, Says::WellKnown).next().is_some()
     }
 
+    /// Whether a registry knows it as the chain's coin in a token's form.
+    pub(super) fn is_wrapped_coin(&self, account: &Account) -> bool {
+        self.kinds(account).any(|kind| kind == "wrapped-native")
+    }
+
+    /// Whether a registry knows it as code that a smart account runs as its own.
+    pub(super) fn is_account_code(&self, account: &Account) -> bool {
+        self.kinds(account).any(|kind| kind.starts_with("safe"))
+    }
+
+    fn kinds(&self, account: &Account) -> impl Iterator<Item = &'a str> {
+        self.said(account, Says::WellKnown).filter_map(|fact| fact.row.kind.as_deref())
+    }
+
+    /// What the asker tells of `account`.
+    pub(super) fn state(&self, account: &Account) -> Option<&'a AccountState> {
+        self.inputs.accounts.iter().find(|state| state.address == *account)
+    }
+
     pub(super) fn is_fungible(&self, account: &Account) -> bool {
-        let kinds = self.said(account, Says::WellKnown).filter_map(|fact| fact.row.kind.as_deref());
-        kinds.into_iter().any(|kind| matches!(kind, "token" | "wrapped-native"))
+        self.kinds(account).any(|kind| matches!(kind, "token" | "wrapped-native"))
     }
 
     fn said(&self, account: &Account, says: Says) -> impl Iterator<Item = &'a Fact> {
@@ -73,7 +91,9 @@ impl<'a> Known<'a> {
                 | Role::Token
                 | Role::Recipient
                 | Role::Spender
-                | Role::Operator => {
+                | Role::Operator
+                | Role::Code
+                | Role::Controller => {
                     self.look_at_lists(party, findings);
                     self.look_at_digits(party, findings);
                 }
@@ -83,9 +103,11 @@ impl<'a> Known<'a> {
     }
 
     fn look_at_lists(&self, party: &Party, findings: &mut Findings) {
-        for (says, id) in
-            [(Says::Sanctioned, SignalId::SanctionsList), (Says::Delisted, SignalId::FormerlyListed)]
-        {
+        for (says, id) in [
+            (Says::Sanctioned, SignalId::SanctionsList),
+            (Says::Threat, SignalId::ThreatList),
+            (Says::Delisted, SignalId::FormerlyListed),
+        ] {
             for fact in self.said(&party.account, says) {
                 findings.add(id, fact.finding(party, self.as_of(fact)));
             }
@@ -132,7 +154,7 @@ impl<'a> Known<'a> {
                 .filter(|party| special(&party.account).is_none())
         };
         let unknown = || others().filter(|party| !self.is_well_known(&party.account));
-        if unknown().next().is_none() {
+        if others().next().is_some() && unknown().next().is_none() {
             for party in others() {
                 for fact in self.said(&party.account, Says::WellKnown) {
                     findings.add(SignalId::WellKnown, fact.finding(party, self.as_of(fact)));
@@ -140,7 +162,7 @@ impl<'a> Known<'a> {
             }
         }
         if self.inputs.block.is_none() {
-            for party in unknown() {
+            for party in unknown().filter(|party| self.state(&party.account).is_none()) {
                 findings.add(SignalId::NoChainData, self.asked("chain", party.evidence()));
             }
         }

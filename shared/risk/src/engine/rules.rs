@@ -40,11 +40,36 @@ pub enum SignalId {
     FormerlyListed,
     RevokedParty,
     DecodedCalls,
+    ThreatList,
+    SpenderIsEoa,
+    SpenderIsFresh,
+    SpenderIsUnverified,
+    SignedPermission,
+    SignedTransfer,
+    OrderForNothing,
+    OrderDustPrice,
+    RecipientMismatch,
+    NoMinimum,
+    LureCall,
+    DelegatedCode,
+    DelegationEverywhere,
+    ForeignCode,
+    AccountControl,
+    SignInMismatch,
+    ChainMismatch,
+    IrregularValue,
+    UnsignedMember,
+    DomainUnsigned,
+    RawHash,
+    HiddenText,
+    OpaqueMessage,
+    UnknownTypedData,
+    DecodedMessage,
 }
 
 impl SignalId {
     /// Every signal.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 48] = [
         Self::SanctionsList,
         Self::LookalikeHistory,
         Self::LookalikeKnown,
@@ -68,6 +93,31 @@ impl SignalId {
         Self::FormerlyListed,
         Self::RevokedParty,
         Self::DecodedCalls,
+        Self::ThreatList,
+        Self::SpenderIsEoa,
+        Self::SpenderIsFresh,
+        Self::SpenderIsUnverified,
+        Self::SignedPermission,
+        Self::SignedTransfer,
+        Self::OrderForNothing,
+        Self::OrderDustPrice,
+        Self::RecipientMismatch,
+        Self::NoMinimum,
+        Self::LureCall,
+        Self::DelegatedCode,
+        Self::DelegationEverywhere,
+        Self::ForeignCode,
+        Self::AccountControl,
+        Self::SignInMismatch,
+        Self::ChainMismatch,
+        Self::IrregularValue,
+        Self::UnsignedMember,
+        Self::DomainUnsigned,
+        Self::RawHash,
+        Self::HiddenText,
+        Self::OpaqueMessage,
+        Self::UnknownTypedData,
+        Self::DecodedMessage,
     ];
 
     /// As verdicts name it.
@@ -125,6 +175,8 @@ pub struct Prior {
     pub address: i64,
     /// For a transaction.
     pub transaction: i64,
+    /// For a message to be signed.
+    pub signature: i64,
 }
 
 /// The least log-odds of each level, in thousandths.
@@ -167,6 +219,12 @@ pub struct Rules {
     pub spread: Spread,
     /// A permission that ends later than this many seconds from now is a far one.
     pub permit_far_s: u64,
+    /// An account that was first seen fewer than this many days ago is fresh.
+    pub fresh_days: u32,
+    /// Of the chain's coin, in its smallest unit: below it a collectible is given away.
+    pub dust_coin: u64,
+    /// Of any other token, in its smallest unit: below it nothing is paid.
+    pub dust_token: u64,
     /// Leading zero digits from which an address was searched for.
     pub vanity_zeros_min: usize,
     /// All signals.
@@ -258,8 +316,9 @@ fn check(rules: &Rules) -> Result<(), BadRules> {
     let promise = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err(BadRules::Promise(what)) };
     let all = || rules.signals.values();
     let sum = |class: Class| all().filter(|rule| rule.class == class).map(|rule| rule.weight).sum::<i64>();
-    let prior_max = rules.prior.address.max(rules.prior.transaction);
-    let prior_min = rules.prior.address.min(rules.prior.transaction);
+    let priors = [rules.prior.address, rules.prior.transaction, rules.prior.signature];
+    let prior_max = priors.into_iter().max().unwrap_or_default();
+    let prior_min = priors.into_iter().min().unwrap_or_default();
     promise(
         all().all(|rule| rule.weight.abs() <= 1_000_000 && (0..=1_000_000).contains(&rule.widens_up)),
         "a weight is at most a million",

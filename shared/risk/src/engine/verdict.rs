@@ -66,15 +66,37 @@ pub enum Subject {
         /// Bytes of the calldata.
         data_bytes: usize,
     },
+    /// A message to be signed.
+    Signature {
+        /// CAIP-2, `eip155:1`.
+        chain: String,
+        /// Who would sign it, in EIP-55's case.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        /// The site that asks for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<String>,
+        /// `eip191`, `eip712`, `eip7702` or `hash`.
+        scheme: String,
+        /// Of typed data: its type.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        primary_type: Option<String>,
+        /// The contract that checks it, in EIP-55's case.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contract: Option<String>,
+        /// The 32 bytes that the key signs, hex after `0x`: compare them with what the signing device shows.
+        hash: String,
+    },
 }
 
 impl Subject {
-    /// `address` or `transaction`.
+    /// `address`, `transaction` or `signature`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Address { .. } => "address",
             Self::Transaction { .. } => "transaction",
+            Self::Signature { .. } => "signature",
         }
     }
 }
@@ -92,7 +114,7 @@ pub struct Signal {
     pub contribution: i64,
     /// What was found: `count`, and the first of them under `found`.
     pub evidence: Value,
-    /// Where it comes from: `rules`, `request`, `calldata`, `history`, `chain` or `list:<name>`.
+    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `history`, `accounts`, `chain` or `list:<name>`.
     pub source: String,
     /// Of when that is.
     pub as_of: String,
