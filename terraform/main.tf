@@ -41,7 +41,9 @@ module "permissions" {
     wrap   = module.key_wrap.arn
     data   = module.key.arn
   }
-  traced = var.traced
+  mail_from      = var.mail_from
+  identities_arn = "arn:${data.aws_partition.this.partition}:ses:${var.region}:${local.account}:identity"
+  traced         = var.traced
 }
 
 locals {
@@ -81,6 +83,7 @@ locals {
       } : {},
       contains(function.uses.keys, "public:token") ? { ISSUER = local.issuer, AUDIENCE = local.audience } : {},
       contains(function.uses.keys, "public:ledger") ? { LOG_ORIGIN = local.log_origin } : {},
+      function.uses.mail ? { MAIL_FROM = var.mail_from } : {},
       function.uses.bus ? { BUS = module.bus.name } : {},
       [
         for queue, settings in local.queue_settings : settings

@@ -255,6 +255,16 @@ variable "emails" {
   default     = []
 }
 
+variable "mail_from" {
+  description = "The address that letters to users come from. SES must have verified it or its domain, and be out of its sandbox."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@[:space:]]+@[^@[:space:]]+\\.[^@[:space:]]+$", var.mail_from))
+    error_message = "Letters come from an address: name@host.domain."
+  }
+}
+
 variable "runbooks" {
   description = "Where the runbooks are: a folder's address, which alarms name."
   type        = string

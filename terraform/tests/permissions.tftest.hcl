@@ -1,14 +1,16 @@
 # What a function may do follows from what it uses. Run by `terraform test`.
 
 variables {
-  region       = "eu-west-1"
-  tables       = { records = "arn:records", outbox = "arn:outbox", counters = "arn:counters", stream = "arn:stream" }
-  bucket_arn   = "arn:bucket"
-  bus_arn      = "arn:bus"
-  failures_arn = "arn:failures"
-  topics       = ["arn:topic"]
-  traced       = false
-  keys         = { token = ["arn:token", "arn:token-next"], ledger = "arn:ledger", wrap = "arn:wrap", data = "arn:data" }
+  region         = "eu-west-1"
+  tables         = { records = "arn:records", outbox = "arn:outbox", counters = "arn:counters", stream = "arn:stream" }
+  bucket_arn     = "arn:bucket"
+  bus_arn        = "arn:bus"
+  failures_arn   = "arn:failures"
+  topics         = ["arn:topic"]
+  mail_from      = "scorpius@example.com"
+  identities_arn = "arn:aws:ses:eu-west-1:000000000000:identity"
+  traced         = false
+  keys           = { token = ["arn:token", "arn:token-next"], ledger = "arn:ledger", wrap = "arn:wrap", data = "arn:data" }
   queues = {
     audit = { arn = "arn:audit", dead_arn = "arn:audit-dead", from_relay = true }
     scan  = { arn = "arn:scan", dead_arn = "arn:scan-dead", from_relay = false }
@@ -25,7 +27,7 @@ run "what_uses_nothing_may_do_nothing" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null }
+      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -45,7 +47,7 @@ run "what_reads_does_not_write" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = "read", counters = false, blobs = "read", keys = ["public:token"], bus = false, queues = false, topics = null }
+      uses  = { store = "read", counters = false, blobs = "read", keys = ["public:token"], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -73,7 +75,7 @@ run "a_consumer_sees_its_own_queue" {
   variables {
     function = {
       queue = "scan", schedule = null, stream = null, emits = ["scorpius.scan.completed.v1"]
-      uses  = { store = "read-write", counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null }
+      uses  = { store = "read-write", counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -101,7 +103,7 @@ run "tokens_are_signed_and_checked_with_every_key_of_a_rotation" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = ["sign:token", "public:token"], bus = false, queues = false, topics = null }
+      uses  = { store = null, counters = false, blobs = null, keys = ["sign:token", "public:token"], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -124,7 +126,7 @@ run "what_names_topics_does_not_publish" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read" }
+      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read", mail = false }
     }
   }
 
@@ -144,7 +146,7 @@ run "what_publishes_does_so_to_allowed_topics" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read-write" }
+      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read-write", mail = false }
     }
   }
 
@@ -164,12 +166,35 @@ run "who_counts_is_named" {
   variables {
     function = {
       queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = "read", counters = true, blobs = null, keys = [], bus = false, queues = false, topics = null }
+      uses  = { store = "read", counters = true, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
   assert {
     condition     = [for it in output.statements : it.Action if it.Resource == ["arn:counters"]] == [["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]]
     error_message = "Counters are for who says so, and whoever reads the store reads no counters."
+  }
+}
+
+run "what_sends_letters_sends_them_as_its_own_sender" {
+  command = plan
+
+  module {
+    source = "./modules/permissions"
+  }
+
+  variables {
+    function = {
+      queue = null, schedule = null, stream = null, emits = []
+      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = true }
+    }
+  }
+
+  assert {
+    condition = one([for it in output.statements : it if it.Sid == "SendLetters"]).Resource == [
+      "arn:aws:ses:eu-west-1:000000000000:identity/scorpius@example.com",
+      "arn:aws:ses:eu-west-1:000000000000:identity/example.com",
+    ]
+    error_message = "Letters are sent as the sender that is set, or as its domain."
   }
 }

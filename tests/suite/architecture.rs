@@ -30,7 +30,7 @@ const FOUNDATIONS: [&str; 7] = [
 ];
 
 /// Third-party crates that are named in few places: a prefix, and who may name what begins with it.
-const OWNED: [(&str, &[&str]); 19] = [
+const OWNED: [(&str, &[&str]); 21] = [
     ("aws-", &["shared/aws"]),
     ("lambda_", &["shared/aws"]),
     ("rusqlite", &["shared/local"]),
@@ -47,6 +47,8 @@ const OWNED: [(&str, &[&str]); 19] = [
     ("clap", &["infra/scorpius"]),
     ("cedar-", &["shared/identity/policy", "shared/identity/policy-api"]),
     ("jsonwebtoken", &["shared/identity/token"]),
+    ("argon2", &["shared/identity/account"]),
+    ("p256", &["shared/identity/account"]),
     ("tlog_tiles", &["shared/ledger"]),
     ("signed_note", &["shared/ledger"]),
     ("ct-merkle", &["shared/ledger"]),

@@ -18,6 +18,7 @@ mod journeys;
 mod lambda;
 mod licences;
 mod limits;
+mod people;
 mod platform;
 mod ports;
 mod sessions;

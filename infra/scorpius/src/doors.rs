@@ -30,6 +30,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
         ("policy", scorpius_policy_api::api::operations()),
         ("risk-score", scorpius_risk::api::operations()),
         ("scan", scorpius_scan::api::operations()),
+        ("users", scorpius_account::api::operations()),
         ("webhooks", scorpius_notify::api::operations()),
     ]
     .into_iter()
@@ -42,6 +43,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
 pub fn events() -> Vec<EventSchema> {
     let mut events = scorpius_identity::events();
     events.extend(scorpius_ledger::events());
+    events.extend(scorpius_account::events());
     events.extend(scorpius_notify::events());
     events.extend(scorpius_policy_api::events());
     events.extend(scorpius_relay::events());

@@ -169,6 +169,7 @@ fn prefix(service: &str) -> &str {
         "EventBridge" => "events",
         "KMS" => "kms",
         "S3" => "s3",
+        "SESv2" => "ses",
         "SNS" => "sns",
         "SQS" => "sqs",
         other => other,
@@ -220,6 +221,7 @@ fn permissions(service: &str, operation: &str, body: &Value) -> Vec<Permission> 
             entries.map(|entry| permission(service, operation, entry["EventBusName"].as_str())).collect()
         }
         ("kms", _) => one(operation, "KeyId"),
+        ("ses", "SendEmail") => one(operation, "FromEmailAddress"),
         // A batch needs what its members need.
         ("sqs", _) => one(operation.strip_suffix("Batch").unwrap_or(operation), "QueueUrl"),
         _ => vec![permission(service, operation, None)],

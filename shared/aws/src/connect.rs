@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_types::SdkConfig;
-use scorpius_core::{Blobs, Bus, Clock, Keys, Store, SystemClock, Topics};
+use scorpius_core::{Blobs, Bus, Clock, Keys, Mail, Store, SystemClock, Topics};
 use scorpius_edge::Limiter;
 use scorpius_edge::limit::Defaults;
 
@@ -20,6 +20,7 @@ use crate::calls::Recorder;
 use crate::http;
 use crate::keys::KmsKeys;
 use crate::lambda::SqsQueue;
+use crate::mail::SesMail;
 use crate::settings::{
     BadSetting, dead_letter_setting, parsed, queue_of_setting, queue_setting, setting, setting_if_any,
 };
@@ -211,6 +212,22 @@ impl Aws {
         queues: impl IntoIterator<Item = (String, QueueUrls)>,
     ) -> AwsBus {
         AwsBus::new(self.events(), self.sqs(), bus, queues.into_iter().collect(), self.clock())
+    }
+
+    /// The carrier of letters.
+    ///
+    /// # Errors
+    /// When the setting is missing.
+    pub fn mail(&self) -> Result<Arc<dyn Mail>, BadSetting> {
+        Ok(Arc::new(self.mail_from(setting("MAIL_FROM")?)))
+    }
+
+    /// Letters from the address `from`.
+    #[must_use]
+    pub fn mail_from(&self, from: String) -> SesMail {
+        let mut config = aws_sdk_sesv2::config::Builder::from(&self.config);
+        config.set_interceptors(self.recorder.clone());
+        SesMail::new(aws_sdk_sesv2::Client::from_conf(config.build()), from)
     }
 
     /// The queue that `function` consumes.

@@ -77,6 +77,9 @@ pub struct Uses {
     /// Reads queue depths and redrives dead letters.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub queues: bool,
+    /// Sends letters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mail: bool,
     /// Calls hosts that tenants name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub egress: bool,

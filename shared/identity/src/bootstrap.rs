@@ -85,6 +85,7 @@ pub async fn bootstrap(
     let mut writes = vec![
         Write::put(first_tenant(), &FirstTenant { tenant: id.clone() }, Condition::Absent),
         Write::put(Tenant::at(&id), &tenant, Condition::Absent),
+        Write::put(Tenant::listed_at(&id), &id, Condition::Absent),
     ];
     writes.extend(key_writes);
     match commit_with_retry(store, CommitId::new(clock), &writes).await {

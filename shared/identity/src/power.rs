@@ -3,7 +3,7 @@
 use scorpius_edge::{Principal, Role};
 
 /// What a key can be cut down to, besides `<capability>:*`. The operator's actions are no permissions: no door gives them.
-pub const PERMISSIONS: [&str; 18] = [
+pub const PERMISSIONS: [&str; 21] = [
     "audit:erase",
     "audit:hold",
     "audit:read",
@@ -19,7 +19,10 @@ pub const PERMISSIONS: [&str; 18] = [
     "role:delegate",
     "scan:read",
     "scan:write",
+    "tenant:export",
     "token:introspect",
+    "user:read",
+    "user:write",
     "webhook:read",
     "webhook:write",
 ];

@@ -133,6 +133,16 @@ locals {
       resources = [var.keys.wrap]
     },
     {
+      # SES asks for the identity that the sender is verified by: the address itself, or its domain.
+      name    = "SendLetters"
+      when    = local.uses.mail
+      actions = ["ses:SendEmail"]
+      resources = [
+        "${var.identities_arn}/${var.mail_from}",
+        "${var.identities_arn}/${split("@", var.mail_from)[1]}",
+      ]
+    },
+    {
       name      = "Publish"
       when      = local.uses.bus
       actions   = ["events:PutEvents"]

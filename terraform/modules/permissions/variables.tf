@@ -13,6 +13,7 @@ variable "function" {
       bus      = bool
       queues   = bool
       topics   = string
+      mail     = bool
     })
   })
 }
@@ -69,6 +70,16 @@ variable "keys" {
 variable "topics" {
   description = "ARNs of the topics of tenants."
   type        = list(string)
+}
+
+variable "mail_from" {
+  description = "The address that letters come from."
+  type        = string
+}
+
+variable "identities_arn" {
+  description = "What the ARN of every identity of SES begins with: `arn:aws:ses:<region>:<account>:identity`."
+  type        = string
 }
 
 variable "traced" {

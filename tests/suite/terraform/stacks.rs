@@ -126,11 +126,12 @@ fn each_function_has_the_settings_that_its_main_reads() {
 /// The settings that a `main` reads, by what it asks of `Aws`.
 fn read_by(function: &str) -> Vec<String> {
     let main = tree::read(&format!("functions/{function}/src/main.rs"));
-    let ports: [(&str, &[&str]); 4] = [
+    let ports: [(&str, &[&str]); 5] = [
         ("aws.store()", &["TABLE_RECORDS", "TABLE_OUTBOX", "TABLE_COUNTERS"]),
         ("aws.blobs()", &["BUCKET"]),
         ("aws.keys()", &["KEY_TOKEN", "KEY_LEDGER", "KEY_WRAP"]),
         ("aws.bus()", &["BUS", "QUEUE_AUDIT"]),
+        ("aws.mail()", &["MAIL_FROM"]),
     ];
     let used = ports.into_iter().filter(|(call, _)| main.contains(call)).flat_map(|(_, names)| names);
     let mut names: Vec<_> = used.map(|it| (*it).to_owned()).collect();

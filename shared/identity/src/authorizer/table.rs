@@ -12,7 +12,7 @@ use crate::testing::{NOW, World};
 
 /// Each action, the roles that may do it, and a permission that does not cover it. Typed by hand:
 /// it is what `Role::may` is held to.
-const MAY: [(&str, &[Role], &str); 22] = [
+const MAY: [(&str, &[Role], &str); 25] = [
     // Of people only; keys are what this table tries.
     ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
@@ -32,8 +32,11 @@ const MAY: [(&str, &[Role], &str); 22] = [
     ("role:delegate", &[Role::Admin, Role::Security], "risk:read"),
     ("scan:read", &[Role::Admin, Role::Security, Role::Auditor, Role::Viewer], "scan:write"),
     ("scan:write", &[Role::Admin, Role::Security], "scan:read"),
+    ("tenant:export", &[Role::Admin], "user:read"),
     ("token:create", &Role::ALL, ""),
     ("token:introspect", &[Role::Admin], "risk:read"),
+    ("user:read", &[Role::Admin, Role::Auditor], "user:write"),
+    ("user:write", &[Role::Admin], "user:read"),
     ("webhook:read", &[Role::Admin, Role::Security, Role::Auditor], "webhook:write"),
     ("webhook:write", &[Role::Admin, Role::Security], "webhook:read"),
 ];

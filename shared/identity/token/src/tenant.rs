@@ -52,6 +52,9 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// The partition with the ids of all tenants that are not deleted.
+    pub const DIRECTORY: &'static str = "platform#tenants";
+
     /// A new, active tenant.
     #[must_use]
     pub fn new(id: TenantId, name: &str, operator: bool, clock: &dyn Clock) -> Self {
@@ -81,6 +84,12 @@ impl Tenant {
     #[must_use]
     pub fn at(id: &TenantId) -> Key {
         Key::new(format!("tenant#{id}"), "tenant")
+    }
+
+    /// Where the directory names the tenant `id`.
+    #[must_use]
+    pub fn listed_at(id: &TenantId) -> Key {
+        Key::new(Self::DIRECTORY, id.as_str())
     }
 
     /// A pseudonym of the network address `address`: the same address has the same in this tenant,
