@@ -57,6 +57,7 @@ fn short(state: &State, arn: &str) -> String {
         "sqs" => format!("queue {}", own(name)),
         "events" => "bus".to_owned(),
         "logs" => "log".to_owned(),
+        "ses" => name.to_owned(),
         _ => arn.to_owned(),
     }
 }
