@@ -67,9 +67,35 @@ pub enum NotABlock {
     /// Neither 32 bytes nor none.
     #[error("`{0}` is a hash of {1} bytes")]
     Length(&'static str, usize),
+    /// A member that blocks do not have: perhaps one that they have, renamed so that it is not looked at.
+    #[error("`{0}` is no member of a block's")]
+    Unknown(String),
     /// More members than a block can have.
     #[error("`{0}` has more than {MEMBERS_MAX} members")]
     TooMany(&'static str),
+}
+
+/// Members of a block, as exports had them.
+const MEMBERS: [&str; 10] = [
+    "blockAddress",
+    "transactionId",
+    "blockTimestamp",
+    "blockHash",
+    "entriesHash",
+    "previousBlockHash",
+    "entriesHashList",
+    "transactionInfo",
+    "redactionInfo",
+    "revisions",
+];
+/// Members of a revision.
+const OF_REVISIONS: [&str; 5] = ["blockAddress", "hash", "data", "dataHash", "metadata"];
+
+fn known<'a>(mut names: impl Iterator<Item = Option<&'a str>>, members: &[&str]) -> Result<(), NotABlock> {
+    match names.find(|name| name.is_none_or(|name| !members.contains(&name))) {
+        Some(name) => Err(NotABlock::Unknown(name.unwrap_or("$0").chars().take(60).collect())),
+        None => Ok(()),
+    }
 }
 
 fn unreadable(error: impl std::fmt::Display) -> NotABlock {
@@ -90,6 +116,7 @@ impl Block {
     /// `NotABlock`.
     pub fn of_ion(value: &Element) -> Result<Self, NotABlock> {
         let block = value.as_struct().ok_or(NotABlock::Member("block", "struct"))?;
+        known(block.fields().map(|(name, _)| name.text()), &MEMBERS)?;
         let address = block.get("blockAddress").and_then(Element::as_struct);
         let address = address.ok_or(NotABlock::Member("blockAddress", "struct"))?;
         let mut read = Self {
@@ -152,6 +179,8 @@ impl Block {
     /// # Errors
     /// `NotABlock`.
     pub fn of_json(value: &Value) -> Result<Self, NotABlock> {
+        let members = value.as_object().ok_or(NotABlock::Member("block", "object"))?;
+        known(members.keys().map(|name| Some(name.as_str())), &MEMBERS)?;
         let address = &value["blockAddress"];
         let text = |value: &Value, name: &'static str| {
             value[name].as_str().map(str::to_owned).ok_or(NotABlock::Member(name, "string"))
@@ -198,6 +227,7 @@ impl Block {
 /// `hash` is `dot` of the hashes of metadata and data; a redacted revision has its data's hash in place of the data.
 fn revision_of(value: &Element) -> Result<Revision, NotABlock> {
     let revision = value.as_struct().ok_or(NotABlock::Member("revisions", "list of structs"))?;
+    known(revision.fields().map(|(name, _)| name.text()), &OF_REVISIONS)?;
     let said = blob(revision, "hash")?;
     let data_hash = present(revision, "dataHash").map(|_| blob(revision, "dataHash")).transpose()?;
     let data = present(revision, "data").map(hash::of_ion).transpose().map_err(unreadable)?;

@@ -48,6 +48,8 @@ pub struct Contents {
     pub statements: usize,
     /// Descriptions of transactions and redactions.
     pub descriptions: usize,
+    /// Entries that nothing in the block explains: the system's own, and whatever was taken out of the export.
+    pub unexplained: usize,
 }
 
 /// What came of one block.
@@ -108,6 +110,10 @@ impl Block {
                 None => {}
             }
         }
+        let explained = usize::from(!hashes.is_empty())
+            + [&self.transaction_info, &self.redaction_info].into_iter().flatten().count();
+        let there = self.entries.iter().filter(|entry| !entry.is_empty()).count();
+        contents.unexplained = there.saturating_sub(explained);
         match self.wrong_statements {
             0 => contents.statements = self.statements,
             wrong => faults.push(Fault::Statements(wrong)),

@@ -318,6 +318,7 @@ fn step(block: &Block, object: &Object, before: &mut Option<(u64, Hash)>, report
     sum.hash_only += new.hash_only;
     sum.statements += new.statements;
     sum.descriptions += new.descriptions;
+    sum.unexplained += new.unexplained;
     *before = Some((block.sequence_no, block.block_hash.clone()));
     checked
 }

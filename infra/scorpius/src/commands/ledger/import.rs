@@ -121,6 +121,12 @@ fn say(terminal: &Terminal, export: &Export, report: &Report) {
             contents.revisions, contents.redacted, contents.statements, contents.descriptions, contents.hash_only
         )),
     }
+    if contents.unexplained > 0 {
+        terminal.note(&format!(
+            "{} entries are hashes that nothing explains: the system's own, and what may have been taken out before you got this",
+            contents.unexplained
+        ));
+    }
     if export.manifests == 0 {
         terminal.note("no manifest: that all of it is there is said by the blocks' numbers alone");
     }

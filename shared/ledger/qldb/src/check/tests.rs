@@ -27,7 +27,8 @@ fn a_block_that_the_service_made_is_sound() {
     let (real, expected) = (block(&real()), &fixture()["expected"]);
     let checked = real.check(None);
     assert_eq!(checked.faults, []);
-    let contents = Contents { revisions: 1, statements: 1, descriptions: 1, ..Contents::default() };
+    let contents =
+        Contents { revisions: 1, statements: 1, descriptions: 1, unexplained: 2, ..Contents::default() };
     assert_eq!(checked.contents, contents);
     assert_eq!(real.block_hash, bytes(&expected["block_hash"]));
     assert_eq!(real.transaction_info, Some(bytes(&expected["transaction_info_hash"])));
@@ -106,6 +107,19 @@ fn a_system_block_has_no_transaction_and_hashes_alone() {
     let checked = block(&text).check(None);
     assert_eq!(
         (checked.faults, checked.contents),
-        (vec![], Contents { hash_only: 2, ..Contents::default() })
+        (vec![], Contents { hash_only: 2, unexplained: 1, ..Contents::default() })
     );
+}
+
+#[test]
+fn a_member_that_was_renamed_is_found_and_one_that_was_taken_out_is_counted() {
+    let renamed = real().replacen("transactionInfo:", "transactionInfp:", 1);
+    let read = Block::of_ion(&Element::read_one(&renamed).expect("Ion"));
+    assert!(matches!(read, Err(crate::NotABlock::Unknown(name)) if name == "transactionInfp"));
+    let text = real();
+    let (start, end) =
+        (text.find("transactionInfo:").expect("there"), text.find("revisions:").expect("there"));
+    let without = [&text[..start], &text[end..]].concat();
+    let checked = block(&without).check(None);
+    assert_eq!((checked.faults, checked.contents.unexplained), (vec![], 3));
 }

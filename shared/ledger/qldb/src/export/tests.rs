@@ -119,7 +119,8 @@ fn an_export_is_walked_block_by_block() {
     assert_eq!(seen, (0..25).collect::<Vec<_>>());
     assert!(report.is_sound(), "{:?}", report.faults);
     assert_eq!((report.blocks, report.first, report.last, report.json_blocks), (25, Some(0), Some(24), 0));
-    let contents = Contents { revisions: 25, statements: 25, descriptions: 25, ..Contents::default() };
+    let contents =
+        Contents { revisions: 25, statements: 25, descriptions: 25, unexplained: 25, ..Contents::default() };
     assert_eq!(report.contents, contents);
 }
 
