@@ -50,11 +50,18 @@ module "key" {
 }
 
 module "key_token" {
-  source = "./modules/key"
+  source   = "./modules/key"
+  for_each = setunion([var.token_keys.signs], var.token_keys.also)
 
-  name    = "${var.name}-token"
+  name    = "${var.name}-token-${each.key}"
   purpose = "Signs access tokens."
   signs   = true
+}
+
+locals {
+  token_key = module.key_token[var.token_keys.signs].arn
+  # Sorted, so that settings do not change by themselves.
+  token_keys_also = [for name in sort(tolist(var.token_keys.also)) : module.key_token[name].arn]
 }
 
 module "key_ledger" {
@@ -95,6 +102,7 @@ module "blobs" {
 module "vault" {
   source = "./modules/vault"
 
+  boundary_arn = var.boundary_arn
   providers = {
     aws       = aws
     aws.vault = aws.vault

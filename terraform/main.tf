@@ -34,13 +34,16 @@ module "permissions" {
     }
   }
   failures_arn = module.failures.arn
+  topics       = distinct(flatten(values(var.topics)))
   keys = {
-    token  = module.key_token.arn
+    token  = concat([local.token_key], local.token_keys_also)
     ledger = module.key_ledger.arn
     wrap   = module.key_wrap.arn
     data   = module.key.arn
   }
-  traced = var.traced
+  mail_from      = var.mail_from
+  identities_arn = "arn:${data.aws_partition.this.partition}:ses:${var.region}:${local.account}:identity"
+  traced         = var.traced
 }
 
 locals {
@@ -62,18 +65,25 @@ locals {
         TABLE_OUTBOX   = module.table["outbox"].name
         TABLE_COUNTERS = module.table["counters"].name
       },
+      function.uses.topics == null || length(var.topics) == 0 ? {} : {
+        TOPICS = join(",", flatten([for tenant, arns in var.topics : [for arn in sort(tolist(arns)) : "${tenant}=${arn}"]]))
+      },
       function.uses.counters ? {
         LIMIT_TIER           = var.limits.tier
         LIMIT_ADDRESS_MINUTE = tostring(var.limits.address_minute)
       } : {},
       function.uses.blobs == null ? {} : { BUCKET = module.blobs.name },
       length(function.uses.keys) == 0 ? {} : {
-        KEY_TOKEN  = module.key_token.arn
+        KEY_TOKEN  = local.token_key
         KEY_LEDGER = module.key_ledger.arn
         KEY_WRAP   = module.key_wrap.arn
       },
+      length(local.token_keys_also) > 0 && contains(function.uses.keys, "public:token") ? {
+        KEY_TOKEN_ALSO = join(",", local.token_keys_also)
+      } : {},
       contains(function.uses.keys, "public:token") ? { ISSUER = local.issuer, AUDIENCE = local.audience } : {},
       contains(function.uses.keys, "public:ledger") ? { LOG_ORIGIN = local.log_origin } : {},
+      function.uses.mail ? { MAIL_FROM = var.mail_from } : {},
       function.uses.bus ? { BUS = module.bus.name } : {},
       [
         for queue, settings in local.queue_settings : settings
@@ -102,4 +112,5 @@ module "function" {
   shifts               = var.canary != null
   failures_arn         = module.failures.arn
   keeps_failures       = each.value.schedule != null
+  boundary_arn         = var.boundary_arn
 }

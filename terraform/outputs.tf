@@ -48,7 +48,7 @@ output "bus" {
 
 output "keys" {
   description = "The keys that sign and wrap."
-  value       = { token = module.key_token.arn, ledger = module.key_ledger.arn, wrap = module.key_wrap.arn }
+  value       = { token = local.token_key, ledger = module.key_ledger.arn, wrap = module.key_wrap.arn }
 }
 
 output "log_origin" {

@@ -96,6 +96,7 @@ module "schedule" {
   source   = "./modules/schedule"
   for_each = { for name, function in module.stack.functions : name => function if function.schedule != null }
 
+  boundary_arn = var.boundary_arn
   name         = "${var.name}-${each.key}"
   group        = aws_scheduler_schedule_group.this.name
   purpose      = each.value.purpose

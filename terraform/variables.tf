@@ -102,10 +102,56 @@ variable "log" {
   }
 }
 
+variable "token_keys" {
+  description = "Keys of access tokens, by names of your own: the one that signs, and those whose tokens count besides while one takes over from another (README.md, Rotate the key of tokens). A key that is no longer named is deleted after 30 days."
+  type = object({
+    signs = string
+    also  = optional(set(string), [])
+  })
+  default = { signs = "a" }
+
+  validation {
+    condition     = alltrue([for it in setunion([var.token_keys.signs], var.token_keys.also) : can(regex("^[a-z0-9-]{1,20}$", it))])
+    error_message = "A key's name is 1 to 20 characters, a-z, 0-9 and -."
+  }
+
+  validation {
+    condition     = length(var.token_keys.also) <= 2 && !contains(var.token_keys.also, var.token_keys.signs)
+    error_message = "At most two keys count beside the one that signs, which is not among them."
+  }
+}
+
 variable "traced" {
   description = "Whether functions send traces to X-Ray."
   type        = bool
   default     = true
+}
+
+variable "topics" {
+  description = "SNS topics that tenants' events may be published to, by the tenant's id: its webhooks may name these. The topic's own policy must let `notifier-deliver`'s role publish where it is another account's, and so must the key of a topic that is encrypted."
+  type        = map(set(string))
+  default     = {}
+
+  validation {
+    # Settings of a function have 4 KB in all.
+    condition     = length(flatten(values(var.topics))) <= 12
+    error_message = "At most 12 topics: settings of a function have no room for more."
+  }
+
+  validation {
+    condition = alltrue([
+      for tenant, arns in var.topics : can(regex("^ten_[0-9a-f]{32}$", tenant)) && alltrue([
+        for arn in arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\\.fifo)?$", arn))
+      ])
+    ])
+    error_message = "Topics are ARNs without stars, by a tenant's id."
+  }
+}
+
+variable "boundary_arn" {
+  description = "What no role of the platform can go beyond: the policy that `bootstrap` makes for this environment, and that its deploy role insists on. Null: no such limit."
+  type        = string
+  default     = null
 }
 
 variable "reserved_concurrency" {
@@ -207,6 +253,16 @@ variable "emails" {
   description = "Who is told of alarms and of the budget."
   type        = set(string)
   default     = []
+}
+
+variable "mail_from" {
+  description = "The address that letters to users come from. SES must have verified it or its domain, and be out of its sandbox."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@[:space:]]+@[^@[:space:]]+\\.[^@[:space:]]+$", var.mail_from))
+    error_message = "Letters come from an address: name@host.domain."
+  }
 }
 
 variable "runbooks" {

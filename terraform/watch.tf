@@ -73,7 +73,8 @@ module "release" {
   source = "./modules/release"
   count  = var.canary == null ? 0 : 1
 
-  name = var.name
+  boundary_arn = var.boundary_arn
+  name         = var.name
   functions = {
     for name, function in module.function : name => {
       name    = function.name
@@ -119,6 +120,7 @@ module "backup" {
   source = "./modules/backup"
   count  = var.backup == null ? 0 : 1
 
+  boundary_arn  = var.boundary_arn
   name          = var.name
   key_arn       = module.key.arn
   resource_arns = [module.table["records"].arn]

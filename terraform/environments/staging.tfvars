@@ -7,3 +7,4 @@ canary       = { percent = 10, minutes = 5 }
 throttle     = { rate = 200, burst = 400 }
 budget       = 100
 backup       = { days = 7 }
+mail_from    = "scorpius@example.com"

@@ -12,15 +12,15 @@ use std::collections::BTreeMap;
 
 use scorpius::host::Host;
 use scorpius_core::store::OUTBOX_PARTITIONS;
-use scorpius_core::{Bus, Clock, ListQuery, Record, Store, SystemClock};
+use scorpius_core::{Bus, Clock, Key, ListQuery, Record, Store, SystemClock};
 use scorpius_edge::{Access, HttpAnswer, Role, body};
-use scorpius_identity::ApiSecret;
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
 use crate::say;
-use case::{Case, Target};
-use dice::Dice;
+use case::Case;
+pub(crate) use case::Target;
+pub(crate) use dice::Dice;
 
 /// Requests of which each is wrong for a known reason, for each door, unless `SCORPIUS_BAD_REQUESTS` says more.
 const BAD_PER_DOOR: usize = 1_000;
@@ -72,26 +72,28 @@ impl Range {
 }
 
 /// One thing of each kind that paths are about, so that only what is broken is wrong.
-async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
+pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     let event = "evt_019ab5d2a0007c3e8f2b6a51d4e09c77";
     let mut real = BTreeMap::from([
         ("{queue}", "scan".to_owned()),
         ("{path+}", "entries/067".to_owned()),
+        ("/v1/elevations/{id}", "/v1/elevations/elv_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
         ("/v1/audit/events/{id}", format!("/v1/audit/events/{event}")),
+        // Of nobody here: these doors have the same to say about these as about any others.
+        ("/v1/users/{id}", "/v1/users/usr_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
+        ("/v1/account/passkeys/{id}", "/v1/account/passkeys/psk_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
     ]);
-    // Another tenant has the tier of the example already; one's own is to stay unlimited.
-    let other: ApiSecret = desk.second_tenant().await.parse().expect("a key");
-    let tier = format!("/v1/admin/tenants/{}/tier", other.tenant());
-    let body = br#"{"tier": "professional"}"#;
-    desk.ask("PUT", &tier, &[("content-type", "application/json")], body).await.expect(200);
-    real.insert("/v1/admin/tenants/{id}/tier", tier);
     let hook = json!({"url": "https://hooks.example.com/", "events": ["scorpius.scan.failed.v1"]});
     let address = json!({"chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"});
+    let invited = json!({"email": "eve@example.com", "roles": ["viewer"]});
+    let tenant = json!({"name": "a", "administrator": "eve@example.com"});
     for (base, post, asked, name) in [
         ("/v1/auth/api-keys/{id}", "/v1/auth/api-keys", json!({"name": "a"}), "key_id"),
         ("/v1/verdicts/{id}", "/v1/risk/address", address, "id"),
         ("/v1/scans/{id}", "/v1/scans", json!({"bytecode": "0x600035ff"}), "id"),
         ("/v1/config/webhooks/{id}", "/v1/config/webhooks", hook, "id"),
+        ("/v1/users/invitations/{id}", "/v1/users/invitations", invited, "invitation_id"),
+        ("/v1/admin/tenants/{id}", "/v1/admin/tenants", tenant, "tenant_id"),
     ] {
         let made = desk.post(post, &asked).await;
         real.insert(base, base.replace("{id}", made.text(name)));
@@ -101,11 +103,15 @@ async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
             }
         }
     }
+    // That tenant has the tier of the example already; one's own is to stay unlimited.
+    let tier = format!("{}/tier", real["/v1/admin/tenants/{id}"]);
+    let body = br#"{"tier": "professional"}"#;
+    desk.ask("PUT", &tier, &[("content-type", "application/json")], body).await.expect(200);
     real
 }
 
 /// A fresh seed, or the one that is asked for.
-fn seed(name: &str) -> u64 {
+pub(crate) fn seed(name: &str) -> u64 {
     let mut bytes = [0; 8];
     SystemClock.fill_random(&mut bytes);
     let fresh = u64::from_le_bytes(bytes);
@@ -174,12 +180,20 @@ fn improper(answer: &HttpAnswer, allowed: &[u16]) -> Option<String> {
     (!fine).then(|| "a problem without code, type, title, status or request_id".to_owned())
 }
 
+/// What is kept of wrong guesses, by the hash of an address, so that there are not too many; and the secret that
+/// makes such hashes. A request that is refused may leave these, and nothing else.
+fn is_a_guess(key: &Key) -> bool {
+    let kept = ["guesses", "refused", "letters"];
+    key.partition == "platform#pepper"
+        || key.partition.starts_with("email#") && kept.contains(&key.sort.as_str())
+}
+
 async fn everything(host: &Host) -> Everything {
     let mut records = Vec::new();
     let mut cursor = None;
     loop {
         let page = host.local.store.scan(0, 1, cursor.as_deref()).await.expect("a scan");
-        records.extend(page.records);
+        records.extend(page.records.into_iter().filter(|record| !is_a_guess(&record.key)));
         match page.cursor {
             Some(next) => cursor = Some(next),
             None => break,
@@ -251,7 +265,7 @@ async fn a_request_with_changed_bytes_is_done_whole_or_not_at_all() {
                 let rows =
                     |all: &Everything| all.0.keys().filter(|(part, _)| part.starts_with("outbox#")).count();
                 match emits(&range.desk.host, target) {
-                    true => assert!(rows(&after) == rows(&before) + 1, "one event: {}", shown()),
+                    true => assert!(rows(&after) > rows(&before), "an event: {}", shown()),
                     false => assert!(before == after, "it changes nothing: {}", shown()),
                 }
                 taken += 1;
@@ -269,7 +283,18 @@ async fn a_request_with_changed_bytes_is_done_whole_or_not_at_all() {
 }
 
 /// Operations that answer with success and change nothing when there is nothing to change.
-const QUIET: [&str; 4] = ["introspectToken", "reportLeakedApiKey", "revokeToken", "setTenantTier"];
+const QUIET: [&str; 9] = [
+    "checkPolicies",
+    "explainPolicies",
+    // Going on with an export is no fact any more.
+    "exportTenant",
+    "introspectToken",
+    "reportLeakedApiKey",
+    "requestPasswordReset",
+    "revokeToken",
+    "setTenantTier",
+    "whoMay",
+];
 
 /// Whether the function behind `target` tells of what it does, by the manifest.
 fn emits(host: &Host, target: &Target) -> bool {
@@ -304,14 +329,25 @@ fn mutated(mut body: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
 }
 
 /// Public doors at which the credential is in the body, or in its cookie.
-const BY_TOKEN: [&str; 3] = ["refreshToken", "reportLeakedApiKey", "revokeToken"];
+const BY_TOKEN: [&str; 7] = [
+    "refreshToken",
+    "registerUser",
+    "reportLeakedApiKey",
+    "resetPassword",
+    "revokeToken",
+    "showSecondFactor",
+    "verifyEmail",
+];
+/// Public doors that take a guess, which they count; and those that store nothing, or nothing but such a count.
+const BY_GUESS: [&str; 4] = ["logIn", "offerPasskeySignIn", "requestPasswordReset", "signInWithPasskey"];
 
 #[test]
 fn public_doors_change_nothing_for_whoever_has_no_token() {
     for operation in scorpius::doors::operations().values().flatten() {
         let fine = operation.access != Access::Public
             || operation.method() == "GET"
-            || BY_TOKEN.contains(&operation.id);
+            || BY_TOKEN.contains(&operation.id)
+            || BY_GUESS.contains(&operation.id);
         assert!(fine, "{}", operation.route);
     }
 }

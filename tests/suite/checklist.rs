@@ -89,7 +89,7 @@ fn quoted(cell: &str) -> Vec<String> {
 }
 
 /// Why what a row names is not there.
-fn missing(named: &str) -> Option<String> {
+pub(crate) fn missing(named: &str) -> Option<String> {
     match named.split_once("::") {
         None => (!tree::exists(named)).then(|| format!("no file `{named}`")),
         Some((path, _)) if !tree::exists(path) => Some(format!("no file `{path}`")),

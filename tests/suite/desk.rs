@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use scorpius::host::gateway::WireRequest;
 use scorpius::host::{Host, Settings};
+use scorpius_account::Cost;
 use scorpius_core::{Actor, Clock, CommitId, Condition, ManualClock, Store, UnixMillis, Write, new_id};
 use scorpius_edge::{Assurance, Factor, HttpAnswer, Role};
 use scorpius_identity::ApiSecret;
+use scorpius_letter::DataKeys;
 use scorpius_local::SqliteStore;
 use scorpius_token::sessions::{Beginning, Granted};
 use scorpius_token::{IdentitySettings, Method, Sessions, User, UserStatus, Who, may_issue};
@@ -42,18 +44,27 @@ impl Desk {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
         // 2026-11-21T09:40:40Z: after every date that the fixtures name.
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_254_040_000)));
-        let mut settings = Settings { clock: clock.clone(), ..Settings::in_folder(folder.path().to_owned()) };
+        let mut settings = Self::settings(&folder, &clock);
         change(&mut settings);
         let (host, first) = Host::open(settings).await.expect("it opens");
         let api_key = first.expect("a new folder").api_key;
         Self { host, clock, api_key, folder }
     }
 
+    /// Passwords cost little here: their real cost has a test of its own.
+    fn settings(folder: &TempDir, clock: &Arc<ManualClock>) -> Settings {
+        Settings {
+            clock: clock.clone(),
+            password_cost: Cost::FLOOR,
+            ..Settings::in_folder(folder.path().to_owned())
+        }
+    }
+
     /// The same folder in a new process, as far as the host can tell.
     pub(crate) async fn restart(self) -> Self {
         let Self { host, clock, api_key, folder } = self;
         drop(host);
-        let settings = Settings { clock: clock.clone(), ..Settings::in_folder(folder.path().to_owned()) };
+        let settings = Self::settings(&folder, &clock);
         let (host, first) = Host::open(settings).await.expect("it opens again");
         assert!(first.is_none(), "the first start is over");
         Self { host, clock, api_key, folder }
@@ -84,7 +95,12 @@ impl Desk {
 
     /// A person of the first tenant who has just signed in, and what they hold. Their record is written here.
     pub(crate) async fn person(&self, role: Role) -> Granted {
-        let (user, sessions) = (self.user(role), self.sessions());
+        self.signed_in(role, false).await
+    }
+
+    /// Such a person, in a browser if `cookies`.
+    pub(crate) async fn signed_in(&self, role: Role, cookies: bool) -> Granted {
+        let (user, sessions) = (self.user(role).await, self.sessions());
         let put = Write::put(User::at(&user.tenant, &user.id), &user, Condition::Absent);
         self.host.local.store.commit(CommitId::new(&*self.clock), &[put]).await.expect("a user");
         let standing = sessions.standing(&user.tenant, &user.id).await.expect("the store answers");
@@ -95,7 +111,7 @@ impl Desk {
             amr: &[Factor::Pwd],
             network: "192.0.2.7",
             agent: "",
-            cookies: false,
+            cookies,
             dpop_jkt: None,
             new_device: false,
         };
@@ -104,14 +120,24 @@ impl Desk {
         granted.expect("a session")
     }
 
-    fn user(&self, role: Role) -> User {
+    async fn user(&self, role: Role) -> User {
         let key: ApiSecret = self.api_key.parse().expect("a key");
         let id = new_id("usr", &*self.clock);
+        let local = &self.host.local;
+        let data_keys = DataKeys {
+            store: Arc::new(local.store.clone()),
+            keys: Arc::new(local.keys.clone()),
+            clock: self.clock.clone(),
+        };
+        let data_key = data_keys.of(key.tenant()).await.expect("a key");
+        let seal = |member: &str, text: &str| {
+            data_key.seal(&format!("{id}#{member}"), text.as_bytes(), &*self.clock)
+        };
         User {
-            email: format!("{id}@example.com"),
+            email: seal("email", &format!("{id}@example.com")),
+            name: seal("name", "a person"),
             id,
             tenant: key.tenant().clone(),
-            name: "a person".to_owned(),
             roles: vec![role],
             status: UserStatus::Active,
             second_factor: false,
@@ -120,6 +146,11 @@ impl Desk {
             created_by: "system:test".to_owned(),
             events: 0,
         }
+    }
+
+    /// Where its state is.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// The sessions of the host's own store.
@@ -161,6 +192,27 @@ impl Desk {
             query: query.to_owned(),
             headers,
             body: body.to_vec(),
+            source_ip: "192.0.2.7".to_owned(),
+        };
+        let answer = self.host.ask(request).await;
+        let json = serde_json::from_str(&answer.body).unwrap_or_default();
+        Said { status: answer.status_code, answer, json }
+    }
+
+    /// With nothing but `headers`: a browser, whose credential is in its cookies.
+    pub(crate) async fn browse(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Said {
+        let request = WireRequest {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: String::new(),
+            headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            body: body.to_string().into_bytes(),
             source_ip: "192.0.2.7".to_owned(),
         };
         let answer = self.host.ask(request).await;

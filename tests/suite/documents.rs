@@ -31,6 +31,11 @@ fn the_committed_asyncapi_document_is_what_the_events_say() {
     fresh("docs/asyncapi.json", &doors::asyncapi(), "asyncapi");
 }
 
+#[test]
+fn the_committed_schema_of_policies_names_the_manifest_s_actions() {
+    fresh("docs/policies/schema.cedarschema", &doors::policy_schema(), "policy-schema");
+}
+
 /// Every `$ref` of a document, wherever it is.
 fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {

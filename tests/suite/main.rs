@@ -1,8 +1,11 @@
 //! Everything that is tested across crates, in one binary.
 
 mod architecture;
+mod asvs;
+mod authorization;
 mod aws;
 mod bad_input;
+mod canary;
 mod checklist;
 mod death;
 mod desk;
@@ -10,15 +13,18 @@ mod documents;
 mod entries;
 mod examples;
 mod hooks;
+mod imports;
 mod journeys;
 mod lambda;
 mod licences;
 mod limits;
+mod people;
 mod platform;
 mod ports;
 mod sessions;
 mod stack;
 mod terraform;
+mod tokens;
 mod tour;
 mod tree;
 mod wiring;

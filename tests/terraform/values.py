@@ -138,7 +138,27 @@ FORMULAS: dict[str, dict[str, Formula]] = {
         "stream_label": _when(lambda value: value.get("stream_enabled"), "2026-01-01T00:00:00.000"),
         "stream_arn": _when(lambda value: value.get("stream_enabled"), "{arn}/stream/{stream_label}"),
     },
-    "aws_iam_policy": {"arn": "arn:{partition}:iam::{account}:policy{path}{name}", "id": "{arn}"},
+    "aws_cloudtrail": {
+        "arn": "arn:{partition}:cloudtrail:{region}:{account}:trail/{name}",
+        "id": "{arn}",
+        "home_region": "{region}",
+    },
+    "aws_guardduty_detector": {
+        "id": "{hash}",
+        "arn": "arn:{partition}:guardduty:{region}:{account}:detector/{id}",
+        "account_id": "{account}",
+    },
+    "aws_iam_openid_connect_provider": {
+        "arn": lambda value: "arn:{partition}:iam::{account}:oidc-provider/".format_map(value)
+        + value["url"].removeprefix("https://"),
+        "id": "{arn}",
+    },
+    "aws_iam_policy": {
+        "arn": lambda value: "arn:{partition}:iam::{account}:policy".format_map(value)
+        + (value.get("path") or "/")
+        + value["name"],
+        "id": "{arn}",
+    },
     "aws_iam_role": {
         "path": lambda _: "/",
         "arn": lambda value: "arn:{partition}:iam::{account}:role".format_map(value)

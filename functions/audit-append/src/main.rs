@@ -6,7 +6,7 @@ use scorpius_ledger::worker::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let origin = setting("LOG_ORIGIN")?.parse()?;
     let app = App::new(aws.store()?, aws.blobs()?, aws.keys()?, aws.clock(), origin);
     let queue = aws.queue("audit-append", "audit")?;

@@ -7,7 +7,7 @@ use scorpius_identity::{IdentitySettings, LastUsed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App {
         store: aws.store()?,
         keys: aws.keys()?,

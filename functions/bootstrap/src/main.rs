@@ -7,7 +7,7 @@ use scorpius_ledger::VerifierKey;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let ledger_key = VerifierKey::of_log(&*aws.keys()?, &setting("LOG_ORIGIN")?.parse()?).await?;
     let app = App { store: aws.store()?, clock: aws.clock(), ledger_key: ledger_key.to_string() };
     lambda::serve_invoke(|asked| handle(&app, asked)).await

@@ -8,11 +8,12 @@ use scorpius_notify::deliver::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App {
         store: aws.store()?,
         keys: aws.keys()?,
         egress: Arc::new(GuardedEgress::new(EgressOptions::default())),
+        topics: aws.topics()?,
         clock: aws.clock(),
     };
     let queue = aws.queue("notifier-deliver", "deliver")?;

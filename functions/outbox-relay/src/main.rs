@@ -5,7 +5,7 @@ use scorpius_relay::Relay;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let relay = Relay { store: aws.store()?, blobs: aws.blobs()?, bus: aws.bus()?, clock: aws.clock() };
     lambda::serve_stream(async |events| relay.relay(&events).await.map(drop)).await
 }

@@ -10,7 +10,7 @@ const ROWS_MAX: usize = 2_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let relay = Relay { store: aws.store()?, blobs: aws.blobs()?, bus: aws.bus()?, clock: aws.clock() };
     lambda::serve_schedule(|| relay.tick(AGE_MS, ROWS_MAX)).await
 }

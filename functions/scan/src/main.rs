@@ -1,14 +1,14 @@
 //! scan on AWS Lambda. What it does: `scorpius_scan::api`.
 
 use scorpius_aws::{Aws, lambda};
+use scorpius_policy::CedarGate;
 use scorpius_scan::api::{App, handle, operations};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let aws = Aws::connect().await;
+    let aws = Aws::connect()?;
     let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
-    lambda::serve_http("scan", operations(), Some(aws.limiter()?), aws.clock(), |request| {
-        handle(&app, request)
-    })
-    .await
+    let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));
+    lambda::serve_http("scan", operations(), gate, limiter, aws.clock(), |request| handle(&app, request))
+        .await
 }

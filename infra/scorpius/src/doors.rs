@@ -27,8 +27,10 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
         ("audit-custody", scorpius_ledger::custody::operations()),
         ("auth", scorpius_identity::api::operations()),
         ("health", scorpius_edge::health::operations()),
+        ("policy", scorpius_policy_api::api::operations()),
         ("risk-score", scorpius_risk::api::operations()),
         ("scan", scorpius_scan::api::operations()),
+        ("users", scorpius_account::api::operations()),
         ("webhooks", scorpius_notify::api::operations()),
     ]
     .into_iter()
@@ -41,7 +43,9 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
 pub fn events() -> Vec<EventSchema> {
     let mut events = scorpius_identity::events();
     events.extend(scorpius_ledger::events());
+    events.extend(scorpius_account::events());
     events.extend(scorpius_notify::events());
+    events.extend(scorpius_policy_api::events());
     events.extend(scorpius_relay::events());
     events.extend(scorpius_risk::events());
     events.extend(scorpius_scan::events());
@@ -54,7 +58,18 @@ pub fn events() -> Vec<EventSchema> {
 /// Never: the document has string keys only.
 #[must_use]
 pub fn openapi() -> String {
-    let document = scorpius_edge::openapi::document(&operations());
+    pretty(scorpius_edge::openapi::document(&operations()))
+}
+
+/// `schema.cedarschema`, as committed: what policies can name.
+#[must_use]
+pub fn policy_schema() -> String {
+    scorpius_policy::schema::text(&scorpius_policy::schema::actions(&manifest()))
+}
+
+/// In the order of names, so that the committed document changes only where something changes.
+fn pretty(mut document: serde_json::Value) -> String {
+    document.sort_all_objects();
     serde_json::to_string_pretty(&document).expect("string keys only") + "\n"
 }
 
@@ -64,6 +79,5 @@ pub fn openapi() -> String {
 /// Never: the document has string keys only.
 #[must_use]
 pub fn asyncapi() -> String {
-    let document = scorpius_edge::asyncapi::document(&events(), &manifest());
-    serde_json::to_string_pretty(&document).expect("string keys only") + "\n"
+    pretty(scorpius_edge::asyncapi::document(&events(), &manifest()))
 }

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use aws_sdk_s3::operation::delete_object::DeleteObjectInput;
 use aws_sdk_s3::operation::get_object::GetObjectInput;
 use aws_sdk_s3::operation::put_object::PutObjectInput;
+use aws_sdk_sns::operation::publish::PublishInput;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, Input,
@@ -123,7 +124,7 @@ impl Intercept for Recorder {
         "Recorder"
     }
 
-    /// S3: the bucket is not in the request yet when that is ready.
+    /// S3, whose bucket is not in the request yet when that is ready, and SNS, whose requests are no JSON.
     fn read_before_serialization(
         &self,
         context: &BeforeSerializationInterceptorContextRef<'_>,
@@ -135,6 +136,10 @@ impl Intercept for Recorder {
             "s3" => {
                 let needs = [object_permission(metadata.name(), context.input())];
                 self.record(metadata, needs, &Value::Null)
+            }
+            "sns" => {
+                let topic = context.input().downcast_ref::<PublishInput>().and_then(PublishInput::topic_arn);
+                self.record(metadata, [permission("sns", metadata.name(), topic)], &Value::Null)
             }
             _ => Ok(()),
         }
@@ -149,7 +154,7 @@ impl Intercept for Recorder {
     ) -> Result<(), BoxError> {
         let metadata = metadata(config)?;
         let service = prefix(metadata.service());
-        if service == "s3" {
+        if ["s3", "sns"].contains(&service) {
             return Ok(());
         }
         let body: Value = serde_json::from_slice(context.request().body().bytes().unwrap_or_default())?;
@@ -164,6 +169,8 @@ fn prefix(service: &str) -> &str {
         "EventBridge" => "events",
         "KMS" => "kms",
         "S3" => "s3",
+        "SESv2" => "ses",
+        "SNS" => "sns",
         "SQS" => "sqs",
         other => other,
     }
@@ -214,6 +221,7 @@ fn permissions(service: &str, operation: &str, body: &Value) -> Vec<Permission> 
             entries.map(|entry| permission(service, operation, entry["EventBusName"].as_str())).collect()
         }
         ("kms", _) => one(operation, "KeyId"),
+        ("ses", "SendEmail") => one(operation, "FromEmailAddress"),
         // A batch needs what its members need.
         ("sqs", _) => one(operation.strip_suffix("Batch").unwrap_or(operation), "QueueUrl"),
         _ => vec![permission(service, operation, None)],
@@ -288,7 +296,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_recorded_as_such() {
-        check("SNS", "Publish", json!({"TopicArn": "t"}), &[("SNS:Publish", "?")]);
+        check("SES", "SendEmail", json!({"To": "t"}), &[("SES:SendEmail", "?")]);
         check("DynamoDB", "ListTables", json!({}), &[("dynamodb:ListTables", "?")]);
     }
 

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
-use scorpius_core::{Blobs, Bus, Clock, Keys, Store, SystemClock};
+use aws_types::SdkConfig;
+use scorpius_core::{Blobs, Bus, Clock, Keys, Mail, Store, SystemClock, Topics};
 use scorpius_edge::Limiter;
 use scorpius_edge::limit::Defaults;
 
@@ -20,8 +20,12 @@ use crate::calls::Recorder;
 use crate::http;
 use crate::keys::KmsKeys;
 use crate::lambda::SqsQueue;
-use crate::settings::{BadSetting, dead_letter_setting, parsed, queue_of_setting, queue_setting, setting};
+use crate::mail::SesMail;
+use crate::settings::{
+    BadSetting, dead_letter_setting, parsed, queue_of_setting, queue_setting, setting, setting_if_any,
+};
 use crate::store::{DynamoStore, Tables};
+use crate::topics::{AllowedTopics, SnsTopics};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,33 +40,37 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Reads region, credentials and `AWS_ENDPOINT_URL` as every AWS program does. Nothing is sent yet.
-    pub async fn connect() -> Self {
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http::client())
-            .timeout_config(timeouts())
-            .load()
-            .await;
-        Self {
-            config,
+    /// Reads region, credentials and `AWS_ENDPOINT_URL` from the environment, where Lambda puts them. Nothing is
+    /// sent yet.
+    ///
+    /// The other places that AWS's programs look at, such as profiles and metadata services, are left out: in
+    /// Lambda there is nothing in them, and reading them would cost each function a megabyte.
+    ///
+    /// # Errors
+    /// When a setting is missing.
+    pub fn connect() -> Result<Self, BadSetting> {
+        let credentials = Credentials::new(
+            setting("AWS_ACCESS_KEY_ID")?,
+            setting("AWS_SECRET_ACCESS_KEY")?,
+            setting_if_any("AWS_SESSION_TOKEN")?,
+            // Lambda ends a sandbox before they end.
+            None,
+            "environment",
+        );
+        let region = Region::new(setting("AWS_REGION")?);
+        let endpoint = setting_if_any("AWS_ENDPOINT_URL")?;
+        Ok(Self {
+            config: config(region, credentials, endpoint),
             clock: Arc::new(SystemClock),
             recorder: Recorder::of_settings().map(SharedInterceptor::new),
-        }
+        })
     }
 
     /// An emulator at `endpoint`, which takes any credentials.
     #[must_use]
     pub fn emulated(endpoint: &str, clock: Arc<dyn Clock>) -> Self {
         let credentials = Credentials::new("emulator", "emulator", None, None, "emulator");
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(http::client())
-            .timeout_config(timeouts())
-            .retry_config(RetryConfig::standard())
-            .region(Region::from_static("eu-west-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(endpoint)
-            .build();
+        let config = config(Region::from_static("eu-west-1"), credentials, Some(endpoint.to_owned()));
         Self { config, clock, recorder: None }
     }
 
@@ -145,7 +153,7 @@ impl Aws {
     pub fn keys(&self) -> Result<Arc<dyn Keys>, BadSetting> {
         let (token, ledger, wrap) = (setting("KEY_TOKEN")?, setting("KEY_LEDGER")?, setting("KEY_WRAP")?);
         // `KEY_TOKEN_ALSO`, ids with commas between: set while a rotation is under way, and absent otherwise.
-        let also = setting("KEY_TOKEN_ALSO").unwrap_or_default();
+        let also = setting_if_any("KEY_TOKEN_ALSO")?.unwrap_or_default();
         let also = also.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned);
         Ok(Arc::new(self.keys_named(token, ledger, wrap).also_token(also)))
     }
@@ -154,6 +162,21 @@ impl Aws {
     #[must_use]
     pub fn keys_named(&self, token: String, ledger: String, wrap: String) -> KmsKeys {
         KmsKeys::new(self.kms(), token, ledger, wrap)
+    }
+
+    /// The topics that the settings allow; none where they name none.
+    ///
+    /// # Errors
+    /// When the setting is not of its form.
+    pub fn topics(&self) -> Result<Arc<dyn Topics>, BadSetting> {
+        let allowed = AllowedTopics::parse(&setting_if_any("TOPICS")?.unwrap_or_default())?;
+        Ok(Arc::new(self.topics_allowed(allowed)))
+    }
+
+    /// The topics that are allowed.
+    #[must_use]
+    pub fn topics_allowed(&self, allowed: AllowedTopics) -> SnsTopics {
+        SnsTopics::new(self.sns(), allowed)
     }
 
     /// The way out of the outbox: the event bus, and the ledger's queue.
@@ -189,6 +212,22 @@ impl Aws {
         queues: impl IntoIterator<Item = (String, QueueUrls)>,
     ) -> AwsBus {
         AwsBus::new(self.events(), self.sqs(), bus, queues.into_iter().collect(), self.clock())
+    }
+
+    /// The carrier of letters.
+    ///
+    /// # Errors
+    /// When the setting is missing.
+    pub fn mail(&self) -> Result<Arc<dyn Mail>, BadSetting> {
+        Ok(Arc::new(self.mail_from(setting("MAIL_FROM")?)))
+    }
+
+    /// Letters from the address `from`.
+    #[must_use]
+    pub fn mail_from(&self, from: String) -> SesMail {
+        let mut config = aws_sdk_sesv2::config::Builder::from(&self.config);
+        config.set_interceptors(self.recorder.clone());
+        SesMail::new(aws_sdk_sesv2::Client::from_conf(config.build()), from)
     }
 
     /// The queue that `function` consumes.
@@ -227,6 +266,14 @@ impl Aws {
         aws_sdk_eventbridge::Client::from_conf(config.build())
     }
 
+    /// A client that asks once: deliveries have a ladder of their own.
+    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
+        let mut config =
+            aws_sdk_sns::config::Builder::from(&self.config).retry_config(RetryConfig::disabled());
+        config.set_interceptors(self.recorder.clone());
+        aws_sdk_sns::Client::from_conf(config.build())
+    }
+
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         // Emulators answer under one host name.
         let path_style = self.config.endpoint_url().is_some();
@@ -236,9 +283,19 @@ impl Aws {
     }
 }
 
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
+/// What all clients share.
+fn config(region: Region, credentials: Credentials, endpoint: Option<String>) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .build()
+        .build();
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http::client())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard())
+        .region(region)
+        .credentials_provider(SharedCredentialsProvider::new(credentials));
+    config.set_endpoint_url(endpoint);
+    config.build()
 }

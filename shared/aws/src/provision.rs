@@ -111,6 +111,20 @@ impl Aws {
         request.send().await.map(drop).map_err(port)
     }
 
+    /// A topic whose messages go to `queue` as they are; answers its ARN.
+    ///
+    /// # Errors
+    /// When the emulator refuses.
+    pub async fn make_topic(&self, name: &str, queue: &QueueUrls) -> Result<String, PortError> {
+        let sns = self.sns();
+        let made = sns.create_topic().name(name).send().await.map_err(port)?;
+        let topic = given(made.topic_arn, "TopicArn")?;
+        let request =
+            sns.subscribe().topic_arn(&topic).protocol("sqs").attributes("RawMessageDelivery", "true");
+        request.endpoint(self.queue_arn(&queue.live).await?).send().await.map_err(port)?;
+        Ok(topic)
+    }
+
     /// Takes up to 10 messages out of the queue at `url`, as Lambda does: the event for a function.
     /// A message stays hidden for 30 s; `forget` takes it out for good.
     ///

@@ -2,15 +2,19 @@
 //!
 //! | setting | what it is |
 //! | --- | --- |
+//! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda; the last may be missing |
+//! | `AWS_ENDPOINT_URL` | optional: an emulator |
 //! | `TABLE_RECORDS`, `TABLE_OUTBOX`, `TABLE_COUNTERS` | names of the three tables |
 //! | `BUCKET` | name of the blobs' bucket |
 //! | `BUS` | name of the event bus |
 //! | `QUEUE_<NAME>`, `QUEUE_<NAME>_DEAD` | URLs of queue `<name>` of the manifest and of its dead letters |
 //! | `KEY_TOKEN`, `KEY_LEDGER`, `KEY_WRAP` | ids or ARNs of the KMS keys |
 //! | `KEY_TOKEN_ALSO` | optional: ids of further keys whose tokens count while a rotation is under way, with commas between |
+//! | `TOPICS` | optional: `<tenant>=<ARN of an SNS topic>`, with commas between: where a tenant's webhooks may publish |
 //! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
 //! | `LIMIT_TIER` | the tier of tenants whose records name none: `free`, `professional`, `enterprise` or `unlimited` |
 //! | `LIMIT_ADDRESS_MINUTE` | requests a minute of each address whose callers are not known; 0 is as many as come |
+//! | `MAIL_FROM` | the address that letters come from; for `mailer` |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
 //! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | optional: roots to trust instead of Amazon's, see `http.rs` |
@@ -51,6 +55,18 @@ pub fn setting(name: &str) -> Result<String, BadSetting> {
     }
 }
 
+/// The setting called `name`, which may be missing.
+///
+/// # Errors
+/// When it is not text.
+pub fn setting_if_any(name: &str) -> Result<Option<String>, BadSetting> {
+    match setting(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(BadSetting::Missing(_)) => Ok(None),
+        Err(error @ (BadSetting::NotText(_) | BadSetting::Form(_))) => Err(error),
+    }
+}
+
 /// The setting called `name`, read as `T`.
 ///
 /// # Errors
@@ -85,6 +101,7 @@ mod tests {
     fn a_missing_setting_is_named() {
         let missing = setting("SCORPIUS_NO_SUCH_SETTING").expect_err("it is not set");
         assert_eq!(format!("{missing:?}"), "the setting `SCORPIUS_NO_SUCH_SETTING` is missing");
+        assert_eq!(setting_if_any("SCORPIUS_NO_SUCH_SETTING"), Ok(None));
     }
 
     #[test]

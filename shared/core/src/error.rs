@@ -6,7 +6,7 @@ use std::error::Error;
 #[derive(Debug, thiserror::Error)]
 #[error("{port} is unavailable")]
 pub struct PortError {
-    /// Which port: `store`, `blobs`, `keys`, `egress`, `chain`, `bus`.
+    /// Which port: `store`, `blobs`, `keys`, `mail`, `egress`, `chain`, `bus`, `topics`.
     pub port: &'static str,
     /// Why, for whoever logs the chain of causes.
     #[source]

@@ -1,7 +1,7 @@
 //! What every part of Scorpius agrees on: ids, time, events, errors, and the ports.
 //!
 //! ```text
-//! capability ──> Store · Blobs · Keys · Egress · Chain · Clock ──> shared/local | shared/aws
+//! capability ──> Store · Blobs · Keys · Mail · Egress · Chain · Clock ──> shared/local | shared/aws
 //! ```
 //!
 //! A port says what a capability may ask of the world and what "done" means; an adapter makes it
@@ -17,7 +17,9 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod keys;
+pub mod mail;
 pub mod store;
+pub mod topics;
 
 pub use blobs::{BlobName, Blobs, Put};
 pub use bus::{Bus, QueueDepth};
@@ -28,4 +30,6 @@ pub use error::PortError;
 pub use event::{Actor, Event, EventSchema, Fact};
 pub use id::{CommitId, TenantId, new_id};
 pub use keys::{KeyName, Keys, WrapContext};
+pub use mail::{Letter, Mail, MailError};
 pub use store::{Attributes, Condition, Key, ListQuery, Page, Record, Store, StoreError, Value, Write};
+pub use topics::{NoTopics, TopicError, TopicMessage, Topics};

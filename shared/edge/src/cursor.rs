@@ -22,13 +22,17 @@ pub fn seal(list: &str, cursor: &str) -> String {
 /// the caller may read anyway.
 pub fn open(list: &str, request: &Request) -> Result<Option<String>, Problem> {
     let Some(text) = request.query.get("cursor") else { return Ok(None) };
-    let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-    match bytes.strip_prefix(mark(list).as_slice()).map(|rest| String::from_utf8(rest.to_vec())) {
-        Some(Ok(cursor)) => Ok(Some(cursor)),
-        _ => Err(INVALID_REQUEST
-            .because("the cursor does not belong to this list")
-            .at("/cursor", "not from this list")),
-    }
+    let bad = || {
+        INVALID_REQUEST.because("the cursor does not belong to this list").at("/cursor", "not from this list")
+    };
+    open_text(list, text).map(Some).ok_or_else(bad)
+}
+
+/// What `text` says, when it is a cursor of `list`.
+#[must_use]
+pub fn open_text(list: &str, text: &str) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    String::from_utf8(bytes.strip_prefix(mark(list).as_slice())?.to_vec()).ok()
 }
 
 fn mark(list: &str) -> [u8; 8] {

@@ -24,8 +24,8 @@ pub struct HttpEvent {
     /// The path as asked, percent-encoding kept.
     #[serde(default)]
     pub raw_path: String,
-    /// The query as asked.
-    #[serde(default)]
+    /// The query as asked. `cargo lambda watch` says null where there is none.
+    #[serde(default, deserialize_with = "or_empty")]
     pub raw_query_string: String,
     /// Cookies, taken out of the headers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -48,6 +48,10 @@ pub struct HttpEvent {
     /// Whether `body` is Base64.
     #[serde(default)]
     pub is_base64_encoded: bool,
+}
+
+fn or_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// `requestContext`.

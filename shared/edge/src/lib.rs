@@ -6,6 +6,7 @@
 //! ```
 
 pub mod asyncapi;
+pub mod authorize;
 pub mod body;
 pub mod cursor;
 pub mod gateway;
@@ -23,10 +24,13 @@ pub mod response;
 pub mod serve;
 pub mod telemetry;
 
+pub use authorize::{Authorize, Decision, Judge, Kind, Question, Thing};
 pub use gateway::{HttpAnswer, HttpEvent};
 pub use limit::{Allowance, Limiter, Tier};
 pub use operation::{Access, Answer, Operation, Parameter};
-pub use principal::{Anonymous, Assurance, Caller, Demand, Factor, Principal, Role, SignIn, Strength};
+pub use principal::{
+    Anonymous, Assurance, Caller, Demand, Factor, Principal, Role, SignIn, Standing, Strength,
+};
 pub use problem::{Problem, ProblemType};
 pub use queue::{Message, Outcome};
 pub use request::Request;

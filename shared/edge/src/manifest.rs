@@ -62,7 +62,7 @@ pub struct Uses {
     /// The three tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Level>,
-    /// Counts requests and uses of keys, where it does not write the store anyway.
+    /// Counts in the table of counters, whose partitions are `counter#…`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counters: bool,
     /// The bucket.
@@ -77,12 +77,18 @@ pub struct Uses {
     /// Reads queue depths and redrives dead letters.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub queues: bool,
+    /// Sends letters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mail: bool,
     /// Calls hosts that tenants name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub egress: bool,
     /// Reads chains.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub chain: bool,
+    /// Topics of tenants: knows which are allowed, or publishes to them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topics: Option<Level>,
 }
 
 /// How far a grant goes.

@@ -2,6 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use crate::authorize::Kind;
 use crate::principal::{Assurance, Demand};
 use crate::problem::{ProblemType, STEP_UP_REQUIRED};
 
@@ -85,6 +86,8 @@ pub struct Operation {
     pub access: Access,
     /// What a person must have proved besides, and how lately.
     pub demand: Option<Demand>,
+    /// The kind of the one thing that the door loads and then asks about, with its attributes.
+    pub about: Option<Kind>,
     /// Whether requests are counted against the caller's limits.
     pub limited: bool,
     /// Query parameters.
@@ -109,6 +112,7 @@ impl Operation {
             summary,
             access,
             demand: None,
+            about: None,
             limited: true,
             query: Vec::new(),
             body: None,
@@ -131,6 +135,14 @@ impl Operation {
     pub fn demands(mut self, acr: Assurance, max_age_s: u64) -> Self {
         self.demand = Some(Demand { acr, max_age_s });
         self.fails(&STEP_UP_REQUIRED)
+    }
+
+    /// Is about one thing, whose attributes policies may look at: the door loads it and calls `Request::judge`
+    /// before it does or shows anything.
+    #[must_use]
+    pub fn about(mut self, kind: Kind) -> Self {
+        self.about = Some(kind);
+        self
     }
 
     /// Is open however often it is asked: for probes, which must not depend on a store that counts.

@@ -32,6 +32,18 @@ impl Role {
     /// Every role.
     pub const ALL: [Self; 5] = [Self::Admin, Self::Security, Self::Auditor, Self::Viewer, Self::Operator];
 
+    /// As JSON and policies write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Security => "security",
+            Self::Auditor => "auditor",
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+        }
+    }
+
     /// Whether this role may do `action` (`<capability>:<verb>`). What is not named is denied.
     #[must_use]
     pub fn may(self, action: &str) -> bool {
@@ -48,6 +60,10 @@ impl Role {
                     | "webhook:write"
                     | "webhook:read"
                     | "audit:read"
+                    | "elevation:approve"
+                    | "elevation:read"
+                    | "elevation:write"
+                    | "role:delegate"
             ),
             Self::Auditor => action.ends_with(":read"),
             Self::Viewer => matches!(action, "risk:read" | "scan:read"),
@@ -154,23 +170,56 @@ pub struct Principal {
     /// A pseudonym of the network that the request came from, for events: no address leaves the tenant's own records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_tag: Option<String>,
+    /// What its tenant's policies are told besides.
+    #[serde(default, skip_serializing_if = "Standing::is_usual")]
+    pub standing: Standing,
     /// How often it may ask.
     #[serde(default, skip_serializing_if = "Allowance::is_empty")]
     pub allowance: Allowance,
 }
 
+/// Where a caller stands with the policies of its tenant, as the authorizer read it for this request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Standing {
+    /// The version of the tenant's own policies; 0 when it has none. It comes with each request, so that a
+    /// change binds the next one.
+    pub policy_version: u64,
+    /// How unlike its beginning the session is now: 0 (the same network and program) to 100. 0 for keys.
+    pub session_risk: u8,
+}
+
+impl Standing {
+    /// Nothing to tell.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Principal {
-    /// Whether a role gives `action` and the scopes do not take it away; `EXCHANGE` gives nothing new.
+    /// Whether a role gives `action` and the scopes do not take it away; `EXCHANGE` gives nothing new. The base
+    /// policies give exactly this; a tenant's own may give and take more.
     #[must_use]
     pub fn may(&self, action: &str) -> bool {
         match action {
-            EXCHANGE => return true,
-            OWN_ACCOUNT => return self.sign_in.is_some(),
-            _ => {}
+            EXCHANGE => true,
+            OWN_ACCOUNT => self.sign_in.is_some(),
+            _ => self.is_within_scopes(action) && self.roles.iter().any(|role| role.may(action)),
         }
-        let scoped =
-            self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|scope| scope_covers(scope, action)));
-        scoped && self.roles.iter().any(|role| role.may(action))
+    }
+
+    /// Whether the credential was not cut down to less than `action`. What is everybody's own is in no scope.
+    #[must_use]
+    pub fn is_within_scopes(&self, action: &str) -> bool {
+        let covered = |scopes: &Vec<String>| scopes.iter().any(|scope| scope_covers(scope, action));
+        matches!(action, EXCHANGE | OWN_ACCOUNT) || self.scopes.as_ref().is_none_or(covered)
+    }
+
+    /// Whether it is a person who signed in, not a key.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        self.sign_in.is_some()
     }
 
     /// How it was proved, as events say it.
@@ -210,6 +259,7 @@ pub enum Anonymous {
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one of a request, and nearly always the large one")]
 pub enum Caller {
     /// Authenticated.
     Known(Principal),
@@ -231,6 +281,7 @@ mod tests {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            standing: Standing::default(),
             allowance: Allowance::default(),
         };
         assert_eq!(principal.may(action), expected, "{roles:?} {scopes:?} {action}");
@@ -269,6 +320,7 @@ mod tests {
                 at: UnixMillis(at),
             }),
             network_tag: None,
+            standing: Standing::default(),
             allowance: Allowance::default(),
         };
         let demand = Demand { acr: Assurance::Aal2, max_age_s: 60 };

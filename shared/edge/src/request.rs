@@ -6,6 +6,7 @@ use bytes::Bytes;
 use scorpius_core::{Actor, TenantId, UnixMillis};
 use serde::de::DeserializeOwned;
 
+use crate::authorize::{Judge, Question, Thing};
 use crate::body;
 use crate::principal::{Caller, Principal};
 use crate::problem::{INVALID_REQUEST, Problem, UNAUTHENTICATED};
@@ -33,6 +34,8 @@ pub struct Request {
     pub network: String,
     /// When the door was entered.
     pub received_at: UnixMillis,
+    /// Decides about what the door loads.
+    pub judge: Judge,
 }
 
 impl Request {
@@ -53,6 +56,33 @@ impl Request {
     /// 401 for an anonymous caller.
     pub fn tenant(&self) -> Result<&TenantId, Problem> {
         self.principal().map(|principal| &principal.tenant)
+    }
+
+    /// Goes on only if the caller may do to `thing` what this operation does.
+    ///
+    /// # Errors
+    /// 401 for an anonymous caller, 403, and what the store of policies says.
+    pub async fn judge(&self, thing: Thing<'_>) -> Result<(), Problem> {
+        let decision = self.judge.ask(self.question(thing)?).await?;
+        if decision.allowed { Ok(()) } else { Err(self.judge.refusal(&decision)) }
+    }
+
+    /// Whether a list shows `thing` to the caller. The base policies look at no thing of the own tenant, so a
+    /// tenant without policies of its own is not asked about each.
+    ///
+    /// # Errors
+    /// 401 for an anonymous caller, and what the store of policies says.
+    pub async fn sees(&self, thing: Thing<'_>) -> Result<bool, Problem> {
+        let question = self.question(thing)?;
+        if question.principal.standing.policy_version == 0 {
+            return Ok(question.principal.tenant == *thing.tenant);
+        }
+        Ok(self.judge.ask(question).await?.allowed)
+    }
+
+    fn question<'a>(&'a self, thing: Thing<'a>) -> Result<Question<'a>, Problem> {
+        let (principal, now) = (self.principal()?, self.received_at);
+        Ok(Question { principal, action: "", thing, now, network: &self.network })
     }
 
     /// The caller as events name it.

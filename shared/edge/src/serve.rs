@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::FutureExt;
 use scorpius_core::{Clock, UnixMillis, new_id};
 
+use crate::authorize::{Authorize, Judge, Question, Thing, refusal};
 use crate::gateway::{HttpAnswer, HttpEvent};
 use crate::idempotency;
 use crate::limit::{Limiter, Standing};
 use crate::operation::{Access, Operation};
 use crate::principal::{Anonymous, Caller};
 use crate::problem::{
-    FORBIDDEN, INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem, STEP_UP_REQUIRED, TIMEOUT, TOO_LARGE,
-    UNAUTHENTICATED,
+    INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem, STEP_UP_REQUIRED, TIMEOUT, TOO_LARGE, UNAUTHENTICATED,
 };
 use crate::request::Request;
 use crate::response::{BODY_BYTES_MAX, Response};
@@ -34,6 +35,8 @@ pub struct Door<'a> {
     pub function: &'a str,
     /// What it offers.
     pub operations: &'a [Operation],
+    /// Decides who may do what.
+    pub gate: Arc<dyn Authorize>,
     /// Time and randomness.
     pub clock: &'a dyn Clock,
     /// Counts requests; without one, nobody is limited.
@@ -62,7 +65,10 @@ where
     let work = async {
         match admit(door, event, &request_id, &mut invocation, &mut standing).await {
             Err(problem) => problem.into_response(&request_id),
-            Ok(request) => handle(request).await,
+            Ok((request, operation)) => {
+                let judge = request.judge.clone();
+                judged(operation, &judge, handle(request).await, &request_id)
+            }
         }
     };
     let work = AssertUnwindSafe(work).catch_unwind();
@@ -101,13 +107,26 @@ fn request_id(event: &HttpEvent, clock: &dyn Clock) -> String {
     if fine { asked.to_owned() } else { new_id("req", clock) }
 }
 
-async fn admit(
-    door: &Door<'_>,
+/// What a door may answer that is about one thing: nothing, unless it asked whether the caller may. A door that
+/// forgets to ask shows nothing, and is noticed.
+fn judged(operation: &Operation, judge: &Judge, response: Response, request_id: &str) -> Response {
+    if judge.is_pending() {
+        let nobody = crate::Decision { allowed: false, policies: Vec::new() };
+        return judge.refusal(&nobody).into_response(request_id);
+    }
+    if operation.about.is_some() && response.status.is_success() && !judge.was_asked() {
+        return INTERNAL.because("the door did not ask about what it loaded").into_response(request_id);
+    }
+    response
+}
+
+async fn admit<'a>(
+    door: &Door<'a>,
     event: HttpEvent,
     request_id: &str,
     invocation: &mut Invocation,
     standing: &mut Standing,
-) -> Result<Request, Problem> {
+) -> Result<(Request, &'a Operation), Problem> {
     let operation = door
         .operations
         .iter()
@@ -123,14 +142,15 @@ async fn admit(
     if event.raw_path.len() + event.raw_query_string.len() > URL_BYTES_MAX {
         return Err(TOO_LARGE.because(format_args!("a URL of more than {URL_BYTES_MAX} bytes")));
     }
-    let caller = event.caller();
+    let (caller, now) = (event.caller(), door.clock.now());
+    let network = event.request_context.http.source_ip.clone();
     known(&caller, invocation);
     if let (Some(limiter), true) = (door.limiter, operation.limited) {
-        *standing = limiter.admit(&caller, &event.request_context.http.source_ip).await?;
+        *standing = limiter.admit(&caller, &network).await?;
         standing.check()?;
     }
-    authorize(operation, &caller)?;
-    step_up(operation, &caller, door.clock.now())?;
+    let judge = authorize(door, operation, &caller, now, &network).await?;
+    step_up(operation, &caller, now)?;
     let body = event.body_bytes().ok_or_else(|| INVALID_REQUEST.because("the body is not Base64"))?;
     if body.len() > REQUEST_BYTES_MAX {
         return Err(TOO_LARGE.because(format_args!("a body of more than {REQUEST_BYTES_MAX} bytes")));
@@ -143,7 +163,7 @@ async fn admit(
     if let ("POST", Some(key)) = (operation.method(), headers.get("idempotency-key")) {
         idempotency::check_key(key)?;
     }
-    Ok(Request {
+    let request = Request {
         operation: operation.id,
         path: event.raw_path,
         parameters: event.path_parameters.unwrap_or_default(),
@@ -152,9 +172,11 @@ async fn admit(
         body,
         caller,
         request_id: request_id.to_owned(),
-        network: event.request_context.http.source_ip,
-        received_at: door.clock.now(),
-    })
+        network,
+        received_at: now,
+        judge,
+    };
+    Ok((request, operation))
 }
 
 fn known(caller: &Caller, invocation: &mut Invocation) {
@@ -164,12 +186,25 @@ fn known(caller: &Caller, invocation: &mut Invocation) {
     }
 }
 
-fn authorize(operation: &Operation, caller: &Caller) -> Result<(), Problem> {
+/// Whether the caller may do this at all. Where the operation is about one thing, and the tenant has policies
+/// of its own, a refusal is not the end: one of them may permit that thing, and the door asks once it has it.
+async fn authorize(
+    door: &Door<'_>,
+    operation: &Operation,
+    caller: &Caller,
+    now: UnixMillis,
+    network: &str,
+) -> Result<Judge, Problem> {
     match (operation.access, caller) {
-        (Access::Public, _) => Ok(()),
-        (Access::Action(action), Caller::Known(principal)) if principal.may(action) => Ok(()),
-        (Access::Action(action), Caller::Known(_)) => {
-            Err(FORBIDDEN.because(format_args!("this needs the permission `{action}`")))
+        (Access::Public, _) => Ok(Judge::absent()),
+        (Access::Action(action), Caller::Known(principal)) => {
+            let thing = Thing::whole(&principal.tenant);
+            let decision = door.gate.decide(&Question { principal, action, thing, now, network }).await?;
+            let pending = operation.about.is_some() && principal.standing.policy_version > 0;
+            match decision.allowed || pending {
+                true => Ok(Judge::new(Arc::clone(&door.gate), action, !decision.allowed)),
+                false => Err(refusal(action, &decision)),
+            }
         }
         (Access::Action(_), Caller::Anonymous(reason)) => Err(UNAUTHENTICATED.because(match reason {
             Anonymous::NoCredential => "send `X-API-Key` or `Authorization: Bearer`",
@@ -263,7 +298,13 @@ mod tests {
     use super::*;
 
     fn door(operations: &[Operation]) -> Door<'_> {
-        Door { function: "test", operations, clock: &SystemClock, limiter: None }
+        Door {
+            function: "test",
+            operations,
+            gate: crate::authorize::RoleTable::shared(),
+            clock: &SystemClock,
+            limiter: None,
+        }
     }
 
     fn event(route: &str) -> HttpEvent {

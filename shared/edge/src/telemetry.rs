@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
 use crate::response::Response;
 
 /// Where lines go. Set once, in `main`.
@@ -159,22 +164,36 @@ fn emf(function: &str, operation: &str, id: &str, metrics: &[(&str, &str, f64)])
     document
 }
 
-/// Logs as JSON lines on `writer`; the level comes from `SCORPIUS_LOG`, `info` unless set.
+/// Logs as JSON lines on `writer`; levels come from `SCORPIUS_LOG`, such as `warn` or `warn,scorpius=debug`, and are
+/// `info` unless set.
 pub fn log_json_to<W>(writer: W)
 where
-    W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SCORPIUS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let started = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .try_init();
+        .with_writer(writer);
+    let wanted = std::env::var("SCORPIUS_LOG");
+    let (levels, unread) = levels(wanted.as_deref().unwrap_or_default());
+    let started = tracing_subscriber::registry().with(lines).with(levels).try_init();
     if started.is_err() {
         tracing::warn!("logging was already set up");
+    }
+    if let Some(error) = unread {
+        tracing::warn!(%error, "`SCORPIUS_LOG` cannot be read, and the level is `info`");
+    }
+}
+
+/// A level for each target. Not `EnvFilter`, which can also tell fields apart and brings an engine of regular
+/// expressions into each function for it.
+fn levels(wanted: &str) -> (Targets, Option<ParseError>) {
+    let info = || Targets::new().with_default(LevelFilter::INFO);
+    match wanted.parse::<Targets>() {
+        Ok(_) if wanted.is_empty() => (info(), None),
+        Ok(levels) => (levels, None),
+        Err(error) => (info(), Some(error)),
     }
 }
 
@@ -188,5 +207,21 @@ mod tests {
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], "Latency");
         assert_eq!(line["Latency"], 1.5);
         assert_eq!(line["function"], "risk-score");
+    }
+
+    #[test]
+    fn levels_are_read_for_each_target_and_are_info_where_they_cannot_be() {
+        use tracing::Level;
+        let check = |wanted: &str, target: &str, level: Level, logged: bool| {
+            assert_eq!(levels(wanted).0.would_enable(target, &level), logged, "{wanted}: {target} {level}");
+        };
+        check("", "scorpius::request", Level::INFO, true);
+        check("", "scorpius::request", Level::DEBUG, false);
+        check("warn,scorpius=debug", "scorpius::request", Level::DEBUG, true);
+        check("warn,scorpius=debug", "hyper", Level::INFO, false);
+        check("scorpius=loud", "scorpius::request", Level::INFO, true);
+        check("scorpius=loud", "scorpius::request", Level::DEBUG, false);
+        assert!(levels("scorpius=loud").1.is_some());
+        assert!(levels("off").1.is_none());
     }
 }

@@ -21,7 +21,7 @@ use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::operation::PAGING;
 use scorpius_edge::principal::EXCHANGE;
 use scorpius_edge::problem::{CONFLICT, NOT_FOUND};
-use scorpius_edge::{Access, Answer, Assurance, Operation, Problem, ProblemType, Request, Response};
+use scorpius_edge::{Access, Answer, Assurance, Kind, Operation, Problem, ProblemType, Request, Response};
 use scorpius_token::Sessions;
 
 use crate::keys::ApiKeys;
@@ -107,6 +107,7 @@ pub fn operations() -> Vec<Operation> {
             "Revokes an API key and every token made from it, at once; again is fine.",
             Access::Action("key:write"),
         )
+        .about(Kind::ApiKey)
         .answers(Answer::empty(204, "It does not count any more.")),
         Operation::new(
             "POST /v1/auth/api-keys/{id}/rotate",

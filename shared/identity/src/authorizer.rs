@@ -10,7 +10,7 @@ use std::sync::Arc;
 use scorpius_core::{Clock, Key, Keys, PortError, Record, Store, StoreError};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerEvent};
 use scorpius_edge::request::cookie;
-use scorpius_edge::{Allowance, Anonymous, Caller, Principal, Strength};
+use scorpius_edge::{Allowance, Anonymous, Caller, Principal, Standing, Strength};
 use scorpius_token::access::revoked_at;
 use scorpius_token::api::ACCESS_COOKIE;
 use scorpius_token::claims::OWN_CLIENT;
@@ -60,14 +60,33 @@ pub enum AuthorizerError {
 /// # Errors
 /// When it cannot be said who asks; the gateway then answers 500.
 pub async fn handle(app: &App, event: AuthorizerEvent) -> Result<AuthorizerAnswer, AuthorizerError> {
-    let network = event.request_context.http.source_ip.as_str();
+    let http = &event.request_context.http;
+    let from = From { network: &http.source_ip, agent: &http.user_agent };
     let caller = match credential(&event) {
-        Ok(Credential::Key(text)) => by_key(app, text, network).await?,
-        Ok(Credential::Bearer(text)) => by_token(app, text, network, None).await?,
-        Ok(Credential::Cookie(text)) => by_token(app, &text, network, Some(&Page::of(&event))).await?,
+        Ok(Credential::Key(text)) => by_key(app, text, from).await?,
+        Ok(Credential::Bearer(text)) => by_token(app, text, from, None).await?,
+        Ok(Credential::Cookie(text)) => by_token(app, &text, from, Some(&Page::of(&event))).await?,
         Err(reason) => Caller::Anonymous(reason),
     };
     Ok(AuthorizerAnswer::passing(&caller))
+}
+
+/// Where a request comes from, as far as the gateway knows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct From<'a> {
+    /// The address.
+    pub(crate) network: &'a str,
+    /// The program, as that describes itself.
+    pub(crate) agent: &'a str,
+}
+
+impl From<'_> {
+    /// How unlike its beginning a session is now: another network weighs 40, another program 60.
+    fn risk(self, session: &Session) -> u8 {
+        let moved = !self.network.is_empty() && self.network != session.network;
+        let changed = !self.agent.is_empty() && !session.is_of_agent(self.agent);
+        u8::from(moved) * 40 + u8::from(changed) * 60
+    }
 }
 
 enum Credential<'a> {
@@ -128,7 +147,7 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-async fn by_key(app: &App, text: &str, network: &str) -> Result<Caller, AuthorizerError> {
+async fn by_key(app: &App, text: &str, from: From<'_>) -> Result<Caller, AuthorizerError> {
     let Ok(secret) = text.parse::<ApiSecret>() else {
         return Ok(Caller::Anonymous(Anonymous::InvalidCredential));
     };
@@ -140,7 +159,7 @@ async fn by_key(app: &App, text: &str, network: &str) -> Result<Caller, Authoriz
     }
     let [key, tenant, used] = read(app, &asked).await?;
     let key = document::<ApiKey>(key)?.filter(|key| key.opened_by(&secret, app.clock.now()).is_some());
-    let caller = judge(app, key, document(tenant)?, network, |key| (key.power(), Strength::ApiKey));
+    let caller = judge(app, key, document(tenant)?, from, |key| (key.power(), Strength::ApiKey));
     if untold && matches!(caller, Caller::Known(_)) {
         let whose = (tenant_id, key_id);
         // Whoever asks is known, whether or not this is noted.
@@ -158,7 +177,7 @@ async fn by_key(app: &App, text: &str, network: &str) -> Result<Caller, Authoriz
 async fn by_token(
     app: &App,
     text: &str,
-    network: &str,
+    from: From<'_>,
     page: Option<&Page<'_>>,
 ) -> Result<Caller, AuthorizerError> {
     let verifier = Verifier::current(&*app.keys, &app.settings).await?;
@@ -177,13 +196,13 @@ async fn by_token(
     if page.is_some_and(|page| !page.shows_intent(&claims)) {
         return Ok(Caller::Anonymous(Anonymous::NoCsrfToken));
     }
-    of_claims(app, claims, network).await
+    of_claims(app, claims, from).await
 }
 
 /// Whom genuine claims stand for now: what has happened since they were signed counts.
-pub(crate) async fn of_claims(app: &App, claims: Claims, network: &str) -> Result<Caller, AuthorizerError> {
+pub(crate) async fn of_claims(app: &App, claims: Claims, from: From<'_>) -> Result<Caller, AuthorizerError> {
     if claims.sub.starts_with("usr_") {
-        return of_session(app, claims, network).await;
+        return of_session(app, claims, from).await;
     }
     let asked = [
         ApiKey::at(&claims.tenant, &claims.client_id),
@@ -202,11 +221,11 @@ pub(crate) async fn of_claims(app: &App, claims: Claims, network: &str) -> Resul
             && key.power().covers(&power)
             && !power.roles.is_empty()
     });
-    Ok(judge(app, key, document(tenant)?, network, |_| (power, Strength::Token)))
+    Ok(judge(app, key, document(tenant)?, from, |_| (power, Strength::Token)))
 }
 
 /// A person: their session, their record and their tenant are as they are now; so are their roles.
-async fn of_session(app: &App, claims: Claims, network: &str) -> Result<Caller, AuthorizerError> {
+async fn of_session(app: &App, claims: Claims, from: From<'_>) -> Result<Caller, AuthorizerError> {
     let invalid = Ok(Caller::Anonymous(Anonymous::InvalidCredential));
     let revoked = Ok(Caller::Anonymous(Anonymous::RevokedCredential));
     let Some(sign_in) = claims.sign_in().filter(|_| claims.client_id == OWN_CLIENT) else { return invalid };
@@ -226,7 +245,8 @@ async fn of_session(app: &App, claims: Claims, network: &str) -> Result<Caller, 
         return revoked;
     }
     Ok(Caller::Known(Principal {
-        network_tag: Some(tenant.network_tag(network)),
+        standing: Standing { policy_version: tenant.policy_version, session_risk: from.risk(&session) },
+        network_tag: Some(tenant.network_tag(from.network)),
         allowance: Allowance { tier: tenant.tier(), key_minute: None },
         tenant: tenant.id,
         subject: user.id,
@@ -252,7 +272,7 @@ fn judge(
     app: &App,
     key: Option<ApiKey>,
     tenant: Option<Tenant>,
-    network: &str,
+    from: From<'_>,
     power: impl FnOnce(&ApiKey) -> (Power, Strength),
 ) -> Caller {
     let Some(key) = key else { return Caller::Anonymous(Anonymous::InvalidCredential) };
@@ -273,7 +293,8 @@ fn judge(
         scopes: permissions,
         strength,
         sign_in: None,
-        network_tag: Some(tenant.network_tag(network)),
+        network_tag: Some(tenant.network_tag(from.network)),
+        standing: Standing { policy_version: tenant.policy_version, session_risk: 0 },
         allowance: Allowance { tier: tenant.tier(), key_minute },
     })
 }

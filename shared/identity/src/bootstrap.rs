@@ -57,6 +57,16 @@ fn first_tenant() -> Key {
     Key::new("platform#bootstrap", "first-tenant")
 }
 
+/// The operator's tenant.
+///
+/// # Errors
+/// `NotDone` before the first start; what the store says.
+pub async fn first_tenant_of(store: &dyn Store) -> Result<TenantId, BootstrapError> {
+    let record = store.get(&first_tenant()).await?.ok_or(BootstrapError::NotDone)?;
+    let FirstTenant { tenant } = record.document().map_err(StoreError::from)?;
+    Ok(tenant)
+}
+
 /// Makes the first tenant and its key. Of several starts at once, one succeeds.
 ///
 /// # Errors
@@ -75,6 +85,7 @@ pub async fn bootstrap(
     let mut writes = vec![
         Write::put(first_tenant(), &FirstTenant { tenant: id.clone() }, Condition::Absent),
         Write::put(Tenant::at(&id), &tenant, Condition::Absent),
+        Write::put(Tenant::listed_at(&id), &id, Condition::Absent),
     ];
     writes.extend(key_writes);
     match commit_with_retry(store, CommitId::new(clock), &writes).await {
@@ -85,7 +96,7 @@ pub async fn bootstrap(
 }
 
 /// Makes one more administrator's and operator's key for the first tenant, and makes that tenant
-/// active again: for whoever holds the store itself. No door leads here.
+/// active again, with the base policies alone: for whoever holds the store itself. No door leads here.
 ///
 /// # Errors
 /// `NotDone` before the first start; `Name`; what the store says.
@@ -103,6 +114,8 @@ pub async fn recover(
     let record = store.get(&Tenant::at(&id)).await?.ok_or(BootstrapError::NotDone)?;
     let mut tenant: Tenant = record.document().map_err(StoreError::from)?;
     tenant.status = TenantStatus::Active;
+    // Policies may have shut everybody out; those of the base never do.
+    tenant.policy_version = 0;
     let (made, key_writes) = operator_key(&id, key_name, expires_at, clock);
     let mut writes = vec![Write::put(Tenant::at(&id), &tenant, Condition::VersionIs(record.version))];
     writes.extend(key_writes);

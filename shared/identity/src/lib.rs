@@ -24,7 +24,8 @@ mod testing;
 
 use scorpius_core::EventSchema;
 
-pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, recover};
+pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, first_tenant_of, recover};
+pub use keys::ApiKey;
 pub use last_used::LastUsed;
 pub use power::PERMISSIONS;
 pub use scorpius_token::{IdentitySettings, SessionLimits, Tenant, TenantStatus};

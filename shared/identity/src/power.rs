@@ -3,15 +3,26 @@
 use scorpius_edge::{Principal, Role};
 
 /// What a key can be cut down to, besides `<capability>:*`. The operator's actions are no permissions: no door gives them.
-pub const PERMISSIONS: [&str; 10] = [
+pub const PERMISSIONS: [&str; 21] = [
+    "audit:erase",
+    "audit:hold",
     "audit:read",
+    "elevation:approve",
+    "elevation:read",
+    "elevation:write",
     "key:read",
     "key:write",
+    "policy:read",
+    "policy:write",
     "risk:read",
     "risk:score",
+    "role:delegate",
     "scan:read",
     "scan:write",
+    "tenant:export",
     "token:introspect",
+    "user:read",
+    "user:write",
     "webhook:read",
     "webhook:write",
 ];
@@ -294,6 +305,7 @@ mod tests {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            standing: Default::default(),
             allowance: scorpius_edge::Allowance::default(),
         }
         .may(action)

@@ -106,7 +106,13 @@ impl World {
     /// One event of the gateway to `auth`.
     pub(crate) async fn serve(&self, event: HttpEvent) -> HttpAnswer {
         let (app, operations) = (self.auth(), api::operations());
-        let door = Door { function: "auth", operations: &operations, clock: &*self.clock, limiter: None };
+        let door = Door {
+            function: "auth",
+            operations: &operations,
+            gate: scorpius_edge::authorize::RoleTable::shared(),
+            clock: &*self.clock,
+            limiter: None,
+        };
         serve(&door, event, std::future::pending(), |request| async {
             let request = request;
             api::handle(&app, request).await

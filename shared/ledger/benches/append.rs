@@ -74,11 +74,13 @@ impl Host {
                 strength: Strength::ApiKey,
                 sign_in: None,
                 network_tag: None,
+                standing: Default::default(),
                 allowance: scorpius_edge::Allowance::default(),
             }),
             request_id: "req_bench".to_owned(),
             network: "127.0.0.1".to_owned(),
             received_at: Default::default(),
+            judge: scorpius_edge::Judge::absent(),
         }
     }
 }

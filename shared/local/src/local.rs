@@ -6,7 +6,7 @@ use std::sync::Arc;
 use scorpius_core::{Clock, PortError};
 
 use crate::sqlite::Database;
-use crate::{DatabaseOptions, FileKeys, FolderBlobs, QueueSpec, SqliteQueues, SqliteStore};
+use crate::{DatabaseOptions, FileKeys, FolderBlobs, FolderMail, QueueSpec, SqliteQueues, SqliteStore};
 
 /// What differs between hosts.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,8 @@ pub struct Local {
     pub blobs: FolderBlobs,
     /// Keys.
     pub keys: FileKeys,
+    /// Letters.
+    pub mail: FolderMail,
 }
 
 impl Local {
@@ -47,8 +49,9 @@ impl Local {
         let store = SqliteStore::open_with(dir, Arc::clone(&clock), options.database)?;
         FileKeys::tidy_up(dir)?;
         let queues = SqliteQueues::beside(&store, options.queues);
+        let mail = FolderMail::open(dir, Arc::clone(&clock));
         let blobs = FolderBlobs::open(dir, clock, &options.base_url)?;
-        Ok(Self { store, queues, blobs, keys })
+        Ok(Self { store, queues, blobs, keys, mail })
     }
 }
 

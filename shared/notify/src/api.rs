@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use schemars::JsonSchema;
-use scorpius_core::{Clock, CommitId, Egress, EgressError, Event, Keys, Store, StoreError, Write, new_id};
+use scorpius_core::{
+    Clock, CommitId, Egress, EgressError, Event, Keys, Store, StoreError, TenantId, TopicError, Topics,
+    Write, new_id,
+};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::{Once, commit_with_retry};
 use scorpius_edge::operation::PAGING;
 use scorpius_edge::problem::{INTERNAL, INVALID_REQUEST, NOT_FOUND, UNAVAILABLE};
-use scorpius_edge::{Access, Answer, Operation, Problem, ProblemType, Request, Response};
+use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Request, Response, Thing};
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{Attempt, AttemptError, Deliveries, Delivery, DeliveryState};
 use crate::facts::{Failure, WebhookCreated, WebhookDeleted};
 use crate::pattern::{EventPattern, NotAPattern};
 use crate::secret::SigningSecret;
-use crate::webhook::{WEBHOOKS_MAX, Webhook, Webhooks};
+use crate::webhook::{Target, WEBHOOKS_MAX, Webhook, Webhooks};
 
 /// Patterns of one webhook.
 const PATTERNS_MAX: usize = 50;
@@ -35,16 +38,23 @@ pub struct App {
     pub keys: Arc<dyn Keys>,
     /// Says which URLs may be called; nothing is sent from here.
     pub egress: Arc<dyn Egress>,
+    /// Says which topics may be published to; nothing is sent from here.
+    pub topics: Arc<dyn Topics>,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A webhook to add.
+/// A webhook to add: one of `url` and `topic`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// `https://…`, at most 2,048 bytes, on a public host.
-    pub url: String,
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The ARN of an SNS topic that the operator has allowed to the tenant, in place of `url`. Its messages are the events;
+    /// `webhook-id`, `webhook-timestamp`, `webhook-signature`, `event-type` and `tenant-id` are attributes of them.
+    #[serde(default)]
+    pub topic: Option<String>,
     /// 1 to 50 types of events, or starts of types with a closing `*`, such as `scorpius.scan.*`.
     pub events: Vec<String>,
     /// At most 200 characters.
@@ -65,7 +75,11 @@ pub struct WebhookView {
     /// `whk_…`.
     pub id: String,
     /// Where events go.
-    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The topic that events go to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
     /// Which types.
     pub events: Vec<String>,
     /// The tenant's own words.
@@ -166,6 +180,7 @@ pub fn operations() -> Vec<Operation> {
             .asks(&PAGING)
             .answers(Answer::json::<WebhookList>(200, "A page of webhooks.")),
         Operation::new("DELETE /v1/config/webhooks/{id}", "deleteWebhook", "Removes a webhook.", write)
+            .about(Kind::Webhook)
             .answers(Answer::empty(204, "It is removed.")),
         Operation::new(
             "GET /v1/config/webhooks/{id}/deliveries",
@@ -173,6 +188,7 @@ pub fn operations() -> Vec<Operation> {
             "Lists what was delivered to a webhook, and what was not.",
             read,
         )
+        .about(Kind::Webhook)
         .asks(&PAGING)
         .answers(Answer::json::<DeliveryList>(200, "A page of deliveries.")),
     ]
@@ -196,6 +212,12 @@ pub enum CreateError {
     /// The URL is not one that may be called, or that could not be told.
     #[error("the URL may not be called")]
     Url(#[from] EgressError),
+    /// The topic is not one that may be published to.
+    #[error("the topic may not be published to")]
+    Topic(#[from] TopicError),
+    /// Neither, or both.
+    #[error("a webhook has one of `url` and `topic`")]
+    Targets,
     /// One of `events` is no pattern.
     #[error("not a pattern of event types: `{pattern}`")]
     NotAPattern {
@@ -221,7 +243,13 @@ fn problem(error: CreateError) -> Problem {
         CreateError::Url(EgressError::Blocked { reason }) => {
             INVALID_REQUEST.because(format_args!("`url` may not be called: {reason}")).at("/url", reason)
         }
-        CreateError::Url(EgressError::TimedOut | EgressError::TooLong | EgressError::Port(_)) => {
+        CreateError::Topic(TopicError::NotAllowed { reason }) => {
+            let said = format_args!("`topic` may not be published to: {reason}");
+            INVALID_REQUEST.because(said).at("/topic", reason)
+        }
+        CreateError::Targets => invalid("/url"),
+        CreateError::Url(EgressError::TimedOut | EgressError::TooLong | EgressError::Port(_))
+        | CreateError::Topic(TopicError::Refused { .. } | TopicError::Port(_)) => {
             let mut problem = UNAVAILABLE.plain().retry_after_s(1);
             problem.cause = Some(scorpius_core::error::chain(&error));
             problem
@@ -239,16 +267,17 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         return Ok(answer);
     }
     let asked: NewWebhook = request.json()?;
-    let events = check(app, &asked).map_err(problem)?;
+    let (target, events) = check(app, &tenant, &asked).map_err(problem)?;
     let id = new_id("whk", app.clock.as_ref());
     let secret = SigningSecret::generate(app.clock.as_ref());
     let webhook = Webhook {
-        url: asked.url,
+        target,
         events,
         description: asked.description,
         active: asked.active,
         gone_at: None,
         created_at: app.clock.now(),
+        created_by: Some(request.principal()?.subject.clone()),
         secret: secret.wrap(app.keys.as_ref(), &tenant, &id).await?,
         id,
     };
@@ -273,8 +302,22 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         .await
 }
 
-fn check(app: &App, asked: &NewWebhook) -> Result<Vec<EventPattern>, CreateError> {
-    app.egress.check_url(&asked.url)?;
+fn check(
+    app: &App,
+    tenant: &TenantId,
+    asked: &NewWebhook,
+) -> Result<(Target, Vec<EventPattern>), CreateError> {
+    let target = match (&asked.url, &asked.topic) {
+        (Some(url), None) => {
+            app.egress.check_url(url)?;
+            Target::Url(url.clone())
+        }
+        (None, Some(topic)) => {
+            app.topics.check(tenant, topic)?;
+            Target::Topic(topic.clone())
+        }
+        (Some(_), Some(_)) | (None, None) => return Err(CreateError::Targets),
+    };
     if asked.events.is_empty() || asked.events.len() > PATTERNS_MAX {
         return Err(CreateError::PatternCount { count: asked.events.len() });
     }
@@ -290,7 +333,7 @@ fn check(app: &App, asked: &NewWebhook) -> Result<Vec<EventPattern>, CreateError
             patterns.push(pattern);
         }
     }
-    Ok(patterns)
+    Ok((target, patterns))
 }
 
 async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
@@ -298,15 +341,19 @@ async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
     let cursor = cursor::open(LIST, request)?;
     let (webhooks, page) =
         Webhooks::new(Arc::clone(&app.store)).page(request.tenant()?, request.limit()?, cursor).await?;
-    let answer = WebhookList {
-        webhooks: webhooks.into_iter().map(view).collect(),
-        pagination: Pagination::after(LIST, &page),
-    };
+    let mut shown = Vec::new();
+    for webhook in webhooks {
+        if request.sees(thing(request, &webhook)?).await? {
+            shown.push(view(webhook));
+        }
+    }
+    let answer = WebhookList { webhooks: shown, pagination: Pagination::after(LIST, &page) };
     Ok(Response::json(StatusCode::OK, &answer))
 }
 
 async fn delete(app: &App, request: &Request) -> Result<Response, Problem> {
     let (tenant, id) = (request.tenant()?, known_id(request)?);
+    judged(app, request, id).await?;
     let event = Event::of(
         &WebhookDeleted { webhook_id: id.to_owned() },
         id,
@@ -328,9 +375,7 @@ async fn deliveries(app: &App, request: &Request) -> Result<Response, Problem> {
     let (tenant, id) = (request.tenant()?, known_id(request)?);
     let list = format!("webhooks/{id}/deliveries");
     let cursor = cursor::open(&list, request)?;
-    if Webhooks::new(Arc::clone(&app.store)).find(tenant, id).await?.is_none() {
-        return Err(no_such_webhook());
-    }
+    judged(app, request, id).await?;
     let (deliveries, page) =
         Deliveries::new(Arc::clone(&app.store)).page(tenant, id, request.limit()?, cursor).await?;
     let answer = DeliveryList {
@@ -346,14 +391,32 @@ fn known_id(request: &Request) -> Result<&str, Problem> {
     if scorpius_core::id::is_id("whk", id) { Ok(id) } else { Err(no_such_webhook()) }
 }
 
+/// Finds it, and goes on only if the caller may.
+async fn judged(app: &App, request: &Request, id: &str) -> Result<(), Problem> {
+    let found = Webhooks::new(Arc::clone(&app.store)).find(request.tenant()?, id).await?;
+    let webhook = found.ok_or_else(no_such_webhook)?;
+    request.judge(thing(request, &webhook)?).await
+}
+
+/// A webhook as policies see it.
+fn thing<'a>(request: &'a Request, webhook: &'a Webhook) -> Result<Thing<'a>, Problem> {
+    let thing = Thing::new(Kind::Webhook, &webhook.id, request.tenant()?);
+    Ok(Thing { owner: webhook.created_by.as_deref(), ..thing })
+}
+
 fn no_such_webhook() -> Problem {
     NOT_FOUND.because("no such webhook")
 }
 
 fn view(webhook: Webhook) -> WebhookView {
+    let (url, topic) = match webhook.target {
+        Target::Url(url) => (Some(url), None),
+        Target::Topic(topic) => (None, Some(topic)),
+    };
     WebhookView {
         id: webhook.id,
-        url: webhook.url,
+        url,
+        topic,
         events: webhook.events.iter().map(ToString::to_string).collect(),
         description: webhook.description,
         active: webhook.active,

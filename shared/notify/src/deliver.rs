@@ -15,7 +15,7 @@ use scorpius_core::crash::{CrashPoint, point};
 use scorpius_core::error::chain;
 use scorpius_core::{
     Actor, Clock, CommitId, Condition, Egress, EgressError, EgressRequest, EgressResponse, Event, Keys,
-    PortError, Store, StoreError, TenantId, UnixMillis, Write,
+    PortError, Store, StoreError, TenantId, TopicError, TopicMessage, Topics, UnixMillis, Write,
 };
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::{Message, Outcome};
@@ -23,7 +23,7 @@ use scorpius_edge::{Message, Outcome};
 use crate::delivery::{ANSWER_BYTES_MAX, Attempt, AttemptError, Delivery, DeliveryState, Tried, payload_key};
 use crate::facts::{Delivered, DeliveryFailed, DeliveryRequested, Failure};
 use crate::secret::SigningSecret;
-use crate::webhook::Webhook;
+use crate::webhook::{Target, Webhook};
 
 /// What one attempt may take, from name resolution to the answer's last byte.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -38,6 +38,8 @@ pub struct App {
     pub keys: Arc<dyn Keys>,
     /// The way out.
     pub egress: Arc<dyn Egress>,
+    /// The other way out.
+    pub topics: Arc<dyn Topics>,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
 }
@@ -162,10 +164,13 @@ async fn attempt(app: &App, mut work: Work) -> Result<Outcome, DeliverError> {
     };
     let secret = SigningSecret::unwrap(app.keys.as_ref(), &work.tenant, &webhook.id, &webhook.secret).await?;
     let at = app.clock.now();
-    let request = signed(webhook, &work.delivery, &secret, at, body.clone());
-    let answer = match app.egress.check_url(&webhook.url) {
-        Ok(()) => app.egress.send(request).await,
-        Err(error) => Err(error),
+    let signed = Signed::new(&work.delivery, &secret, at, body.clone());
+    let answer = match &webhook.target {
+        Target::Url(url) => match app.egress.check_url(url) {
+            Ok(()) => app.egress.send(signed.request(url)).await,
+            Err(error) => Err(error),
+        },
+        Target::Topic(topic) => publish(app, &work.tenant, signed.message(topic, &work)).await,
     };
     point(CrashPoint::WebhookAnswered);
     let said = match &answer {
@@ -177,28 +182,66 @@ async fn attempt(app: &App, mut work: Work) -> Result<Outcome, DeliverError> {
     record(app, &work, &said).await
 }
 
-fn signed(
-    webhook: &Webhook,
-    delivery: &Delivery,
-    secret: &SigningSecret,
+/// What Standard Webhooks has a receiver check.
+struct Signed {
+    id: String,
     at: UnixMillis,
+    signature: String,
     body: Bytes,
-) -> EgressRequest {
-    let signature = secret.sign(&delivery.event_id, at.as_s(), &body);
-    let headers = [
-        ("content-type", "application/cloudevents+json; charset=utf-8".to_owned()),
-        ("user-agent", concat!("scorpius-webhooks/", env!("CARGO_PKG_VERSION")).to_owned()),
-        ("webhook-id", delivery.event_id.clone()),
-        ("webhook-timestamp", at.as_s().to_string()),
-        ("webhook-signature", signature),
-    ];
-    EgressRequest {
-        method: "POST",
-        url: webhook.url.clone(),
-        headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        body,
-        deadline: DEADLINE,
-        answer_bytes_max: ANSWER_READ_MAX,
+}
+
+impl Signed {
+    fn new(delivery: &Delivery, secret: &SigningSecret, at: UnixMillis, body: Bytes) -> Self {
+        let signature = secret.sign(&delivery.event_id, at.as_s(), &body);
+        Self { id: delivery.event_id.clone(), at, signature, body }
+    }
+
+    fn parts(&self) -> [(&'static str, String); 3] {
+        [
+            ("webhook-id", self.id.clone()),
+            ("webhook-timestamp", self.at.as_s().to_string()),
+            ("webhook-signature", self.signature.clone()),
+        ]
+    }
+
+    fn request(self, url: &str) -> EgressRequest {
+        let headers = [
+            ("content-type", "application/cloudevents+json; charset=utf-8".to_owned()),
+            ("user-agent", concat!("scorpius-webhooks/", env!("CARGO_PKG_VERSION")).to_owned()),
+        ];
+        let headers = headers.into_iter().chain(self.parts());
+        EgressRequest {
+            method: "POST",
+            url: url.to_owned(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value)).collect(),
+            body: self.body,
+            deadline: DEADLINE,
+            answer_bytes_max: ANSWER_READ_MAX,
+        }
+    }
+
+    fn message(self, topic: &str, work: &Work) -> TopicMessage {
+        let filters =
+            [("event-type", work.delivery.event_type.clone()), ("tenant-id", work.tenant.to_string())];
+        TopicMessage {
+            topic: topic.to_owned(),
+            id: self.id.clone(),
+            attributes: self.parts().into_iter().chain(filters).collect(),
+            // It was text when it was stored.
+            body: String::from_utf8_lossy(&self.body).into_owned(),
+        }
+    }
+}
+
+/// A topic's answer as a receiver's: what becomes of a delivery is the same for both.
+async fn publish(app: &App, tenant: &TenantId, message: TopicMessage) -> Result<EgressResponse, EgressError> {
+    let answered =
+        |status, body: String| EgressResponse { status, headers: Vec::new(), body: Bytes::from(body) };
+    match app.topics.publish(tenant, message).await {
+        Ok(id) => Ok(answered(200, id)),
+        Err(TopicError::Refused { status, code }) => Ok(answered(status, code)),
+        Err(TopicError::NotAllowed { reason }) => Err(EgressError::Blocked { reason }),
+        Err(TopicError::Port(error)) => Err(EgressError::Port(error)),
     }
 }
 

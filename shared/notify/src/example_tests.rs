@@ -10,8 +10,13 @@ use crate::testing::World;
 async fn answered(world: &World, event: &str) -> HttpAnswer {
     let event: HttpEvent = serde_json::from_str(event).expect("an event of the gateway");
     let operations = crate::api::operations();
-    let door =
-        Door { function: "webhooks", operations: &operations, clock: world.clock.as_ref(), limiter: None };
+    let door = Door {
+        function: "webhooks",
+        operations: &operations,
+        gate: scorpius_edge::authorize::RoleTable::shared(),
+        clock: world.clock.as_ref(),
+        limiter: None,
+    };
     let app = world.doors();
     serve(
         &door,

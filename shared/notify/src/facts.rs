@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct WebhookCreated {
     /// `whk_…`.
     pub webhook_id: String,
-    /// SHA-256 of the URL's host, in hex.
+    /// SHA-256 of the URL's host, or of the topic's ARN, in hex.
     pub host_sha256: String,
     /// Which types of events it asked for.
     pub events: Vec<String>,

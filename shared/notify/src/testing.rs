@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use scorpius_core::{
     Attributes, Clock, CommitId, Egress, EgressError, EgressRequest, EgressResponse, Event, Key, Keys,
-    ListQuery, ManualClock, Page, Record, Store, StoreError, TenantId, UnixMillis, Write,
+    ListQuery, ManualClock, Page, Record, Store, StoreError, TenantId, TopicError, TopicMessage, Topics,
+    UnixMillis, Write,
 };
 use scorpius_edge::{Caller, Message, Principal, Request, Response, Role, Strength};
 use scorpius_egress::{EgressOptions, GuardedEgress};
@@ -25,6 +26,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) keys: Arc<FileKeys>,
     pub(crate) egress: Arc<ScriptedEgress>,
+    pub(crate) topics: Arc<ScriptedTopics>,
     _folder: tempfile::TempDir,
 }
 
@@ -39,6 +41,7 @@ impl World {
             store: Arc::new(FaultyStore { inner, faults: Mutex::default() }),
             keys: Arc::new(keys),
             egress: Arc::new(ScriptedEgress::new()),
+            topics: Arc::default(),
             _folder: folder,
         }
     }
@@ -48,6 +51,7 @@ impl World {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             keys: Arc::clone(&self.keys) as Arc<dyn Keys>,
             egress: Arc::clone(&self.egress) as Arc<dyn Egress>,
+            topics: Arc::clone(&self.topics) as Arc<dyn Topics>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
         }
     }
@@ -64,6 +68,7 @@ impl World {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             keys: Arc::clone(&self.keys) as Arc<dyn Keys>,
             egress: Arc::clone(&self.egress) as Arc<dyn Egress>,
+            topics: Arc::clone(&self.topics) as Arc<dyn Topics>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
         }
     }
@@ -79,6 +84,7 @@ impl World {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            standing: Default::default(),
             allowance: scorpius_edge::Allowance::default(),
         };
         let text = |pairs: &[(&str, &str)]| {
@@ -95,6 +101,7 @@ impl World {
             request_id: "req_1".to_owned(),
             network: "192.0.2.1".to_owned(),
             received_at: self.clock.now(),
+            judge: scorpius_edge::Judge::absent(),
         };
         crate::api::handle(&self.doors(), request).await
     }
@@ -221,6 +228,42 @@ impl Egress for ScriptedEgress {
 
     fn check_url(&self, url: &str) -> Result<(), EgressError> {
         self.guard.check_url(url)
+    }
+}
+
+/// The one topic of `TENANT`, which says what it is told, in order; then yes.
+pub(crate) const TOPIC: &str = "arn:aws:sns:eu-west-1:000000000000:alerts";
+
+#[derive(Default)]
+pub(crate) struct ScriptedTopics {
+    script: Mutex<VecDeque<Result<String, TopicError>>>,
+    sent: Mutex<Vec<TopicMessage>>,
+}
+
+impl ScriptedTopics {
+    pub(crate) fn will(&self, answer: Result<String, TopicError>) {
+        self.script.lock().expect("no panic holds it").push_back(answer);
+    }
+
+    pub(crate) fn sent(&self) -> Vec<TopicMessage> {
+        self.sent.lock().expect("no panic holds it").clone()
+    }
+}
+
+#[async_trait]
+impl Topics for ScriptedTopics {
+    fn check(&self, tenant: &TenantId, topic: &str) -> Result<(), TopicError> {
+        match (tenant.to_string().as_str(), topic) {
+            (TENANT, TOPIC) => Ok(()),
+            _ => Err(TopicError::NotAllowed { reason: "not this tenant's" }),
+        }
+    }
+
+    async fn publish(&self, tenant: &TenantId, message: TopicMessage) -> Result<String, TopicError> {
+        self.check(tenant, &message.topic)?;
+        self.sent.lock().expect("no panic holds it").push(message);
+        let fine = || Ok("published-1".to_owned());
+        self.script.lock().expect("no panic holds it").pop_front().unwrap_or_else(fine)
     }
 }
 

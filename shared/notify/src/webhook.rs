@@ -15,13 +15,24 @@ pub const WEBHOOKS_MAX: i64 = 50;
 /// Pages that reading all webhooks may take; a store may answer a page short.
 const PAGES_MAX: usize = 60;
 
+/// Where events go. In JSON a member of the webhook: `url`, or `topic`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// `https`, unless the operator allowed the target.
+    Url(String),
+    /// The ARN of an SNS topic that the operator allowed to the tenant.
+    Topic(String),
+}
+
 /// Where a tenant wants to be told, and of what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
     /// `whk_…`.
     pub id: String,
-    /// `https`, unless the operator allowed the target.
-    pub url: String,
+    /// Where events go.
+    #[serde(flatten)]
+    pub target: Target,
     /// At least one.
     pub events: Vec<EventPattern>,
     /// The tenant's own words.
@@ -34,6 +45,9 @@ pub struct Webhook {
     pub gone_at: Option<UnixMillis>,
     /// When it was added.
     pub created_at: UnixMillis,
+    /// The subject that added it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
     /// The signing secret, wrapped.
     pub(crate) secret: String,
 }
@@ -45,10 +59,13 @@ impl Webhook {
         self.active && self.events.iter().any(|pattern| pattern.matches(kind))
     }
 
-    /// SHA-256 of the URL's host, in hex: what events may say of it.
+    /// SHA-256 of the URL's host, or of the topic's ARN, in hex: what events may say of it.
     #[must_use]
     pub fn host_sha256(&self) -> String {
-        let url = url::Url::parse(&self.url).ok();
+        let url = match &self.target {
+            Target::Url(url) => url::Url::parse(url).ok(),
+            Target::Topic(arn) => return hex::encode(Sha256::digest(arn)),
+        };
         let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
         hex::encode(Sha256::digest(host.as_bytes()))
     }

@@ -15,7 +15,7 @@ use scorpius_core::id::is_id;
 use scorpius_core::{Blobs, Clock, Store, Write, new_id};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{INTERNAL, NOT_FOUND, Problem, ProblemType};
-use scorpius_edge::{Access, Answer, Operation, Request, Response};
+use scorpius_edge::{Access, Answer, Kind, Operation, Request, Response, Thing};
 use scorpius_ledger::Proofs;
 use sha2::{Digest, Sha256};
 
@@ -135,6 +135,7 @@ pub fn operations() -> Vec<Operation> {
             "Shows a verdict again, with the proof that the ledger has it.",
             Access::Action("risk:read"),
         )
+        .about(Kind::Verdict)
         .answers(Answer::json::<ProvedVerdict>(200, "The verdict as it was answered, and `proof`.")),
         Operation::new(
             "POST /v1/verdicts/{id}/replay",
@@ -142,6 +143,7 @@ pub fn operations() -> Vec<Operation> {
             "Makes a verdict again from its stored inputs and compares the bytes. Changes nothing.",
             Access::Action("risk:read"),
         )
+        .about(Kind::Verdict)
         .answers(Answer::json::<Replay>(200, "What came out."))
         .fails(&ENGINE_NOT_AVAILABLE),
     ]
@@ -212,6 +214,7 @@ fn scored(verdict: &Verdict, canonical: &[u8]) -> Scored {
 async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
     let (tenant, id) = (request.tenant()?, verdict_id(request)?);
     let (verdict, event_id) = app.verdicts.shown(tenant, id).await?.ok_or_else(|| unknown(id))?;
+    request.judge(Thing::new(Kind::Verdict, id, tenant)).await?;
     let proof = match app.proofs.of_event(tenant, &event_id).await? {
         Some(document) => Proof::Included(Box::new(document)),
         None => Proof::Pending { event_id },
@@ -226,6 +229,7 @@ async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
 async fn replay(app: &App, request: &Request) -> Result<Response, Problem> {
     let (tenant, id) = (request.tenant()?, verdict_id(request)?);
     let kept = app.verdicts.whole(tenant, id).await?.ok_or_else(|| unknown(id))?;
+    request.judge(Thing::new(Kind::Verdict, id, tenant)).await?;
     let stored: Verdict = serde_json::from_str(&kept.verdict).map_err(|error| INTERNAL.because(error))?;
     if stored.engine != ENGINE {
         let made_by = &stored.engine;

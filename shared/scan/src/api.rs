@@ -10,7 +10,7 @@ use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::operation::PAGING;
 use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND, TOO_LARGE};
-use scorpius_edge::{Access, Answer, Operation, Problem, ProblemType, Request, Response};
+use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Request, Response, Thing};
 use serde::{Deserialize, Serialize};
 
 use crate::bytecode::{Bytecode, NotBytecode};
@@ -62,6 +62,10 @@ pub struct NewScan {
     /// How much the scan may cost; `standard` unless said.
     #[serde(default)]
     pub budget: Budget,
+    /// How much harm its disclosure would do: 0 to 4, for the tenant's policies to ask about.
+    #[serde(default)]
+    #[schemars(range(max = 4))]
+    pub sensitivity: Option<u8>,
 }
 
 /// Where to look.
@@ -122,6 +126,7 @@ pub fn operations() -> Vec<Operation> {
             "Shows a scan, and its report once it is completed.",
             Access::Action("scan:read"),
         )
+        .about(Kind::Scan)
         .answers(Answer::json::<ScanView>(200, "The scan.")),
         Operation::new(
             "GET /v1/scans/{id}/sarif",
@@ -129,6 +134,7 @@ pub fn operations() -> Vec<Operation> {
             "Shows a completed scan's report as SARIF 2.1.0.",
             Access::Action("scan:read"),
         )
+        .about(Kind::Scan)
         .answers(Answer::other(200, "The report.", sarif::CONTENT_TYPE))
         .fails(&SCAN_NOT_FINISHED)
         .fails(&SCAN_FAILED),
@@ -157,6 +163,7 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
     let scan = ScanRecord {
         id: new_id("scn", &*app.clock),
         label: asked.label.map(label).transpose()?,
+        sensitivity: asked.sensitivity.map(sensitivity).transpose()?,
         status: Status::Queued,
         budget: asked.budget,
         code_sha256: code.sha256(),
@@ -203,6 +210,19 @@ fn label(text: String) -> Result<String, Problem> {
     }
 }
 
+fn sensitivity(level: u8) -> Result<u8, Problem> {
+    match level {
+        0..=4 => Ok(level),
+        _ => Err(INVALID_REQUEST.because("`sensitivity` is 0 to 4").at("/sensitivity", "not 0 to 4")),
+    }
+}
+
+/// A scan as policies see it.
+fn thing<'a>(request: &'a Request, scan: &'a ScanRecord) -> Result<Thing<'a>, Problem> {
+    let thing = Thing::new(Kind::Scan, &scan.id, request.tenant()?);
+    Ok(thing.owned_by(&scan.requested_by).sensitive(scan.sensitivity))
+}
+
 fn view(scan: ScanRecord, report: Option<Report>) -> ScanView {
     let this = format!("/v1/scans/{}", scan.id);
     let links = Links { sarif: format!("{this}/sarif"), this };
@@ -212,7 +232,13 @@ fn view(scan: ScanRecord, report: Option<Report>) -> ScanView {
 async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
     let from = cursor::open(LIST, request)?;
     let (scans, page) = app.scans.newest(request.tenant()?, request.limit()?, from).await?;
-    let scans = scans.into_iter().map(|scan| view(scan, None)).collect();
+    let mut shown = Vec::new();
+    for scan in scans {
+        if request.sees(thing(request, &scan)?).await? {
+            shown.push(view(scan, None));
+        }
+    }
+    let scans = shown;
     Ok(Response::json(StatusCode::OK, &ScanList { scans, pagination: Pagination::after(LIST, &page) }))
 }
 
@@ -248,7 +274,9 @@ async fn find(app: &App, request: &Request) -> Result<ScanRecord, Problem> {
         return Err(unknown());
     }
     let found = app.scans.find(request.tenant()?, id).await?;
-    found.map(|(scan, _)| scan).ok_or_else(unknown)
+    let (scan, _) = found.ok_or_else(unknown)?;
+    request.judge(thing(request, &scan)?).await?;
+    Ok(scan)
 }
 
 async fn show(app: &App, request: &Request) -> Result<Response, Problem> {

@@ -14,7 +14,13 @@ const EXAMPLE: &str = "scn_0199d5cae5f67071c2839e0f1a2b3c4d";
 async fn answered(world: &World, event: &str) -> HttpAnswer {
     let event: HttpEvent = serde_json::from_str(event).expect("an event of the gateway");
     let operations = api::operations();
-    let door = Door { function: "scan", operations: &operations, clock: world.clock.as_ref(), limiter: None };
+    let door = Door {
+        function: "scan",
+        operations: &operations,
+        gate: scorpius_edge::authorize::RoleTable::shared(),
+        clock: world.clock.as_ref(),
+        limiter: None,
+    };
     let handle = |request| async { api::handle(&world.doors, request).await };
     serve(&door, event, std::future::pending(), handle).await
 }

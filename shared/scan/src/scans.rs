@@ -39,6 +39,9 @@ pub struct ScanRecord {
     /// What the caller calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// How much harm its disclosure would do: 0 to 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<u8>,
     /// Where it stands.
     pub status: Status,
     /// How much it may cost.

@@ -81,6 +81,7 @@ pub(crate) fn get(operation: &'static str, tenant: &str, id: Option<&str>) -> Re
         strength: Strength::ApiKey,
         sign_in: None,
         network_tag: None,
+        standing: Default::default(),
         allowance: scorpius_edge::Allowance::default(),
     };
     Request {
@@ -94,6 +95,7 @@ pub(crate) fn get(operation: &'static str, tenant: &str, id: Option<&str>) -> Re
         request_id: "req_1".to_owned(),
         network: "192.0.2.1".to_owned(),
         received_at: NOW,
+        judge: scorpius_edge::Judge::absent(),
     }
 }
 

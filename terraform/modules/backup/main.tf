@@ -68,33 +68,25 @@ resource "aws_backup_plan" "this" {
   }
 }
 
-resource "aws_iam_role" "this" {
-  name = "${var.name}-backup"
+module "role" {
+  source = "../service-role"
 
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Effect    = "Allow"
-        Principal = { Service = "backup.amazonaws.com" }
-        Action    = "sts:AssumeRole"
-        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.this.account_id } }
-      }
-    ]
-  })
+  boundary_arn = var.boundary_arn
+  name         = "${var.name}-backup"
+  service      = "backup.amazonaws.com"
 }
 
 # AWS's own lists of what AWS Backup needs, to back up and to restore.
 resource "aws_iam_role_policy_attachment" "this" {
   for_each = toset(["AWSBackupServiceRolePolicyForBackup", "AWSBackupServiceRolePolicyForRestores"])
 
-  role       = aws_iam_role.this.name
+  role       = module.role.name
   policy_arn = "arn:${data.aws_partition.this.partition}:iam::aws:policy/service-role/${each.key}"
 }
 
 resource "aws_backup_selection" "this" {
   name         = var.name
   plan_id      = aws_backup_plan.this.id
-  iam_role_arn = aws_iam_role.this.arn
+  iam_role_arn = module.role.arn
   resources    = var.resource_arns
 }

@@ -5,5 +5,5 @@ output "vault" {
 
 output "role_arn" {
   description = "The role that backs up and restores."
-  value       = aws_iam_role.this.arn
+  value       = module.role.arn
 }

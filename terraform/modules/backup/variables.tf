@@ -25,3 +25,9 @@ variable "copy" {
     days   = number
   })
 }
+
+variable "boundary_arn" {
+  description = "What the permissions of its role cannot go beyond: a policy's ARN; null: nothing."
+  type        = string
+  default     = null
+}

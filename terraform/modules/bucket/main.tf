@@ -97,15 +97,19 @@ resource "aws_s3_bucket_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = concat([
-      {
-        Sid       = "TlsOnly"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "s3:*"
-        Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      }
-    ], [for statement in var.statements : merge(statement, { Resource = "${aws_s3_bucket.this.arn}/*" })])
+    Statement = concat(
+      [
+        {
+          Sid       = "TlsOnly"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "s3:*"
+          Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        }
+      ],
+      [for statement in var.statements : merge(statement, { Resource = "${aws_s3_bucket.this.arn}/*" })],
+      [for statement in var.bucket_statements : merge(statement, { Resource = aws_s3_bucket.this.arn })],
+    )
   })
 }

@@ -34,6 +34,12 @@ variable "statements" {
   default     = []
 }
 
+variable "bucket_statements" {
+  description = "The same for the bucket itself."
+  type        = any
+  default     = []
+}
+
 variable "may_be_destroyed" {
   description = "Whether the bucket is deleted with what is in it."
   type        = bool

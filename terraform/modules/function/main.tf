@@ -5,7 +5,8 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_iam_role" "this" {
-  name = var.name
+  name                 = var.name
+  permissions_boundary = var.boundary_arn
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

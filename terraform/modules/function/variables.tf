@@ -78,3 +78,9 @@ variable "keeps_failures" {
   type        = bool
   default     = false
 }
+
+variable "boundary_arn" {
+  description = "What the permissions of its role cannot go beyond: a policy's ARN; null: nothing."
+  type        = string
+  default     = null
+}

@@ -43,7 +43,7 @@ locals {
     },
     {
       name      = "Count"
-      when      = local.writes_store || local.uses.counters
+      when      = local.uses.counters
       actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
       resources = [var.tables.counters]
     },
@@ -99,10 +99,11 @@ locals {
       resources = ["${var.bucket_arn}/ledger/staging/*"]
     },
     {
-      name      = "SignTokens"
-      when      = contains(local.uses.keys, "sign:token")
-      actions   = ["kms:Sign"]
-      resources = [var.keys.token]
+      name    = "SignTokens"
+      when    = contains(local.uses.keys, "sign:token")
+      actions = ["kms:Sign"]
+      # All of them: while a canary goes on, one version signs with the key before, and one with the next.
+      resources = var.keys.token
     },
     {
       name      = "SignCheckpoints"
@@ -115,7 +116,7 @@ locals {
       when    = length(setintersection(local.uses.keys, ["public:token", "public:ledger"])) > 0
       actions = ["kms:GetPublicKey"]
       resources = concat(
-        contains(local.uses.keys, "public:token") ? [var.keys.token] : [],
+        contains(local.uses.keys, "public:token") ? var.keys.token : [],
         contains(local.uses.keys, "public:ledger") ? [var.keys.ledger] : [],
       )
     },
@@ -132,10 +133,26 @@ locals {
       resources = [var.keys.wrap]
     },
     {
+      # SES asks for the identity that the sender is verified by: the address itself, or its domain.
+      name    = "SendLetters"
+      when    = local.uses.mail
+      actions = ["ses:SendEmail"]
+      resources = [
+        "${var.identities_arn}/${var.mail_from}",
+        "${var.identities_arn}/${split("@", var.mail_from)[1]}",
+      ]
+    },
+    {
       name      = "Publish"
       when      = local.uses.bus
       actions   = ["events:PutEvents"]
       resources = [var.bus_arn]
+    },
+    {
+      name      = "PublishToTopics"
+      when      = local.uses.topics == "read-write" && length(var.topics) > 0
+      actions   = ["sns:Publish"]
+      resources = var.topics
     },
     {
       name      = "Send"

@@ -12,6 +12,8 @@ variable "function" {
       keys     = set(string)
       bus      = bool
       queues   = bool
+      topics   = string
+      mail     = bool
     })
   })
 }
@@ -56,13 +58,28 @@ variable "failures_arn" {
 }
 
 variable "keys" {
-  description = "ARNs of the KMS keys; `data` is what everything at rest is encrypted with."
+  description = "ARNs of the KMS keys; `token` are all keys of access tokens, `data` is what everything at rest is encrypted with."
   type = object({
-    token  = string
+    token  = list(string)
     ledger = string
     wrap   = string
     data   = string
   })
+}
+
+variable "topics" {
+  description = "ARNs of the topics of tenants."
+  type        = list(string)
+}
+
+variable "mail_from" {
+  description = "The address that letters come from."
+  type        = string
+}
+
+variable "identities_arn" {
+  description = "What the ARN of every identity of SES begins with: `arn:aws:ses:<region>:<account>:identity`."
+  type        = string
 }
 
 variable "traced" {

@@ -23,34 +23,20 @@ resource "aws_codedeploy_deployment_config" "this" {
   }
 }
 
-resource "aws_iam_role" "this" {
-  name = "${var.name}-release"
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Effect    = "Allow"
-        Principal = { Service = "codedeploy.amazonaws.com" }
-        Action    = "sts:AssumeRole"
-        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.this.account_id } }
-      }
-    ]
-  })
-}
-
 locals {
   lambda = "arn:${data.aws_partition.this.partition}:lambda:*:${data.aws_caller_identity.this.account_id}:function"
   alarms = "arn:${data.aws_partition.this.partition}:cloudwatch:*:${data.aws_caller_identity.this.account_id}:alarm"
 }
 
-resource "aws_iam_role_policy" "this" {
-  name = "what-it-moves"
-  role = aws_iam_role.this.name
+module "role" {
+  source = "../service-role"
 
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
+  boundary_arn = var.boundary_arn
+  name         = "${var.name}-release"
+  service      = "codedeploy.amazonaws.com"
+  policy = {
+    name = "what-it-moves"
+    statements = [
       {
         Sid    = "MoveAliases"
         Effect = "Allow"
@@ -66,7 +52,7 @@ resource "aws_iam_role_policy" "this" {
         Resource = ["${local.alarms}:${var.name}-*"]
       },
     ]
-  })
+  }
 }
 
 # Failures of the new version alone, while the version before goes on.
@@ -100,7 +86,7 @@ resource "aws_codedeploy_deployment_group" "this" {
   app_name               = aws_codedeploy_app.this.name
   deployment_group_name  = each.key
   deployment_config_name = aws_codedeploy_deployment_config.this.deployment_config_name
-  service_role_arn       = aws_iam_role.this.arn
+  service_role_arn       = module.role.arn
 
   deployment_style {
     deployment_type   = "BLUE_GREEN"

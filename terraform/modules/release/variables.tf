@@ -34,3 +34,9 @@ variable "topic_arn" {
   description = "Who is told."
   type        = string
 }
+
+variable "boundary_arn" {
+  description = "What the permissions of its role cannot go beyond: a policy's ARN; null: nothing."
+  type        = string
+  default     = null
+}

@@ -1,29 +1,12 @@
-data "aws_caller_identity" "this" {}
+module "role" {
+  source = "../service-role"
 
-resource "aws_iam_role" "this" {
-  name = "${var.name}-schedule"
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Effect    = "Allow"
-        Principal = { Service = "scheduler.amazonaws.com" }
-        Action    = "sts:AssumeRole"
-        # Not for somebody else's schedules.
-        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.this.account_id } }
-      }
-    ]
-  })
-}
-
-resource "aws_iam_role_policy" "this" {
-  name = "what-it-starts"
-  role = aws_iam_role.this.name
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
+  boundary_arn = var.boundary_arn
+  name         = "${var.name}-schedule"
+  service      = "scheduler.amazonaws.com"
+  policy = {
+    name = "what-it-starts"
+    statements = [
       {
         Sid      = "Start"
         Effect   = "Allow"
@@ -44,7 +27,7 @@ resource "aws_iam_role_policy" "this" {
         Condition = { StringEquals = { "kms:ViaService" = "sqs.${var.region}.amazonaws.com" } }
       },
     ]
-  })
+  }
 }
 
 resource "aws_scheduler_schedule" "this" {
@@ -61,7 +44,7 @@ resource "aws_scheduler_schedule" "this" {
 
   target {
     arn      = var.function_arn
-    role_arn = aws_iam_role.this.arn
+    role_arn = module.role.arn
     input    = jsonencode({})
 
     # A start that is late is the next one's work.

@@ -37,3 +37,9 @@ variable "region" {
   description = "Where that queue is."
   type        = string
 }
+
+variable "boundary_arn" {
+  description = "What the permissions of its role cannot go beyond: a policy's ARN; null: nothing."
+  type        = string
+  default     = null
+}

@@ -17,8 +17,10 @@ output "functions" {
         keys     = toset(try(function.uses.keys, []))
         bus      = try(function.uses.bus, false)
         queues   = try(function.uses.queues, false)
+        mail     = try(function.uses.mail, false)
         egress   = try(function.uses.egress, false)
         chain    = try(function.uses.chain, false)
+        topics   = try(function.uses.topics, null)
       }
     }
   }

@@ -25,18 +25,18 @@ variable "functions" {
   validation {
     condition = alltrue([
       for function in values(var.functions) :
-      length(setsubtract(keys(try(function.uses, {})), ["store", "counters", "blobs", "keys", "bus", "queues", "egress", "chain"])) == 0
+      length(setsubtract(keys(try(function.uses, {})), ["store", "counters", "blobs", "keys", "bus", "queues", "mail", "egress", "chain", "topics"])) == 0
     ])
-    error_message = "A function uses store, counters, blobs, keys, bus, queues, egress and chain, and nothing else."
+    error_message = "A function uses store, counters, blobs, keys, bus, queues, mail, egress, chain and topics, and nothing else."
   }
 
   validation {
     condition = alltrue(flatten([
       for function in values(var.functions) : [
-        for port in ["store", "blobs"] : contains(["none", "read", "read-write"], try(function.uses[port], "none"))
+        for port in ["store", "blobs", "topics"] : contains(["none", "read", "read-write"], try(function.uses[port], "none"))
       ]
     ]))
-    error_message = "A function uses a store or blobs as read or read-write."
+    error_message = "A function uses a store, blobs or topics as read or read-write."
   }
 
   validation {

@@ -39,7 +39,7 @@ module "key" {
     {
       Sid       = "Copies"
       Effect    = "Allow"
-      Principal = { AWS = aws_iam_role.this.arn }
+      Principal = { AWS = module.role.arn }
       Action    = ["kms:Encrypt", "kms:GenerateDataKey"]
       Resource  = "*"
       Condition = { StringEquals = { "kms:ViaService" = "s3.${data.aws_region.vault.region}.amazonaws.com" } }
@@ -59,39 +59,23 @@ module "bucket" {
     {
       Sid       = "Copies"
       Effect    = "Allow"
-      Principal = { AWS = aws_iam_role.this.arn }
+      Principal = { AWS = module.role.arn }
       # No copy of a deletion: what is in the vault stays.
       Action = ["s3:ObjectOwnerOverrideToBucketOwner", "s3:ReplicateObject", "s3:ReplicateTags"]
     }
   ]
 }
 
-resource "aws_iam_role" "this" {
-  name = "${var.name}-copies"
+module "role" {
+  source = "../service-role"
 
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Effect    = "Allow"
-        Principal = { Service = "s3.amazonaws.com" }
-        Action    = "sts:AssumeRole"
-        Condition = {
-          ArnEquals    = { "aws:SourceArn" = var.source_bucket.arn }
-          StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.this.account_id }
-        }
-      }
-    ]
-  })
-}
-
-resource "aws_iam_role_policy" "this" {
-  name = "what-it-copies"
-  role = aws_iam_role.this.name
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
+  boundary_arn = var.boundary_arn
+  name         = "${var.name}-copies"
+  service      = "s3.amazonaws.com"
+  source_arn   = var.source_bucket.arn
+  policy = {
+    name = "what-it-copies"
+    statements = [
       {
         Sid      = "Read"
         Effect   = "Allow"
@@ -128,12 +112,12 @@ resource "aws_iam_role_policy" "this" {
         Condition = { StringEquals = { "kms:ViaService" = "s3.${data.aws_region.vault.region}.amazonaws.com" } }
       },
     ]
-  })
+  }
 }
 
 resource "aws_s3_bucket_replication_configuration" "this" {
   bucket = var.source_bucket.name
-  role   = aws_iam_role.this.arn
+  role   = module.role.arn
 
   dynamic "rule" {
     for_each = var.prefixes
@@ -177,5 +161,5 @@ resource "aws_s3_bucket_replication_configuration" "this" {
     }
   }
 
-  depends_on = [module.bucket]
+  depends_on = [module.bucket, module.role]
 }

@@ -29,3 +29,9 @@ variable "may_be_destroyed" {
   description = "Whether the vault is deleted with what is in it; a copy under COMPLIANCE never is."
   type        = bool
 }
+
+variable "boundary_arn" {
+  description = "What the permissions of its role cannot go beyond: a policy's ARN; null: nothing."
+  type        = string
+  default     = null
+}

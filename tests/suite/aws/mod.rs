@@ -2,7 +2,9 @@
 
 mod bus;
 mod lost_answers;
+mod mail;
 pub(crate) mod tools;
+mod topics;
 
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use scorpius_core::SystemClock;
 /// An emulated AWS of a test's own.
 pub(crate) struct Emulated {
     pub(crate) aws: Aws,
+    /// Where it listens.
+    pub(crate) url: String,
     /// Ends the emulator with the test.
     _emulator: tools::Emulator,
 }
@@ -19,5 +23,6 @@ pub(crate) struct Emulated {
 /// `None`, having said so, where ministack cannot be had.
 pub(crate) async fn emulated() -> Option<Emulated> {
     let emulator = tokio::task::block_in_place(tools::ministack)?;
-    Some(Emulated { aws: Aws::emulated(&emulator.url, Arc::new(SystemClock)), _emulator: emulator })
+    let (aws, url) = (Aws::emulated(&emulator.url, Arc::new(SystemClock)), emulator.url.clone());
+    Some(Emulated { aws, url, _emulator: emulator })
 }

@@ -15,7 +15,7 @@ use crate::tree;
 const START_MAX: Duration = Duration::from_secs(20);
 /// What ministack is to be; the rest of it stays out of memory.
 const MINISTACK_SERVICES: &str =
-    "dynamodb,dynamodbstreams,sqs,kms,s3,events,scheduler,lambda,apigateway,iam,sts,logs";
+    "dynamodb,dynamodbstreams,sqs,kms,s3,sns,ses,events,scheduler,lambda,apigateway,iam,sts,logs";
 /// Ports tried: another process may take a free one first.
 const PORTS_MAX: u32 = 5;
 

@@ -54,7 +54,7 @@ impl Target {
     }
 
     /// Its query, where the request fails without one.
-    fn query(&self) -> String {
+    pub(crate) fn query(&self) -> String {
         let required = self.operation.query.iter().filter(|parameter| parameter.required);
         required.map(|parameter| format!("{}=evt_1", parameter.name)).collect::<Vec<_>>().join("&")
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scorpius_aws::lambda::SqsEvent;
-use scorpius_aws::{Aws, QueueUrls, Tables};
+use scorpius_aws::{AllowedTopics, Aws, QueueUrls, Tables};
 use scorpius_core::{
-    Blobs, Bus, CommitId, Condition, Key, KeyName, Keys, Store, SystemClock, WrapContext, Write,
+    Blobs, Bus, CommitId, Condition, Key, KeyName, Keys, Store, SystemClock, TenantId, TopicMessage, Topics,
+    WrapContext, Write,
 };
 use scorpius_edge::Outcome;
 use serde_json::{Value, json};
@@ -48,6 +49,12 @@ async fn work(aws: &Aws, stub: &str) {
     let urls = QueueUrls { live: format!("{stub}/live"), dead: Some(format!("{stub}/dead")) };
     let bus = aws.bus_of(Some("events".to_owned()), [("q".to_owned(), urls.clone())]);
     bus.send("q", SECRET.as_bytes()).await.unwrap_or_default();
+    let (tenant, topic) = (TenantId::new(&SystemClock), "arn:aws:sns:eu-west-1:000000000000:alerts");
+    let allowed = AllowedTopics::parse(&format!("{tenant}={topic}")).expect("a list");
+    let body = SECRET.to_owned();
+    let message = TopicMessage { topic: topic.to_owned(), id: "1".to_owned(), body, attributes: Vec::new() };
+    aws.topics_allowed(allowed).publish(&tenant, message).await.map(drop).unwrap_or_default();
+
     let poison = json!({"Records": [{"messageId": "m", "receiptHandle": "r", "body": SECRET}]});
     let poison: SqsEvent = serde_json::from_value(poison).expect("a batch");
     let long = std::time::Instant::now() + Duration::from_secs(60);
@@ -76,6 +83,7 @@ async fn each_call_is_recorded_with_what_it_needs_and_without_what_it_says() {
         one("kms:Sign ledger"),
         one("kms:Encrypt wrap"),
         one(&format!("sqs:SendMessage {url}/live")),
+        one("sns:Publish arn:aws:sns:eu-west-1:000000000000:alerts"),
         one(&format!("sqs:SendMessage {url}/dead")),
     ];
     assert_eq!(lines, wanted);

@@ -20,6 +20,7 @@ struct Prices {
 struct Price {
     dollars: f64,
     source: String,
+    agrees: String,
 }
 
 fn prices() -> Prices {
@@ -120,5 +121,6 @@ fn every_price_has_a_source_and_the_list_a_date() {
     for (what, price) in &prices.per_million {
         assert!(price.dollars > 0.0, "{what}");
         assert!(price.source.starts_with("https://aws.amazon.com/") && price.source.ends_with("/"), "{what}");
+        assert!(price.agrees.starts_with("https://") && !price.agrees.starts_with("https://aws."), "{what}");
     }
 }

@@ -1,7 +1,7 @@
 //! What the start of a function costs: instructions from its first to the end of its first answer, as
 //! valgrind counts them. Unlike milliseconds they are the same on a busy machine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::tree;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything that any function reads at its start; nothing of it exists.
-const SETTINGS: [(&str, &str); 22] = [
+const SETTINGS: [(&str, &str); 30] = [
     ("AUDIENCE", "scorpius"),
     ("AWS_ACCESS_KEY_ID", "stub"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -35,6 +35,14 @@ const SETTINGS: [(&str, &str); 22] = [
     ("LIMIT_TIER", "unlimited"),
     ("LOG_ORIGIN", "scorpius.example/ledger"),
     ("PATH", "/usr/bin:/bin"),
+    ("QUEUE_AUDIT", "http://127.0.0.1:1/audit"),
+    ("QUEUE_AUDIT_DEAD", "http://127.0.0.1:1/audit-dead"),
+    ("QUEUE_DELIVER", "http://127.0.0.1:1/deliver"),
+    ("QUEUE_DELIVER_DEAD", "http://127.0.0.1:1/deliver-dead"),
+    ("QUEUE_NOTIFY", "http://127.0.0.1:1/notify"),
+    ("QUEUE_NOTIFY_DEAD", "http://127.0.0.1:1/notify-dead"),
+    ("QUEUE_SCAN", "http://127.0.0.1:1/scan"),
+    ("QUEUE_SCAN_DEAD", "http://127.0.0.1:1/scan-dead"),
     ("TABLE_COUNTERS", "counters"),
     ("TABLE_OUTBOX", "outbox"),
     ("TABLE_RECORDS", "records"),
@@ -133,6 +141,109 @@ fn a_start_that_reads_the_system_s_roots_again_is_over_its_budget() {
     let (said, heard) = counted(&zips.program(&wanted.function), event, &planted);
     let found = wrong(wanted, &String::from_utf8_lossy(&said.stderr), &heard);
     assert!(found.as_deref().is_some_and(|found| found.contains("and its budget is")), "{found:?}");
+}
+
+/// One start: from the program's own start to its asking for work, and to the end of its first answer if it is handed
+/// an event.
+struct Timed {
+    init: Duration,
+    answer: Option<Duration>,
+}
+
+/// Starts `program` once.
+fn timed(program: &Path, event: Option<&str>) -> Result<Timed, String> {
+    let stub = RuntimeApi::with(event.unwrap_or("{}").to_owned());
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .envs(SETTINGS)
+        .env("AWS_LAMBDA_RUNTIME_API", stub.address.to_string())
+        .env("AWS_ENDPOINT_URL", format!("http://{}", stub.address))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let begun = Instant::now();
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let mut found = Timed { init: Duration::ZERO, answer: None };
+    let ended = loop {
+        match stub.next(PATIENCE) {
+            Some(Heard::Next) if found.init.is_zero() => {
+                found.init = begun.elapsed();
+                if event.is_none() {
+                    break Ok(());
+                }
+            }
+            Some(Heard::Answer(_)) => {
+                found.answer = Some(begun.elapsed());
+                break Ok(());
+            }
+            Some(Heard::Call(_)) => {}
+            other => break Err(format!("{other:?}")),
+        }
+    };
+    child.kill().expect("it is ours to kill");
+    let said = child.wait_with_output().expect("it ended");
+    ended.map(|()| found).map_err(|heard| format!("{heard}: {}", String::from_utf8_lossy(&said.stderr)))
+}
+
+/// The least and the one in the middle, in milliseconds.
+fn least_and_median(times: &[Duration]) -> (f64, f64) {
+    let mut sorted: Vec<_> = times.iter().map(|time| time.as_secs_f64() * 1_000.0).collect();
+    sorted.sort_by(f64::total_cmp);
+    (sorted[0], sorted[sorted.len() / 2])
+}
+
+/// Starts each function `SCORPIUS_STARTS` times, once unless it is set, and says how long it took; beside an empty function of
+/// `lambda_http` where `SCORPIUS_EMPTY_FUNCTION` names one's program. Times are shown and not judged: instructions are.
+#[test]
+fn every_function_starts_with_its_settings_and_asks_for_work() {
+    let Some(zips) = zips() else { return };
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
+    let starts = number("SCORPIUS_STARTS").unwrap_or(1).max(1);
+    let mut programs: Vec<_> = std::env::var_os("SCORPIUS_EMPTY_FUNCTION")
+        .map(|path| ("an empty function".to_owned(), PathBuf::from(path)))
+        .into_iter()
+        .collect();
+    let functions = scorpius::doors::manifest().functions;
+    programs.extend(functions.keys().map(|function| (function.clone(), zips.program(function))));
+    // In turns, so that what else the machine does falls on all alike.
+    let mut times = vec![Vec::with_capacity(starts); programs.len()];
+    for _ in 0..starts {
+        for ((name, program), times) in programs.iter().zip(&mut times) {
+            let timed = timed(program, None).unwrap_or_else(|heard| panic!("{name} does not start: {heard}"));
+            times.push(timed.init);
+        }
+    }
+    for ((name, program), times) in programs.iter().zip(&times) {
+        let bytes = std::fs::metadata(program).expect("it was just started").len();
+        let (least, median) = least_and_median(times);
+        say(&format!("| `{name}` | {:.2} | {least:.2} | {median:.2} |", bytes as f64 / 1e6));
+    }
+}
+
+/// The same up to the first answer to a request that makes one call: `POST` to `risk-score`, and to the empty function.
+#[test]
+fn a_function_answers_its_first_request() {
+    let Some(zips) = zips() else { return };
+    let starts = std::env::var("SCORPIUS_STARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1).max(1);
+    let event = tree::read("events/risk-score/address.json");
+    let mut programs = vec![("risk-score".to_owned(), zips.program("risk-score"))];
+    programs.extend(
+        std::env::var_os("SCORPIUS_EMPTY_FUNCTION").map(|path| ("an empty function".to_owned(), path.into())),
+    );
+    let mut times = vec![Vec::with_capacity(starts); programs.len()];
+    for _ in 0..starts {
+        for ((name, program), times) in programs.iter().zip(&mut times) {
+            let timed = timed(program, Some(&event)).unwrap_or_else(|heard| panic!("{name}: {heard}"));
+            times.push(timed.answer.expect("it answered"));
+        }
+    }
+    for ((name, _), times) in programs.iter().zip(&times) {
+        let (least, median) = least_and_median(times);
+        say(&format!(
+            "{name}: first answer, with one call on the way, {least:.2} ms at least, {median:.2} ms in the middle"
+        ));
+    }
 }
 
 #[test]

@@ -56,6 +56,7 @@ async fn process(task: Task) -> LetThrough {
         strength: Strength::ApiKey,
         sign_in: None,
         network_tag: None,
+        standing: Default::default(),
         allowance: Allowance { tier: None, key_minute: task.key_minute },
     }));
     let mut let_through = LetThrough::new();

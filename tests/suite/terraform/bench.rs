@@ -94,6 +94,14 @@ impl Bench {
         bench
     }
 
+    /// The same copy, for the root module in `folder` of it.
+    pub(super) fn within(mut self, folder: &str) -> Self {
+        self.folder.push(folder);
+        let said = self.run(&["init", "-backend=false", "-input=false"]);
+        assert!(said.ok, "{}", said.text);
+        self
+    }
+
     /// Runs Terraform in the copy.
     pub(super) fn run(&self, arguments: &[&str]) -> Said {
         let mut command = self.command(arguments);

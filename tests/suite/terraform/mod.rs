@@ -1,8 +1,8 @@
 //! Terraform's own commands on the repository's modules, on a provider that stands in for AWS's.
 
 mod alarms;
-mod applied;
 mod bench;
+mod bootstrap;
 mod commands;
 mod permissions;
 mod planted;

@@ -285,7 +285,7 @@ fn functions_are_alike(state: &State) -> Vec<String> {
     wrong
 }
 
-fn buckets_are_closed(state: &State) -> Vec<String> {
+pub(super) fn buckets_are_closed(state: &State) -> Vec<String> {
     let mut wrong = Vec::new();
     for bucket in state.all("aws_s3_bucket") {
         let name = bucket.text("bucket");

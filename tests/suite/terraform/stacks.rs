@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, environments};
 use super::rules::RULES;
-use super::state::{State, list, statements, texts};
+use super::state::{State, list, planned_permissions, statements, texts};
 use crate::{say, tree};
 
 const ORIGIN: &str = "https://app.example.com";
+const TENANT: &str = "ten_00000000000000000000000000000001";
+const TOPIC: &str = "arn:aws:sns:eu-west-1:111111111111:alerts";
 
 /// Every option on: what `prod` has no need of by itself.
 fn every_option() -> Vec<String> {
@@ -26,13 +28,19 @@ fn every_option() -> Vec<String> {
         ("has_default_endpoint", json!(false)),
         ("route_throttles", json!({"POST /v1/scans": {"rate": 5, "burst": 10}})),
         ("reserved_concurrency", json!({"scan-job": 20})),
+        ("boundary_arn", json!("arn:aws:iam::000000000000:policy/scorpius-prod-boundary")),
+        ("topics", json!({TENANT: [TOPIC]})),
+        // One key takes over from another.
+        ("token_keys", json!({"signs": "b", "also": ["a"]})),
         (
             "vault",
             json!({"mode": "COMPLIANCE", "days": 3653, "region": "eu-central-1",
                 "role_arn": "arn:aws:iam::111111111111:role/scorpius-vault"}),
         ),
     ];
-    options.into_iter().map(|(name, value)| format!("-var={name}={value}")).collect()
+    // A text is written as it is, everything else as JSON.
+    let written = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    options.into_iter().map(|(name, value)| format!("-var={name}={}", written(&value))).collect()
 }
 
 /// What each environment would make, by name; planned once. `None`, having said so, without the tools.
@@ -118,11 +126,12 @@ fn each_function_has_the_settings_that_its_main_reads() {
 /// The settings that a `main` reads, by what it asks of `Aws`.
 fn read_by(function: &str) -> Vec<String> {
     let main = tree::read(&format!("functions/{function}/src/main.rs"));
-    let ports: [(&str, &[&str]); 4] = [
+    let ports: [(&str, &[&str]); 5] = [
         ("aws.store()", &["TABLE_RECORDS", "TABLE_OUTBOX", "TABLE_COUNTERS"]),
         ("aws.blobs()", &["BUCKET"]),
         ("aws.keys()", &["KEY_TOKEN", "KEY_LEDGER", "KEY_WRAP"]),
         ("aws.bus()", &["BUS", "QUEUE_AUDIT"]),
+        ("aws.mail()", &["MAIL_FROM"]),
     ];
     let used = ports.into_iter().filter(|(call, _)| main.contains(call)).flat_map(|(_, names)| names);
     let mut names: Vec<_> = used.map(|it| (*it).to_owned()).collect();
@@ -140,6 +149,91 @@ fn read_by(function: &str) -> Vec<String> {
         names.extend(queues.keys().map(|it| scorpius_aws::settings::dead_letter_setting(it)));
     }
     names
+}
+
+/// `cargo lambda watch --env-file infra/deploy/local.env` starts every function.
+#[test]
+fn the_settings_for_trying_functions_are_all_that_they_read() {
+    let file = tree::read("infra/deploy/local.env");
+    let lines = file.lines().filter(|line| !line.starts_with('#'));
+    let set: BTreeMap<_, _> = lines.map(|line| line.split_once('=').expect("a name and a value")).collect();
+    let always = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(str::to_owned);
+    for function in doors::manifest().functions.keys() {
+        let missing: Vec<_> = read_by(function)
+            .into_iter()
+            .chain(always.clone())
+            .filter(|name| set.get(name.as_str()).is_none_or(|value| value.is_empty()))
+            .collect();
+        assert_eq!(missing, [""; 0], "{function}");
+    }
+    // Nothing of it leads anywhere but to this machine.
+    for value in set.values().filter(|value| value.contains("://")) {
+        assert!(value.starts_with("http://127.0.0.1:"), "{value}");
+    }
+}
+
+/// While one key of tokens takes over from another, tokens of both count, and both versions of a canary can sign.
+#[test]
+fn a_second_key_of_tokens_is_read_by_who_checks_them_and_used_by_who_signs() {
+    let Some(stacks) = stacks() else { return };
+    let state = &stacks["prod"];
+    let key = |name: &str| {
+        let alias = state.find("aws_kms_alias", "name", &format!("alias/scorpius-prod-token-{name}"));
+        alias.expect("an alias for each key").text("target_key_arn").to_owned()
+    };
+    let (before, next) = (key("a"), key("b"));
+    assert_ne!(before, next);
+    let planned = planned_permissions(state);
+    for (function, it) in doors::manifest().functions {
+        let name = format!("scorpius-prod-{function}");
+        let made = state.find("aws_lambda_function", "function_name", &name).expect("it is planned");
+        let set = made.within("environment", "variables");
+        let uses = |what: &str| it.uses.keys.iter().any(|key| key == what);
+        if uses("public:token") {
+            assert_eq!((&set["KEY_TOKEN"], &set["KEY_TOKEN_ALSO"]), (&json!(next), &json!(before)), "{name}");
+        } else {
+            assert!(set["KEY_TOKEN_ALSO"].is_null(), "{name}");
+        }
+        for (action, wanted) in [("kms:Sign", uses("sign:token")), ("kms:GetPublicKey", uses("public:token"))]
+        {
+            for key in [&before, &next] {
+                let permission = (action.to_owned(), key.clone());
+                assert_eq!(planned[&name].contains(&permission), wanted, "{name}: {action} on {key}");
+            }
+        }
+    }
+    // Signing keys are not rotated by KMS, and one that is given up can be taken back for a month.
+    let made = state.find("aws_kms_key", "arn", &next).expect("a key");
+    assert_eq!(
+        (made.text("customer_master_key_spec"), &made.values["deletion_window_in_days"]),
+        ("ECC_NIST_EDWARDS25519", &json!(30))
+    );
+    let alone = stacks["dev"]
+        .all("aws_lambda_function")
+        .all(|it| it.within("environment", "variables")["KEY_TOKEN_ALSO"].is_null());
+    assert!(
+        alone
+            && stacks["dev"].all("aws_kms_alias").filter(|it| it.text("name").contains("-token-")).count()
+                == 1
+    );
+}
+
+#[test]
+fn a_tenant_s_topic_is_known_to_two_functions_and_published_to_by_one() {
+    let Some(stacks) = stacks() else { return };
+    let publish = ("sns:Publish".to_owned(), TOPIC.to_owned());
+    for function in doors::manifest().functions.keys() {
+        let name = format!("scorpius-prod-{function}");
+        let made = stacks["prod"].find("aws_lambda_function", "function_name", &name).expect("it is planned");
+        let told = &made.within("environment", "variables")["TOPICS"];
+        let knows = ["notifier-deliver", "webhooks"].contains(&function.as_str());
+        assert_eq!(told.as_str(), knows.then_some(format!("{TENANT}={TOPIC}").as_str()), "{name}");
+        let may = planned_permissions(&stacks["prod"])[&name].contains(&publish);
+        assert_eq!(may, function == "notifier-deliver", "{name}");
+    }
+    assert!(
+        planned_permissions(&stacks["dev"]).values().flatten().all(|(action, _)| action != "sns:Publish")
+    );
 }
 
 #[test]
@@ -272,12 +366,10 @@ fn a_queue_gets_what_it_subscribed_to_tenant_by_tenant() {
         .collect();
     assert_eq!(
         rules["scorpius-dev-notify"],
-        json!([
-            {"prefix": "scorpius.audit."},
-            {"prefix": "scorpius.identity."},
-            {"prefix": "scorpius.risk."},
-            {"prefix": "scorpius.scan."}
-        ])
+        json!(
+            ["audit", "identity", "policy", "risk", "scan"]
+                .map(|name| json!({"prefix": format!("scorpius.{name}.")}))
+        )
     );
     assert_eq!(rules["scorpius-dev-scan"], json!(["scorpius.scan.requested.v1"]));
     for target in state.all("aws_cloudwatch_event_target") {

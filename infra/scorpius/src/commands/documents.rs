@@ -1,4 +1,4 @@
-//! `scorpius openapi`, `scorpius asyncapi` and `scorpius template`.
+//! `scorpius openapi`, `scorpius asyncapi`, `scorpius policy-schema` and `scorpius template`.
 
 use super::{Done, Verdict};
 use crate::doors;
@@ -12,6 +12,11 @@ pub(crate) fn openapi() -> Done {
 
 pub(crate) fn asyncapi() -> Done {
     Terminal::default().text(&doors::asyncapi());
+    Ok(Verdict::Fine)
+}
+
+pub(crate) fn policy_schema() -> Done {
+    Terminal::default().text(&doors::policy_schema());
     Ok(Verdict::Fine)
 }
 

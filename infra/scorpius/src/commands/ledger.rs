@@ -1,5 +1,7 @@
 //! `scorpius ledger`: the log as files that others' programs read.
 
+mod import;
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,8 @@ pub struct Ledger {
 enum LedgerCommand {
     /// Write the log as the folder that C2SP tlog-tiles describes, checking every byte on the way.
     Export(Export),
+    /// Check an export of Amazon QLDB's journal, and append one entry for each block.
+    ImportQldb(import::ImportQldb),
 }
 
 /// Write the log as a folder of tiles.
@@ -46,6 +50,7 @@ impl Ledger {
     pub(crate) fn run(self) -> Done {
         match self.command {
             LedgerCommand::Export(export) => runtime()?.block_on(export.run()),
+            LedgerCommand::ImportQldb(import) => import.run(),
         }
     }
 }

@@ -55,6 +55,8 @@ pub enum Command {
     Openapi,
     /// Print the events' description (AsyncAPI 3.0).
     Asyncapi,
+    /// Print what policies can name (a Cedar schema).
+    PolicySchema,
     /// Print the manifest as a template of AWS SAM.
     Template,
 }
@@ -88,6 +90,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Smoke(smoke) => smoke.run(),
         Command::Openapi => documents::openapi(),
         Command::Asyncapi => documents::asyncapi(),
+        Command::PolicySchema => documents::policy_schema(),
         Command::Template => documents::template(),
     };
     match done {

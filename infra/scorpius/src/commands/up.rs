@@ -102,6 +102,7 @@ impl Up {
         terminal.heading(&format!("Scorpius is up after {} ms", started.elapsed().as_millis()));
         terminal.line(format!("  listening on {url}"));
         terminal.line(format!("  state and logs in {}", self.data.display()));
+        terminal.line(format!("  letters to people are files in {}", host.local.mail.folder().display()));
         let verifier_key = host.functions.verifier_key().clone();
         let key_file = self.data.join("ledger.vkey");
         std::fs::write(&key_file, format!("{verifier_key}\n"))?;

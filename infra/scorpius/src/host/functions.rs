@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Store};
+use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Mail, NoTopics, Store};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
-use scorpius_edge::{HttpEvent, Message, Operation, Outcome, Request, Response, health};
+use scorpius_edge::{Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, health};
 use scorpius_egress::{EgressOptions, GuardedEgress};
 use scorpius_identity::authorizer::AuthorizerError;
 use scorpius_identity::first_start::{self, FirstStart};
 use scorpius_identity::{Bootstrap, BootstrapError, IdentitySettings};
 use scorpius_ledger::VerifierKey;
 use scorpius_ledger::witness::WitnessClient;
+use scorpius_letter::DataKeys;
 use scorpius_local::Local;
+use scorpius_policy::CedarGate;
 
 use super::{HostError, Settings};
 
@@ -22,6 +24,7 @@ const TOUR_KEY_S: u64 = 3_600;
 /// The capabilities, wired to one folder.
 pub struct Functions {
     operations: std::collections::BTreeMap<String, Vec<Operation>>,
+    gate: Arc<dyn Authorize>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     verifier_key: VerifierKey,
@@ -33,11 +36,14 @@ pub struct Functions {
     authorizer: scorpius_identity::authorizer::App,
     bootstrap: first_start::App,
     health: health::App,
+    mailer: scorpius_letter::worker::App,
     notifier: scorpius_notify::fanout::App,
     notifier_deliver: scorpius_notify::deliver::App,
+    policy: scorpius_policy_api::api::App,
     risk_score: scorpius_risk::api::App,
     scan: scorpius_scan::api::App,
     scan_job: scorpius_scan::worker::App,
+    users: scorpius_account::api::App,
     webhooks: scorpius_notify::api::App,
 }
 
@@ -61,6 +67,7 @@ impl Functions {
         let blobs: Arc<dyn Blobs> = Arc::new(local.blobs.clone());
         let keys: Arc<dyn Keys> = Arc::new(local.keys.clone());
         let bus: Arc<dyn Bus> = Arc::new(local.queues.clone());
+        let mail: Arc<dyn Mail> = Arc::new(local.mail.clone());
         let clock = Arc::clone(&settings.clock);
         let options = EgressOptions { allow: settings.egress_allow.clone(), ..EgressOptions::default() };
         let egress: Arc<dyn Egress> = Arc::new(GuardedEgress::new(options));
@@ -71,6 +78,7 @@ impl Functions {
 
         Ok(Self {
             operations: crate::doors::operations(),
+            gate: CedarGate::shared(Arc::clone(&store)),
             bootstrap: first_start::App {
                 store: Arc::clone(&store),
                 clock: Arc::clone(&clock),
@@ -102,6 +110,22 @@ impl Functions {
                 settings,
                 &egress,
             ),
+            users: scorpius_account::api::App::new(
+                (Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock)),
+                identity.clone(),
+                settings.sessions,
+                settings.password_cost,
+            ),
+            mailer: scorpius_letter::worker::App {
+                store: Arc::clone(&store),
+                data_keys: DataKeys {
+                    store: Arc::clone(&store),
+                    keys: Arc::clone(&keys),
+                    clock: Arc::clone(&clock),
+                },
+                mail,
+                clock: Arc::clone(&clock),
+            },
             auth: scorpius_identity::api::App::new(
                 Arc::clone(&store),
                 Arc::clone(&keys),
@@ -127,8 +151,10 @@ impl Functions {
                 store: Arc::clone(&store),
                 keys: Arc::clone(&keys),
                 egress: Arc::clone(&egress),
+                topics: Arc::new(NoTopics),
                 clock: Arc::clone(&clock),
             },
+            policy: scorpius_policy_api::api::App::new(Arc::clone(&store), Arc::clone(&clock)),
             risk_score: scorpius_risk::api::App::new(
                 Arc::clone(&store),
                 Arc::clone(&blobs),
@@ -140,6 +166,7 @@ impl Functions {
                 store: Arc::clone(&store),
                 keys,
                 egress,
+                topics: Arc::new(NoTopics),
                 clock: Arc::clone(&clock),
             },
             store,
@@ -184,6 +211,11 @@ impl Functions {
         self.operations.get(function).map_or(&[], Vec::as_slice)
     }
 
+    /// What decides who may do what.
+    pub(super) fn gate(&self) -> Arc<dyn Authorize> {
+        Arc::clone(&self.gate)
+    }
+
     /// Who asks, for a request that is on its way to a door.
     pub(super) async fn authorize(
         &self,
@@ -213,8 +245,10 @@ impl Functions {
             "audit-custody" => scorpius_ledger::custody::handle(&self.audit_custody, request).await,
             "auth" => scorpius_identity::api::handle(&self.auth, request).await,
             "health" => health::handle(&self.health, request).await,
+            "policy" => scorpius_policy_api::api::handle(&self.policy, request).await,
             "risk-score" => scorpius_risk::api::handle(&self.risk_score, request).await,
             "scan" => scorpius_scan::api::handle(&self.scan, request).await,
+            "users" => scorpius_account::api::handle(&self.users, request).await,
             "webhooks" => scorpius_notify::api::handle(&self.webhooks, request).await,
             other => {
                 NOT_FOUND.because(format_args!("no function `{other}`")).into_response(&request.request_id)
@@ -225,6 +259,7 @@ impl Functions {
     pub(super) async fn message(&self, function: &str, message: &Message) -> Outcome {
         match function {
             "audit-append" => scorpius_ledger::worker::handle(&self.audit_append, message).await,
+            "mailer" => scorpius_letter::worker::handle(&self.mailer, message).await,
             "notifier" => scorpius_notify::fanout::handle(&self.notifier, message).await,
             "notifier-deliver" => scorpius_notify::deliver::handle(&self.notifier_deliver, message).await,
             "scan-job" => scorpius_scan::worker::handle(&self.scan_job, message).await,

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scorpius_account::Cost;
 use scorpius_core::{Clock, PortError};
 use scorpius_edge::gateway::AuthorizerContext;
 use scorpius_edge::limit::Defaults;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub sessions: SessionLimits,
     /// How often those may ask of whom no record says more.
     pub limits: Defaults,
+    /// What a guess at a password costs.
+    pub password_cost: Cost,
     /// Whether the relay runs. Without it only the scheduled sweep carries events: what a dead stream looks like.
     pub relay: bool,
 }
@@ -88,6 +91,7 @@ impl Settings {
             public_url: "http://localhost:8480".to_owned(),
             sessions: SessionLimits::default(),
             limits: Defaults::UNLIMITED,
+            password_cost: Cost::default(),
             relay: true,
         }
     }
@@ -209,6 +213,7 @@ impl Host {
         let door = Door {
             function,
             operations: self.functions.operations(function),
+            gate: self.functions.gate(),
             clock: &*self.settings.clock,
             limiter: Some(&self.limiter),
         };

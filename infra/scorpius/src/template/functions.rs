@@ -30,7 +30,7 @@ fn function(manifest: &Manifest, name: &str, it: &Function) -> Value {
 fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     let mut settings = BTreeMap::new();
     let mut set = |name: &str, value: Value| settings.insert(name.to_owned(), value);
-    let Uses { store, counters, blobs, keys, bus, queues, .. } = &it.uses;
+    let Uses { store, counters, blobs, keys, bus, queues, mail, .. } = &it.uses;
     if store.is_some() {
         for table in ["Records", "Outbox", "Counters"] {
             set(&format!("TABLE_{}", table.to_ascii_uppercase()), reference(table));
@@ -50,6 +50,9 @@ fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
         set("ISSUER", json!({"Fn::Sub": "https://${LogOrigin}"}));
         set("AUDIENCE", json!("scorpius"));
         set("LOG_ORIGIN", reference("LogOrigin"));
+    }
+    if *mail {
+        set("MAIL_FROM", reference("MailFrom"));
     }
     if *bus {
         set("BUS", reference("Bus"));
@@ -78,7 +81,10 @@ fn rights(manifest: &Manifest, it: &Function) -> Vec<Value> {
     let mut allow = |actions: &[&str], resources: Vec<Value>| {
         all.push(json!({"Effect": "Allow", "Action": actions, "Resource": resources}));
     };
-    let tables = || vec![arn("Records"), arn("Outbox"), arn("Counters")];
+    let tables = || {
+        let counters = it.uses.counters.then_some("Counters");
+        ["Records", "Outbox"].into_iter().chain(counters).map(arn).collect::<Vec<_>>()
+    };
     if let Some(level) = it.uses.store {
         allow(&["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"], tables());
         if level == Level::ReadWrite {
@@ -106,6 +112,10 @@ fn rights(manifest: &Manifest, it: &Function) -> Vec<Value> {
             _ => ("kms:Decrypt", "wrap"),
         };
         allow(&[action], vec![arn(&format!("{}Key", logical(key)))]);
+    }
+    if it.uses.mail {
+        let identities = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*";
+        allow(&["ses:SendEmail"], vec![json!({"Fn::Sub": identities})]);
     }
     if it.uses.bus {
         allow(&["events:PutEvents"], vec![arn("Bus")]);

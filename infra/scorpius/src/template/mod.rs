@@ -36,6 +36,10 @@ pub fn template(manifest: &Manifest) -> Value {
                 "Type": "String", "Default": "scorpius.example/log", "MinLength": 1,
                 "Description": "The ledger's name in its checkpoints. It can never be changed."
             },
+            "MailFrom": {
+                "Type": "String", "Default": "scorpius@scorpius.example", "MinLength": 3,
+                "Description": "The address that letters come from; SES must have verified it or its domain."
+            },
             "LimitTier": {
                 "Type": "String", "Default": "free", "AllowedValues": Tier::ALL.map(Tier::as_str),
                 "Description": "How often a tenant may ask whose record does not say it."
@@ -133,6 +137,7 @@ mod tests {
         );
         assert!(settings("audit-append").contains(&"LOG_ORIGIN".to_owned()));
         assert!(settings("auth").contains(&"ISSUER".to_owned()));
+        assert!(settings("mailer").contains(&"MAIL_FROM".to_owned()));
         assert!(!settings("risk-score").contains(&"KEY_TOKEN".to_owned()));
         let rights =
             |function: &str| template["Resources"][logical(function)]["Properties"]["Policies"].to_string();

@@ -11,20 +11,22 @@ use std::time::Duration;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use scorpius_core::Clock;
 use scorpius_edge::serve::Door;
-use scorpius_edge::{HttpAnswer, HttpEvent, Limiter, Operation, Request, Response, serve};
+use scorpius_edge::{Authorize, HttpAnswer, HttpEvent, Limiter, Operation, Request, Response, serve};
 
 use super::{start_telemetry, time_left};
 
 /// What a request may take at most; the gateway waits 30 s.
 const DEADLINE: Duration = Duration::from_secs(25);
 
-/// Answers requests for as long as the sandbox lives; `limiter` is left out where nothing is limited.
+/// Answers requests for as long as the sandbox lives; `gate` decides who may do what, and `limiter` is left out
+/// where nothing is limited.
 ///
 /// # Errors
 /// When the runtime cannot be reached.
 pub async fn serve_http<F, R>(
     function: &'static str,
     operations: Vec<Operation>,
+    gate: Arc<dyn Authorize>,
     limiter: Option<Limiter>,
     clock: Arc<dyn Clock>,
     handle: F,
@@ -34,14 +36,51 @@ where
     R: Future<Output = Response>,
 {
     start_telemetry();
-    let (operations, limiter, clock, handle) = (&operations[..], limiter.as_ref(), &*clock, &handle);
+    let (operations, gate, limiter) = (&operations[..], &gate, limiter.as_ref());
+    let (clock, handle) = (&*clock, &handle);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpEvent>| {
         let deadline = time_left(&event.context).min(DEADLINE);
-        let door = Door { function, operations, clock, limiter };
-        let answer = serve(&door, event.payload, tokio::time::sleep(deadline), handle).await;
+        let door = Door { function, operations, gate: Arc::clone(gate), clock, limiter };
+        let event = routed(operations, event.payload);
+        let answer = serve(&door, event, tokio::time::sleep(deadline), handle).await;
         Ok::<HttpAnswer, Error>(answer)
     }))
     .await
+}
+
+/// What API Gateway says of a request that no route of its own took, and `cargo lambda watch` of every request.
+const NO_ROUTE: &str = "$default";
+
+/// The event with the route that its path belongs to, where it names none. On AWS each route is the gateway's own.
+fn routed(operations: &[Operation], mut event: HttpEvent) -> HttpEvent {
+    if event.route_key == NO_ROUTE {
+        let method = &event.request_context.http.method;
+        let of_path = operations
+            .iter()
+            .filter(|operation| is_route_of(operation.route, method, &event.raw_path))
+            // A word goes before a parameter.
+            .min_by_key(|operation| operation.route.matches('{').count());
+        if let Some(operation) = of_path {
+            event.route_key = operation.route.to_owned();
+        }
+    }
+    event
+}
+
+/// Whether `GET /v1/scans/{id}` or `GET /v1/tiles/{path+}` takes the request.
+fn is_route_of(route: &str, method: &str, path: &str) -> bool {
+    let Some((verb, template)) = route.split_once(' ') else { return false };
+    let (mut parts, mut asked) = (template.split('/'), path.split('/'));
+    verb == method
+        && loop {
+            match (parts.next(), asked.next()) {
+                (None, None) => break true,
+                (Some(part), Some(word)) if part.ends_with("+}") => break !word.is_empty(),
+                (Some(part), Some(word)) if part.starts_with('{') && !word.is_empty() => {}
+                (Some(part), Some(word)) if part == word => {}
+                _ => break false,
+            }
+        }
 }
 
 #[cfg(test)]
@@ -70,6 +109,55 @@ mod tests {
         texts
             .filter(|(_, text)| text.contains("\"routeKey\"") && !text.contains("\"type\": \"REQUEST\""))
             .collect()
+    }
+
+    /// As `cargo lambda watch` 1.9.2 sends it, shortened by what nobody reads.
+    const WATCHED: &str = r#"{"version": "2.0", "routeKey": "$default", "rawPath": "/v1/verdicts/vrd_1/replay",
+        "rawQueryString": null, "headers": {"host": "127.0.0.1:9000", "content-type": "application/json"},
+        "pathParameters": {"id": "vrd_1"}, "requestContext": {"routeKey": "$default", "accountId": null,
+        "stage": "$default", "requestId": "9f0304af", "apiId": null, "timeEpoch": 1795667413, "http": {"method": "POST",
+        "path": "/v1/verdicts/vrd_1/replay", "protocol": "http", "sourceIp": "127.0.0.1", "userAgent": "cargo-lambda"}},
+        "stageVariables": {}, "body": "{}", "isBase64Encoded": false}"#;
+
+    #[test]
+    fn what_cargo_lambda_sends_finds_its_operation() {
+        use scorpius_edge::Access;
+        let routes =
+            ["POST /v1/verdicts/{id}", "POST /v1/verdicts/{id}/replay", "GET /v1/verdicts/{id}/replay"];
+        let operations = routes.map(|route| Operation::new(route, "id", "Says it.", Access::Public));
+        let event: HttpEvent = serde_json::from_str(WATCHED).expect("an event");
+        assert_eq!(event.raw_query_string, "");
+        assert_eq!(routed(&operations, event).route_key, routes[1]);
+    }
+
+    #[test]
+    fn a_path_belongs_to_its_route() {
+        for (route, path, expected) in [
+            ("GET /a", "/a", true),
+            ("POST /a", "/a", false),
+            ("GET /a", "/a/", false),
+            ("GET /a/{id}", "/a/1", true),
+            ("GET /a/{id}", "/a/", false),
+            ("GET /a/{id}", "/a/1/b", false),
+            ("GET /a/{id}/b", "/a/1/b", true),
+            ("GET /a/{path+}", "/a/1/b", true),
+            ("GET /a/{path+}", "/a/", false),
+            ("GET /a/{path+}", "/a", false),
+        ] {
+            assert_eq!(is_route_of(route, "GET", path), expected, "{route} {path}");
+        }
+        let operations = ["GET /a/{id}", "GET /a/b"]
+            .map(|route| Operation::new(route, "id", "Says it.", scorpius_edge::Access::Public));
+        let event = |path: &str, key: &str| {
+            let mut event =
+                HttpEvent { route_key: key.to_owned(), raw_path: path.to_owned(), ..HttpEvent::default() };
+            event.request_context.http.method = "GET".to_owned();
+            routed(&operations, event).route_key
+        };
+        assert_eq!(event("/a/b", NO_ROUTE), "GET /a/b");
+        assert_eq!(event("/nowhere", NO_ROUTE), NO_ROUTE);
+        // What the gateway says stands.
+        assert_eq!(event("/a/b", "GET /a/{id}"), "GET /a/{id}");
     }
 
     #[test]

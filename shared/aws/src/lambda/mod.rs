@@ -10,7 +10,7 @@ mod queue;
 mod schedule;
 mod stream;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use authorizer::serve_authorizer;
 pub use http::serve_http;
@@ -29,9 +29,21 @@ fn start_telemetry() {
     scorpius_edge::telemetry::metrics_to(Box::new(std::io::stdout()));
 }
 
+/// The longest that Lambda lets a function work.
+const WORK_MAX: Duration = Duration::from_secs(900);
+
 /// How long this invocation may go on working.
 fn time_left(context: &lambda_runtime::Context) -> Duration {
-    let left = context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+    left(context.deadline(), SystemTime::now())
+}
+
+/// Lambda says until when; `cargo lambda watch` says for how long, as if the epoch were now.
+fn left(deadline: SystemTime, now: SystemTime) -> Duration {
+    let since_epoch = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let left = match since_epoch <= WORK_MAX {
+        true => since_epoch,
+        false => deadline.duration_since(now).unwrap_or_default(),
+    };
     left.saturating_sub(MARGIN)
 }
 
@@ -49,4 +61,19 @@ pub struct BatchAnswer {
 pub struct BatchItem {
     /// A message's id, or a row's sequence number.
     pub item_identifier: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_a_time_or_a_while() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_667_413);
+        let check = |deadline, ms| assert_eq!(left(deadline, now), Duration::from_millis(ms));
+        check(now + Duration::from_secs(30), 29_500);
+        check(now - Duration::from_secs(1), 0);
+        check(now + Duration::from_millis(100), 0);
+        check(SystemTime::UNIX_EPOCH + Duration::from_secs(600), 599_500);
+    }
 }

@@ -44,10 +44,12 @@ async fn of_access_token(
         settings: app.settings.clone(),
         used: LastUsed::default(),
     };
-    let caller = of_claims(&authorizer, claims.clone(), "").await.map_err(|error| match error {
-        AuthorizerError::Store(error) => IntrospectError::Store(error),
-        AuthorizerError::Keys(error) => IntrospectError::Keys(error),
-    })?;
+    let caller = of_claims(&authorizer, claims.clone(), authorizer::From::default()).await.map_err(
+        |error| match error {
+            AuthorizerError::Store(error) => IntrospectError::Store(error),
+            AuthorizerError::Keys(error) => IntrospectError::Keys(error),
+        },
+    )?;
     Ok(match caller {
         Caller::Known(_) if is_own(request, &claims) => Some(Introspected::of(claims)),
         Caller::Known(_) | Caller::Anonymous(_) => None,

@@ -312,6 +312,7 @@ async fn as_person(world: &World, route: &str, id: &str, age_ms: u64, body: &Val
             at: UnixMillis(NOW.0 - age_ms),
         }),
         network_tag: None,
+        standing: Default::default(),
         allowance: scorpius_edge::Allowance::default(),
     });
     let mut event = HttpEvent {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use scorpius_core::id::is_id;
-use scorpius_core::{Actor, CommitId, Event, StoreError, UnixMillis, Write};
+use scorpius_core::{Actor, CommitId, Event, StoreError, Write};
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::problem::{FORBIDDEN, NOT_FOUND};
-use scorpius_edge::{Principal, Problem, Request, Response};
+use scorpius_edge::{Kind, Problem, Request, Response, Thing};
 
 use super::App;
 use crate::facts::{ApiKeyRevoked, RevokeReason};
@@ -23,35 +23,34 @@ enum RevokeError {
     Unknown,
     #[error("that key may do more than you")]
     Stronger,
+    #[error("refused by policy")]
+    Refused(Problem),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 pub(super) async fn revoke(app: &App, request: &Request) -> Result<Response, Problem> {
-    let (principal, id, actor) = (request.principal()?, request.parameter("id")?, request.actor()?);
-    let mut outcome = attempt(app, principal, id, &actor, request.received_at).await;
+    let (id, actor) = (request.parameter("id")?, request.actor()?);
+    let mut outcome = attempt(app, request, id, &actor).await;
     for _ in 1..ATTEMPTS_MAX {
         if !matches!(outcome, Err(RevokeError::Store(StoreError::Conflict { .. }))) {
             break;
         }
-        outcome = attempt(app, principal, id, &actor, request.received_at).await;
+        outcome = attempt(app, request, id, &actor).await;
     }
     outcome.map_err(problem)?;
     Ok(Response::new(StatusCode::NO_CONTENT))
 }
 
-async fn attempt(
-    app: &App,
-    principal: &Principal,
-    id: &str,
-    actor: &Actor,
-    now: UnixMillis,
-) -> Result<(), RevokeError> {
+async fn attempt(app: &App, request: &Request, id: &str, actor: &Actor) -> Result<(), RevokeError> {
     if !is_id("key", id) {
         return Err(RevokeError::Unknown);
     }
+    let principal = request.principal().map_err(RevokeError::Refused)?;
     let keys = ApiKeys(Arc::clone(&app.store));
     let (mut key, version) = keys.get(&principal.tenant, id).await?.ok_or(RevokeError::Unknown)?;
+    let thing = Thing::new(Kind::ApiKey, &key.id, &key.tenant).owned_by(&key.created_by);
+    request.judge(thing).await.map_err(RevokeError::Refused)?;
     if key.id != principal.subject && !Power::of(principal).covers(&key.power()) {
         return Err(RevokeError::Stronger);
     }
@@ -61,7 +60,7 @@ async fn attempt(
     key.events += 1;
     let fact = ApiKeyRevoked { key_id: key.id.clone(), reason: RevokeReason::Requested };
     let event = Event::of(&fact, &key.id, key.events, &key.tenant, actor, &*app.clock);
-    let mut writes = revocation(key, version, now).to_vec();
+    let mut writes = revocation(key, version, request.received_at).to_vec();
     writes.push(Write::emit(event));
     commit_with_retry(&*app.store, CommitId::new(&*app.clock), &writes).await?;
     Ok(())
@@ -71,6 +70,7 @@ fn problem(error: RevokeError) -> Problem {
     match error {
         RevokeError::Unknown => NOT_FOUND.because(error),
         RevokeError::Stronger => FORBIDDEN.because(error),
+        RevokeError::Refused(problem) => problem,
         RevokeError::Store(error) => error.into(),
     }
 }

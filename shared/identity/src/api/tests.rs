@@ -312,6 +312,7 @@ async fn a_maker_that_is_revoked_meanwhile_makes_nothing() {
             request_id: "req_1".to_owned(),
             network: String::new(),
             received_at: world.clock.now(),
+            judge: scorpius_edge::Judge::absent(),
         };
         assert_eq!(handle(&world.auth(), request).await.status, StatusCode::UNAUTHORIZED);
     }

@@ -12,20 +12,31 @@ use crate::testing::{NOW, World};
 
 /// Each action, the roles that may do it, and a permission that does not cover it. Typed by hand:
 /// it is what `Role::may` is held to.
-const MAY: [(&str, &[Role], &str); 14] = [
+const MAY: [(&str, &[Role], &str); 25] = [
     // Of people only; keys are what this table tries.
     ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
     ("admin:write", &[Role::Operator], "risk:read"),
+    ("audit:erase", &[Role::Admin], "audit:read"),
+    ("audit:hold", &[Role::Admin], "audit:read"),
     ("audit:read", &[Role::Admin, Role::Security, Role::Auditor], "risk:*"),
+    ("elevation:approve", &[Role::Admin, Role::Security], "elevation:read"),
+    ("elevation:read", &[Role::Admin, Role::Security, Role::Auditor], "elevation:write"),
+    ("elevation:write", &[Role::Admin, Role::Security], "elevation:read"),
     ("key:read", &[Role::Admin, Role::Auditor], "key:write"),
     ("key:write", &[Role::Admin], "key:read"),
+    ("policy:read", &[Role::Admin, Role::Auditor], "policy:write"),
+    ("policy:write", &[Role::Admin], "policy:read"),
     ("risk:read", &[Role::Admin, Role::Security, Role::Auditor, Role::Viewer], "risk:score"),
     ("risk:score", &[Role::Admin, Role::Security], "risk:read"),
+    ("role:delegate", &[Role::Admin, Role::Security], "risk:read"),
     ("scan:read", &[Role::Admin, Role::Security, Role::Auditor, Role::Viewer], "scan:write"),
     ("scan:write", &[Role::Admin, Role::Security], "scan:read"),
+    ("tenant:export", &[Role::Admin], "user:read"),
     ("token:create", &Role::ALL, ""),
     ("token:introspect", &[Role::Admin], "risk:read"),
+    ("user:read", &[Role::Admin, Role::Auditor], "user:write"),
+    ("user:write", &[Role::Admin], "user:read"),
     ("webhook:read", &[Role::Admin, Role::Security, Role::Auditor], "webhook:write"),
     ("webhook:write", &[Role::Admin, Role::Security], "webhook:read"),
 ];
@@ -69,7 +80,13 @@ async fn status(world: &World, operation: &Operation, credential: Option<&str>) 
     let lambda = AuthorizerAnswerContext { caller: said.context.caller };
     event.request_context.authorizer = Some(AuthorizerContext { lambda });
     let operations = [operation.clone()];
-    let door = Door { function: "table", operations: &operations, clock: &*world.clock, limiter: None };
+    let door = Door {
+        function: "table",
+        operations: &operations,
+        gate: scorpius_edge::authorize::RoleTable::shared(),
+        clock: &*world.clock,
+        limiter: None,
+    };
     let let_in = |_| std::future::ready(Response::new(http::StatusCode::OK));
     serve(&door, event, std::future::pending(), let_in).await.status_code
 }

@@ -18,7 +18,7 @@ use crate::sessions::Sessions;
 
 pub use documents::{
     ACCESS_COOKIE, CSRF_COOKIE, GrantedTokens, REFRESH_COOKIE, Refresh, Revoke, SessionList, ShownSession,
-    access_cookie, granted,
+    access_cookie, granted, without_cookies,
 };
 pub use refresh::proof;
 

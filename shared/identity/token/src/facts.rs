@@ -29,6 +29,24 @@ impl Fact for SessionStarted {
     const MEANING: &'static str = "A person signed in and has a session.";
 }
 
+/// A person proved again who they are. Aggregate: the session.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SessionProved {
+    /// `ses_…`.
+    pub session_id: String,
+    /// `usr_…`.
+    pub user_id: String,
+    /// The level that the session has from now on.
+    pub acr: Assurance,
+    /// How it was proved, over the whole session (RFC 8176).
+    pub amr: Vec<Factor>,
+}
+
+impl Fact for SessionProved {
+    const TYPE: &'static str = "scorpius.identity.session_proved.v1";
+    const MEANING: &'static str = "Within a session a person proved again, or more strongly, who they are.";
+}
+
 /// A session is over. Aggregate: the session.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SessionEnded {

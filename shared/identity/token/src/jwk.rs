@@ -13,6 +13,12 @@ use crate::jws::strict;
 
 /// Bits that an RSA modulus has at least (RFC 7518, section 3.3) and at most.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
+/// By the rests of these primes the moduli of a faulty chip library are told (CVE-2017-15361, "ROCA"): each is a power
+/// of 65,537 modulo each prime, and whoever has the public key can find the private one.
+const ROCA_PRIMES: [u32; 38] = [
+    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103,
+    107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+];
 
 /// What a key signs with. HMAC is no member: who checks a token must not be able to make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,10 +199,23 @@ fn rsa_numbers(raw: &Raw) -> Result<(&str, &str), BadJwk> {
     let fine = RSA_BITS.contains(&bits)
         && modulus.first() != Some(&0)
         && odd
+        && !is_roca(&modulus)
         && exponent.len() <= 4
         && exponent.first() != Some(&0)
         && exponent != [1];
     fine.then_some((n, e)).ok_or(BadJwk::Numbers)
+}
+
+fn is_roca(modulus: &[u8]) -> bool {
+    ROCA_PRIMES.iter().all(|&prime| {
+        let rest = modulus.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
+        let mut power = 1;
+        (0..prime).any(|_| {
+            let found = power == rest;
+            power = power * 65_537 % prime;
+            found
+        })
+    })
 }
 
 fn decoded(text: &str) -> Result<Vec<u8>, BadJwk> {
@@ -244,6 +263,9 @@ fn thumbprint(members: &BTreeMap<&str, &str>) -> String {
     let json = serde_json::to_vec(members).expect("text under text is JSON");
     URL_SAFE_NO_PAD.encode(Sha256::digest(json))
 }
+
+#[cfg(test)]
+mod vectors;
 
 #[cfg(test)]
 mod tests {

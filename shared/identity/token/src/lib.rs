@@ -42,6 +42,7 @@ pub fn events() -> Vec<EventSchema> {
         EventSchema::of::<facts::TokenRefreshed>(),
         EventSchema::of::<facts::TokenRevoked>(),
         EventSchema::of::<facts::SessionStarted>(),
+        EventSchema::of::<facts::SessionProved>(),
         EventSchema::of::<facts::SessionEnded>(),
         EventSchema::of::<facts::SessionsEnded>(),
         EventSchema::of::<facts::RefreshTokenReused>(),

@@ -2,6 +2,7 @@
 
 mod begin;
 mod end;
+mod prove;
 mod rotate;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 
 pub use begin::{BeginError, Beginning};
 pub use end::EndError;
+pub use prove::{Proof, Raised};
 pub use rotate::{Presented, RotateError};
 
 use crate::claims::Claims;

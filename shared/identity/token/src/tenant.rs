@@ -40,12 +40,21 @@ pub struct Tenant {
     /// Events so far, this record's `sequence`.
     #[serde(default)]
     pub events: u64,
+    /// Which version of its own policies counts; 0 is none of them.
+    #[serde(default)]
+    pub policy_version: u64,
+    /// Versions of its policies so far. A version is written once, so the next one has another number.
+    #[serde(default)]
+    pub policy_versions: u64,
     /// What it is entitled to; absent is what the platform gives.
     #[serde(default)]
     pub tier: Option<Tier>,
 }
 
 impl Tenant {
+    /// The partition with the ids of all tenants that are not deleted.
+    pub const DIRECTORY: &'static str = "platform#tenants";
+
     /// A new, active tenant.
     #[must_use]
     pub fn new(id: TenantId, name: &str, operator: bool, clock: &dyn Clock) -> Self {
@@ -59,6 +68,8 @@ impl Tenant {
             created_at: clock.now(),
             salt: hex::encode(salt),
             events: 0,
+            policy_version: 0,
+            policy_versions: 0,
             tier: None,
         }
     }
@@ -73,6 +84,12 @@ impl Tenant {
     #[must_use]
     pub fn at(id: &TenantId) -> Key {
         Key::new(format!("tenant#{id}"), "tenant")
+    }
+
+    /// Where the directory names the tenant `id`.
+    #[must_use]
+    pub fn listed_at(id: &TenantId) -> Key {
+        Key::new(Self::DIRECTORY, id.as_str())
     }
 
     /// A pseudonym of the network address `address`: the same address has the same in this tenant,

@@ -22,9 +22,9 @@ pub struct User {
     pub id: String,
     /// Whose.
     pub tenant: TenantId,
-    /// As they write it; unique on the platform without regard to case.
+    /// Their e-mail address, sealed under the tenant's data key for `<id>#email`.
     pub email: String,
-    /// For people.
+    /// Their name, sealed for `<id>#name`.
     pub name: String,
     /// At least one.
     pub roles: Vec<Role>,

@@ -31,11 +31,13 @@ fn request(operation: &'static str, tenant: &TenantId) -> Request {
             strength: Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            standing: Default::default(),
             allowance: scorpius_edge::Allowance::default(),
         }),
         request_id: "req_test".to_owned(),
         network: "127.0.0.1".to_owned(),
         received_at: NOW,
+        judge: scorpius_edge::Judge::absent(),
     }
 }
 

@@ -34,10 +34,12 @@ fn request(operation: &'static str, tenant: &TenantId) -> Request {
             sign_in: None,
             network_tag: None,
             allowance: scorpius_edge::Allowance::default(),
+            standing: Default::default(),
         }),
         request_id: "req_test".to_owned(),
         network: "127.0.0.1".to_owned(),
         received_at: NOW,
+        judge: scorpius_edge::Judge::absent(),
     }
 }
 

@@ -5,7 +5,7 @@ use scorpius_core::{Record, Value as Attribute};
 use serde_json::json;
 
 use super::*;
-use crate::testing::{Asked, OTHER_TENANT, World, json_of, tenant};
+use crate::testing::{Asked, OTHER_TENANT, TOPIC, World, json_of, tenant};
 
 const BODY: &str =
     r#"{"url":"https://hooks.example.com/in?token=t0k","events":["scorpius.scan.*","scorpius.scan.*"]}"#;
@@ -66,11 +66,13 @@ async fn who_loses_a_race_under_one_key_gets_the_winner_s_secret() {
             strength: scorpius_edge::Strength::ApiKey,
             sign_in: None,
             network_tag: None,
+            standing: Default::default(),
             allowance: scorpius_edge::Allowance::default(),
         }),
         request_id: "req_2".to_owned(),
         network: String::new(),
         received_at: world.clock.now(),
+        judge: scorpius_edge::Judge::absent(),
     })
     .expect("a key");
     let mine = Response::json(StatusCode::CREATED, &json!({"secret": "whsec_mine"}));
@@ -143,6 +145,9 @@ async fn bad_requests_are_named_and_change_nothing() {
         (with(good, json!(["*", "wallet.threat_detected"])), "/events/1"),
         (json!({"url": good, "events": ["*"], "description": "a".repeat(201)}).to_string(), "/description"),
         (json!({"url": good, "events": ["*"], "description": "a\nb"}).to_string(), "/description"),
+        (json!({"events": ["*"]}).to_string(), "/url"),
+        (json!({"url": good, "topic": TOPIC, "events": ["*"]}).to_string(), "/url"),
+        (json!({"topic": format!("{TOPIC}x"), "events": ["*"]}).to_string(), "/topic"),
     ] {
         let answer = world.ask(Asked { body: body.clone(), ..Asked::of("createWebhook") }).await;
         assert_eq!(answer.status, 400, "{body}");
@@ -160,6 +165,34 @@ async fn bad_requests_are_named_and_change_nothing() {
     }
     assert!(world.emitted("").await.is_empty());
     assert!(world.store.scan(0, 1, None).await.expect("the records").records.is_empty());
+}
+
+#[tokio::test]
+async fn a_topic_is_taken_from_the_tenant_that_it_is_allowed_to() {
+    let world = World::new();
+    let body = json!({"topic": TOPIC, "events": ["*"]}).to_string();
+    let made = world.ask(Asked { body: body.clone(), ..Asked::of("createWebhook") }).await;
+    let shown = json_of(&made);
+    assert_eq!((made.status.as_u16(), &shown["topic"], shown.get("url")), (201, &json!(TOPIC), None));
+    let told = &world.emitted("scorpius.notify.webhook_created.v1").await[0];
+    assert!(!told.to_json().contains(TOPIC) && told.data["host_sha256"].as_str().map(str::len) == Some(64));
+
+    let refused = world.ask(Asked { body, tenant: OTHER_TENANT, ..Asked::of("createWebhook") }).await;
+    let said = json_of(&refused);
+    assert_eq!((refused.status.as_u16(), &said["errors"][0]["pointer"]), (400, &json!("/topic")));
+    assert_eq!(said["detail"], "`topic` may not be published to: not this tenant's");
+}
+
+/// A record that was written before there were topics.
+#[test]
+fn a_webhook_s_target_is_a_member_of_its_record() {
+    let record = |target: &str| json!({"id": "whk_1", "events": ["*"], "active": true, "created_at": 1, "secret": "s", target: "x"});
+    for (name, target) in [("url", Target::Url("x".to_owned())), ("topic", Target::Topic("x".to_owned()))] {
+        let webhook: Webhook = serde_json::from_value(record(name)).expect("a webhook");
+        assert_eq!(webhook.target, target);
+        assert_eq!(serde_json::to_value(&webhook).expect("JSON"), record(name));
+    }
+    assert!(serde_json::from_value::<Webhook>(record("queue")).is_err());
 }
 
 #[tokio::test]

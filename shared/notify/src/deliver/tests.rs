@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::ladder::LADDER_MS;
-use crate::testing::{Asked, NOW, Requested, World, json_of, message};
+use crate::testing::{Asked, NOW, Requested, SCANNED, TENANT, TOPIC, World, json_of, message};
 
 async fn work(world: &World, requested: &Requested, receives: u32) -> Outcome {
     handle(&world.deliver(), &message(&requested.request, receives)).await
@@ -46,6 +46,67 @@ async fn a_delivery_is_signed_sent_and_recorded_once() {
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].sequence, told[0].hops), (2, 2));
     assert_eq!(told[0].data["status"], 204);
+}
+
+/// An event on its way to the topic of `TENANT`.
+async fn to_topic(world: &World) -> Requested {
+    let body = json!({"topic": TOPIC, "events": ["*"]}).to_string();
+    let made = json_of(&world.ask(Asked { body, ..Asked::of("createWebhook") }).await);
+    let text = |name: &str| made[name].as_str().expect("text").to_owned();
+    let event = world.event(SCANNED);
+    let asked = crate::fanout::handle(&world.fanout(), &message(&event, 1)).await;
+    assert_eq!(asked, Outcome::Done);
+    let request = world.emitted("scorpius.notify.delivery_requested.v1").await.pop().expect("a request");
+    Requested { event, request, webhook: text("id"), secret: text("secret") }
+}
+
+#[tokio::test]
+async fn a_topic_gets_the_event_with_what_its_readers_check_and_filter_by() {
+    let world = World::new();
+    let requested = to_topic(&world).await;
+    assert_eq!(work(&world, &requested, 1).await, Outcome::Done);
+    assert_eq!(work(&world, &requested, 2).await, Outcome::Done);
+    let sent = world.topics.sent();
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].topic.as_str(), &sent[0].id), (TOPIC, &requested.event.id));
+    assert_eq!(sent[0].body, requested.event.to_json());
+    let attribute = |name: &str| {
+        let found = sent[0].attributes.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| value.clone()).expect("it is there")
+    };
+    assert_eq!((attribute("event-type").as_str(), attribute("tenant-id").as_str()), (SCANNED, TENANT));
+    assert_eq!(attribute("webhook-id"), requested.event.id);
+    let receiver = standardwebhooks::Webhook::new(&requested.secret).expect("a secret");
+    let signed = receiver.sign(&attribute("webhook-id"), NOW.as_s() as i64, sent[0].body.as_bytes());
+    assert_eq!(attribute("webhook-signature"), signed.expect("UTF-8"));
+    assert!(world.egress.sent().is_empty());
+
+    let delivery = &world.deliveries(&requested.webhook).await[0];
+    assert_eq!((&delivery["state"], &delivery["answer"]), (&json!("delivered"), &json!("published-1")));
+    assert_eq!(world.emitted("scorpius.notify.delivered.v1").await[0].data["status"], 200);
+}
+
+#[tokio::test]
+async fn a_topic_that_refuses_is_tried_again_and_one_that_is_no_longer_allowed_is_not() {
+    let world = World::new();
+    let requested = to_topic(&world).await;
+    let refused = || TopicError::Refused { status: 403, code: "AuthorizationError".to_owned() };
+    world.topics.will(Err(refused()));
+    assert!(matches!(work(&world, &requested, 1).await, Outcome::Retry { .. }));
+    let delivery = &world.deliveries(&requested.webhook).await[0];
+    assert_eq!((&delivery["state"], &delivery["history"][0]["status"]), (&json!("pending"), &json!(403)));
+    assert_eq!(delivery["answer"], "AuthorizationError");
+
+    world.clock.advance_ms(60_000);
+    world.topics.will(Err(PortError::new("topics", "no answer").into()));
+    assert!(matches!(work(&world, &requested, 2).await, Outcome::Retry { .. }));
+    assert_eq!(world.deliveries(&requested.webhook).await[0]["history"][1]["error"], "connection");
+
+    world.clock.advance_ms(3_600_000);
+    world.topics.will(Err(TopicError::NotAllowed { reason: "taken back" }));
+    assert!(matches!(work(&world, &requested, 3).await, Outcome::Reject { .. }));
+    let delivery = &world.deliveries(&requested.webhook).await[0];
+    assert_eq!((&delivery["state"], &delivery["reason"]), (&json!("failed"), &json!("blocked")));
 }
 
 /// The whole ladder on a clock that stands still between the steps.

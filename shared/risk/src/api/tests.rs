@@ -68,11 +68,13 @@ impl Bench {
                 strength: Strength::ApiKey,
                 sign_in: None,
                 network_tag: None,
+                standing: Default::default(),
                 allowance: scorpius_edge::Allowance::default(),
             }),
             request_id: "req_1".to_owned(),
             network: "127.0.0.1".to_owned(),
             received_at: self.clock.now(),
+            judge: scorpius_edge::Judge::absent(),
         };
         let response = handle(&self.app, request).await;
         let value = serde_json::from_slice(&response.body).expect("JSON");
@@ -446,6 +448,7 @@ async fn the_example_events_are_answered() {
     let door = scorpius_edge::serve::Door {
         function: "risk-score",
         operations: &operations,
+        gate: scorpius_edge::authorize::RoleTable::shared(),
         clock: &*bench.clock,
         limiter: None,
     };

@@ -99,7 +99,7 @@ pub fn access_cookie(token: &str, expires_in: u64) -> String {
 
 /// `response`, taking the session's cookies back.
 #[must_use]
-pub(super) fn without_cookies(response: Response) -> Response {
+pub fn without_cookies(response: Response) -> Response {
     [ACCESS_COOKIE, REFRESH_COOKIE, CSRF_COOKIE]
         .into_iter()
         .fold(response, |response, name| response.with_header("set-cookie", &cookie(name, "", 0, true)))
