@@ -96,8 +96,8 @@ mod tests {
         for _ in 0..200 {
             let known: Vec<_> = (0..50).map(|_| some()).collect();
             let set = LookAlikes::of(known.iter().copied());
-            for index in 0..50 {
-                let recipient = if index % 2 == 0 { known[index] } else { some() };
+            for (index, paid_before) in known.iter().enumerate() {
+                let recipient = if index % 2 == 0 { *paid_before } else { some() };
                 payments += 1;
                 alarms += u32::from(set.twin(&recipient).is_some());
             }

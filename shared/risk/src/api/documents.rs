@@ -215,8 +215,7 @@ pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
 
 pub(super) fn domain(request: &Request) -> Result<Asked, Problem> {
     let asked: DomainRequest = request.json()?;
-    let domain =
-        asked.domain.parse().map_err(|error| INVALID_DOMAIN.because(&error).at("/domain", &error))?;
+    let domain = asked.domain.parse().map_err(|error| INVALID_DOMAIN.because(error).at("/domain", error))?;
     let question = Question::Domain { domain, age_days: asked.age_days };
     Ok(Asked { question, history: Vec::new(), accounts: Vec::new() })
 }
