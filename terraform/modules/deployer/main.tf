@@ -109,6 +109,13 @@ resource "aws_iam_policy" "boundary" {
         Resource = ["${local.arn}:sns:*:*:*"]
       },
       {
+        # As which sender, a function's own role says.
+        Sid      = "Letters"
+        Effect   = "Allow"
+        Action   = ["ses:SendEmail"]
+        Resource = ["${local.arn}:ses:*:${local.account}:identity/*"]
+      },
+      {
         Sid      = "Backups"
         Effect   = "Allow"
         Action   = ["backup:*"]

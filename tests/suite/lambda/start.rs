@@ -15,7 +15,7 @@ use crate::tree;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything that any function reads at its start; nothing of it exists.
-const SETTINGS: [(&str, &str); 30] = [
+const SETTINGS: [(&str, &str); 33] = [
     ("AUDIENCE", "scorpius"),
     ("AWS_ACCESS_KEY_ID", "stub"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -34,11 +34,14 @@ const SETTINGS: [(&str, &str); 30] = [
     ("LIMIT_ADDRESS_MINUTE", "300"),
     ("LIMIT_TIER", "unlimited"),
     ("LOG_ORIGIN", "scorpius.example/ledger"),
+    ("MAIL_FROM", "scorpius@example.com"),
     ("PATH", "/usr/bin:/bin"),
     ("QUEUE_AUDIT", "http://127.0.0.1:1/audit"),
     ("QUEUE_AUDIT_DEAD", "http://127.0.0.1:1/audit-dead"),
     ("QUEUE_DELIVER", "http://127.0.0.1:1/deliver"),
     ("QUEUE_DELIVER_DEAD", "http://127.0.0.1:1/deliver-dead"),
+    ("QUEUE_MAIL", "http://127.0.0.1:1/mail"),
+    ("QUEUE_MAIL_DEAD", "http://127.0.0.1:1/mail-dead"),
     ("QUEUE_NOTIFY", "http://127.0.0.1:1/notify"),
     ("QUEUE_NOTIFY_DEAD", "http://127.0.0.1:1/notify-dead"),
     ("QUEUE_SCAN", "http://127.0.0.1:1/scan"),

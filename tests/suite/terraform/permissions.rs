@@ -253,7 +253,7 @@ mod tests {
         for name in wanted {
             assert!(names.contains(name), "no `{name}` in {names:?}");
         }
-        assert!(names.iter().all(|name| !name.contains("arn:") && !name.contains("scorpius")), "{names:?}");
+        assert!(names.iter().all(|name| !name.contains("arn:") && !name.contains("scorpius-")), "{names:?}");
     }
 
     #[test]

@@ -260,6 +260,14 @@ fn judge(
     }
 }
 
+/// Whether an `Add` keeps to its limit where there is no record: if not, an expired one is not what is in its way.
+fn fits_alone(write: &Write) -> bool {
+    let Write::Add { deltas, only_if: Some((limited, max)), .. } = write else { return true };
+    let sum: i128 =
+        deltas.iter().filter(|(name, _)| name == limited).map(|(_, delta)| i128::from(*delta)).sum();
+    sum <= i128::from(*max)
+}
+
 /// One reason for each item, in order; `None` for those that were not in the way.
 fn judge_reasons(
     reasons: &[CancellationReason],
@@ -271,8 +279,8 @@ fn judge_reasons(
     for (reason, &index) in reasons.iter().zip(indexes) {
         match (reason.code().unwrap_or("None"), writes.get(index)) {
             ("None", _) => {}
-            ("ConditionalCheckFailed", Some(Write::Add { key, .. }))
-                if reason.item().is_some_and(|item| item::is_expired(item, now)) =>
+            ("ConditionalCheckFailed", Some(write @ Write::Add { key, .. }))
+                if reason.item().is_some_and(|item| item::is_expired(item, now)) && fits_alone(write) =>
             {
                 expired.push(key.clone());
             }
@@ -335,7 +343,13 @@ mod tests {
             .item(item::EXPIRES, item::number(NOW.0))
             .build();
         check(&[none, expired.clone()], "Expired([Key { partition: \"p\", sort: \"c\" }])");
-        check(&[failed, expired], "Conflict(1)");
+        check(&[failed, expired.clone()], "Conflict(1)");
+        // What is over its limit by itself is not tried again without the expired record.
+        let mut over = writes();
+        let Some(Write::Add { only_if, .. }) = over.get_mut(2) else { panic!("an addition") };
+        *only_if = Some(("n".to_owned(), 0));
+        let judged = judge_reasons(&[reason("None"), expired], &over, &[1, 2], NOW);
+        assert_eq!(format!("{judged:?}"), "Conflict(2)");
     }
 
     #[test]
