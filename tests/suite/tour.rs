@@ -1,8 +1,10 @@
 //! The README's first command, from the outside: detect, decide, act and prove on a new folder and on an old one.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use scorpius::host::{Host, Settings};
 
@@ -71,6 +73,27 @@ async fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
     let file = folder.path().join("forged.json");
     std::fs::write(&file, forged).expect("it is written");
     assert_eq!(verify(&[file.as_os_str(), "--key".as_ref(), key.as_os_str()]), Some(1));
+}
+
+#[test]
+fn whoever_asks_the_platform_to_end_ends_its_witness_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = Command::new(program())
+        .args(["up", "--tour", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("it says something")).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("nothing is lost"))), "it did not come up");
+    let policy = std::fs::read_to_string(folder.path().join("tour/policy")).expect("a policy");
+    let address =
+        policy.split("http://").nth(1).and_then(|rest| rest.split(['/', '\n']).next()).expect("an address");
+    TcpStream::connect(address).expect("the witness listens");
+    // SIGTERM, as a service manager sends it.
+    assert!(Command::new("kill").arg(child.id().to_string()).status().expect("it runs").success());
+    assert!(child.wait().expect("it ends").success());
+    TcpStream::connect(address).expect_err("nobody listens any more");
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

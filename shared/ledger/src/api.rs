@@ -110,7 +110,7 @@ pub fn operations() -> Vec<Operation> {
             Parameter { name: "type", meaning: "The event's type, or what it begins with and `*`.", required: false },
             Parameter { name: "actor", meaning: "Who caused it.", required: false },
             Parameter { name: "resource", meaning: "What it is about: the id of the aggregate.", required: false },
-            Parameter { name: "subject", meaning: "A person that it is about, or who caused it: `usr_…`, `key_…` or `wal_…`. Finds what is left of erased persons, too.", required: false },
+            Parameter { name: "subject", meaning: "A person that it is about, or who caused it: `usr_…` or `key_…`. Finds what is left of erased persons, too.", required: false },
             Parameter { name: "order", meaning: "`desc`, from the newest, or `asc`, from the oldest; `desc` by default.", required: false },
         ])
         .asks(&PAGING)

@@ -147,7 +147,7 @@ fn person(request: &Request) -> Result<&str, Problem> {
     match is_personal(person) {
         true => Ok(person),
         false => Err(INVALID_REQUEST
-            .because("who can be erased is named by an id: `usr_…`, `key_…` or `wal_…`")
+            .because("who can be erased is named by an id: `usr_…` or `key_…`")
             .at("/id", "not the id of a person")),
     }
 }

@@ -29,7 +29,7 @@ const EXACT_MAX: u64 = (1 << 53) - 1;
 /// Events of the ledger itself never enter it; checkpoints are its record.
 const OWN_EVENTS: &str = "scorpius.ledger.*";
 /// Ids that stand for a person: what is erased is said of one of these.
-const PERSONAL: [&str; 3] = ["key", "usr", "wal"];
+const PERSONAL: [&str; 2] = ["key", "usr"];
 
 /// One event as the ledger keeps it, for its tenant's eyes. It names no person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -2,7 +2,7 @@
 //!
 //! Erasing is one commit: the person's secret is replaced by the moment at which it was destroyed, and the event
 //! that says so is emitted. Other processes remember the secret for five minutes more, and backups of the store keep
-//! it for as long as they are kept: the answer says when the last copy is gone.
+//! it for as long as they are kept, and deliveries to webhooks the events: the answer says when the last copy is gone.
 
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ use crate::subjects::{ReadSubject, Subjects};
 
 /// How long DynamoDB's point-in-time recovery keeps what is no more, at most.
 pub const RECOVERY_S: u64 = 35 * 86_400;
+/// How long events' own copies are kept besides the ledger: deliveries to webhooks, for 30 days.
+const COPIES_S: u64 = 30 * 86_400;
 /// How often a change that others make at the same time is tried again.
 const RACES_MAX: u32 = 4;
 
@@ -33,7 +35,7 @@ pub struct Erased {
     pub erased_at: String,
     /// From when on nobody can open a payload of theirs, in any process.
     pub closed_at: String,
-    /// From when on no backup has the secret.
+    /// From when on no copy of the events and no backup of the secret is left.
     pub effective_at: String,
 }
 
@@ -130,7 +132,7 @@ impl Erasure<'_> {
     }
 
     fn erased(&self, subject: String, at: UnixMillis) -> Erased {
-        let effective = at.plus_s(self.backups_s).max(at.plus_ms(REMEMBERED_MS));
+        let effective = at.plus_s(COPIES_S).plus_s(self.backups_s);
         Erased {
             subject,
             erased_at: at.to_string(),

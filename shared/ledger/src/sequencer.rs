@@ -161,6 +161,14 @@ impl Sequencer {
             }
             let fresh = self.fresh(&batch).await?;
             if fresh.is_empty() {
+                // Remembered as well: whoever asks after its body is gone is told.
+                let size = read.as_ref().map_or(0, |read| read.head.size);
+                let id = CommitId::new(&*self.clock);
+                let remember = [Records::put_batch(batch_id, size, id.made_at())];
+                match commit_with_retry(&*self.store, id, &remember).await {
+                    Ok(_) | Err(StoreError::Conflict { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
                 self.copy_checkpoint().await?;
                 return Ok(Appended::Known);
             }
@@ -177,6 +185,19 @@ impl Sequencer {
         self.settle().await?;
         self.forget(lost).await?;
         Err(SequenceError::Contention)
+    }
+
+    /// Whether all of this batch is in the log, and the checkpoint covers it.
+    ///
+    /// # Errors
+    /// As `append`.
+    pub async fn holds(&self, batch_id: &str) -> Result<bool, SequenceError> {
+        self.settle().await?;
+        let known = self.records.has_batch(batch_id).await?;
+        if known {
+            self.copy_checkpoint().await?;
+        }
+        Ok(known)
     }
 
     /// Removes a staging that was applied, or one that lost its race once the head has moved past it: nobody will

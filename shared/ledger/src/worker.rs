@@ -60,13 +60,16 @@ async fn take(app: &App, message: &Message) -> Result<(), Outcome> {
     let (batch, name) = parse(&message.body).map_err(Outcome::reject)?;
     let blob = app.blobs.get(&name, BATCH_BYTES_MAX).await.map_err(|error| Outcome::retry(chain(&error)))?;
     let Some(blob) = blob else {
-        return Err(Outcome::retry(format_args!("the batch's `{name}` is not there yet")));
+        // Whoever had this message before may have ended after the blob was removed.
+        return match app.sequencer.holds(&batch.batch_id).await.map_err(|error| outcome(&error))? {
+            true => Ok(()),
+            false => Err(Outcome::retry(format_args!("the batch's `{name}` is not there yet"))),
+        };
     };
     let events = events_of(&batch, &blob).map_err(Outcome::reject)?;
-    match app.sequencer.append(&batch.batch_id, &events).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(outcome(&error)),
-    }
+    app.sequencer.append(&batch.batch_id, &events).await.map_err(|error| outcome(&error))?;
+    // The events in clear have done their part: from here on the ledger has them, sealed under secrets that can end.
+    app.blobs.delete(&name).await.map_err(|error| Outcome::retry(chain(&error)))
 }
 
 fn parse(body: &[u8]) -> Result<(AuditBatch, BlobName), String> {

@@ -92,11 +92,11 @@ locals {
       resources = ["${var.bucket_arn}/*"]
     },
     {
-      # What is staged before a batch is appended; nothing else is ever deleted.
+      # What is staged before a batch is appended, and the batch once it is; nothing else is ever deleted.
       name      = "ClearStaging"
       when      = local.writes_blobs && contains(local.uses.keys, "sign:ledger")
       actions   = ["s3:DeleteObject"]
-      resources = ["${var.bucket_arn}/ledger/staging/*"]
+      resources = ["${var.bucket_arn}/ledger/staging/*", "${var.bucket_arn}/audit-batches/*"]
     },
     {
       name    = "SignTokens"

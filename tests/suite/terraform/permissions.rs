@@ -235,6 +235,7 @@ mod tests {
             "*",
             "blobs",
             "blobs/*",
+            "blobs/audit-batches/*",
             "blobs/ledger/staging/*",
             "bus",
             "key data",

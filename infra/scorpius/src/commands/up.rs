@@ -128,13 +128,27 @@ impl Up {
         }
         if !self.then_stop {
             next_steps(&terminal, &url);
-            tokio::signal::ctrl_c().await?;
+            stop_asked().await?;
             terminal.line("stopping: requests and messages in work are finished first");
         }
         running.stop().await?;
         drop(own);
         Ok(if fine { Verdict::Fine } else { Verdict::NotFine })
     }
+}
+
+/// Ctrl-C, or SIGTERM: what service managers send.
+async fn stop_asked() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut ended = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            asked = tokio::signal::ctrl_c() => asked,
+            _ = ended.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 fn next_steps(terminal: &Terminal, url: &str) {

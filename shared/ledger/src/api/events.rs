@@ -103,7 +103,7 @@ fn asked(request: &Request) -> Result<Search, Problem> {
     }
     let subject = filter(request, "subject")?;
     if subject.as_deref().is_some_and(|subject| !is_personal(subject)) {
-        return Err(bad("subject", "is no id of a person: `usr_…`, `key_…` or `wal_…`"));
+        return Err(bad("subject", "is no id of a person: `usr_…` or `key_…`"));
     }
     Ok(Search {
         from,

@@ -80,7 +80,7 @@ async fn what_events_say_of_an_erased_person_is_shown_no_more_and_stays_proved()
     let erased = body(&erased);
     let at: UnixMillis = erased["erased_at"].as_str().expect("a time").parse().expect("a time");
     assert_eq!(erased["closed_at"], at.plus_s(300).to_string());
-    assert_eq!(erased["effective_at"], at.plus_s(RECOVERY_S).to_string());
+    assert_eq!(erased["effective_at"], at.plus_s(30 * 86_400 + RECOVERY_S).to_string());
     // Asked again, the first time counts.
     assert_eq!(body(&ask(&app, "eraseSubject", PERSON, json!(null)).await), erased);
 

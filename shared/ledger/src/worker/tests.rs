@@ -49,6 +49,22 @@ async fn a_batch_is_done_when_its_events_are_provable_and_again_when_it_comes_ag
 }
 
 #[tokio::test]
+async fn a_batch_s_body_goes_once_the_ledger_has_it_and_is_not_asked_for_again() {
+    let world = World::new();
+    let app = app(&world);
+    // The second has nothing that the first has not: it is remembered all the same.
+    let batches = [sent(&world, 1, &[event(1), event(2)]).await, sent(&world, 2, &[event(2)]).await];
+    assert_eq!(world.blobs.names("audit-batches/").len(), 2);
+    for batch in &batches {
+        assert_eq!(take_batch(&app, batch).await, Outcome::Done);
+    }
+    assert_eq!(world.blobs.names("audit-batches/"), [""; 0]);
+    for batch in &batches {
+        assert_eq!(take_batch(&app, batch).await, Outcome::Done);
+    }
+}
+
+#[tokio::test]
 async fn a_batch_whose_body_is_not_there_yet_comes_again() {
     let world = World::new();
     let batch = sent(&world, 1, &[event(1)]).await;
