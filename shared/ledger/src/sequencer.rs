@@ -10,31 +10,31 @@
 //! Whoever comes finds a head that is ahead of what is published and does C and D first, from the
 //! staging blob. Nothing is locked: a sequencer may stop anywhere and for any time.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod fresh;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::{try_join, try_join_all};
 use scorpius_core::crash::{CrashPoint, point};
 use scorpius_core::{
-    BlobName, Blobs, Clock, CommitId, Event, KeyName, Keys, PortError, Put, Store, StoreError, TenantId,
-    Write,
+    BlobName, Blobs, Clock, CommitId, Event, KeyName, Keys, PortError, Put, Store, StoreError, Write,
 };
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
 
 use crate::bundle::Witnesses;
-use crate::entry::{NotAnEntry, Recorded, Sealed, SubjectSecret, is_own};
+use crate::entry::NotAnEntry;
 use crate::files::{BlobFiles, blob};
 use crate::hash::SIZE_MAX;
 use crate::note::{Checkpoint, Origin, VerifierKey};
 use crate::payloads::Payloads;
 use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError};
-use crate::records::{Head, Placed, Published, ReadHead, Records, root_of};
+use crate::records::{Head, Published, ReadHead, Records, root_of};
 use crate::staging::{STAGED_BYTES_MAX, Staged, last_entries};
-use crate::subjects::Subject;
 use crate::tree::Edge;
 use crate::witness::WitnessClient;
+use fresh::{Fresh, recorded};
 
 /// How often the race for the head is run before the queue is asked to wait.
 const RACES_MAX: u32 = 4;
@@ -111,14 +111,6 @@ pub struct Sequencer {
     payloads: Payloads,
     origin: Origin,
     witnesses: Option<WitnessClient>,
-}
-
-/// An event of the batch that is not in the log yet.
-struct Fresh<'a> {
-    event: &'a Event,
-    sealed: Sealed,
-    /// Whether anybody is to open it again.
-    keep_payload: bool,
 }
 
 impl Sequencer {
@@ -234,75 +226,6 @@ impl Sequencer {
             }
         }
         Err(SequenceError::Contention)
-    }
-
-    /// Those of `batch` that are not in the log, as they will be kept.
-    async fn fresh<'a>(&self, batch: &[(&'a Event, Recorded)]) -> Result<Vec<Fresh<'a>>, SequenceError> {
-        let ids: Vec<_> = batch.iter().map(|(event, _)| (&event.tenantid, event.id.as_str())).collect();
-        let (mut fresh, mut again): (Vec<_>, BTreeMap<_, Vec<_>>) = Default::default();
-        for ((event, recorded), placed) in batch.iter().zip(self.records.placed(&ids).await?) {
-            match placed {
-                Some(placed) => again.entry(&event.tenantid).or_default().push((recorded, placed)),
-                None => fresh.push((*event, recorded)),
-            }
-        }
-        for (tenant, events) in again {
-            self.same(tenant, &events).await?;
-        }
-        self.sealed(&fresh).await
-    }
-
-    /// Whether what came again is what is there, as far as that can still be read.
-    async fn same(&self, tenant: &TenantId, events: &[(&Recorded, Placed)]) -> Result<(), SequenceError> {
-        let entries = events.iter().map(|(_, placed)| placed.entry()).collect::<Result<Vec<_>, _>>()?;
-        let pairs: Vec<_> = entries.iter().zip(events.iter().map(|(_, placed)| placed)).collect();
-        let opened = self.payloads.open(tenant, &pairs).await?;
-        for (((recorded, _), entry), opened) in events.iter().zip(&entries).zip(opened) {
-            if !recorded.is_of(entry, opened.as_ref().map(|opened| opened.text.as_str())) {
-                return Err(SequenceError::EventChanged(entry.id.clone()));
-            }
-        }
-        Ok(())
-    }
-
-    /// Under the secrets of their tenants and persons, which are made where there are none.
-    async fn sealed<'a>(&self, events: &[(&'a Event, &Recorded)]) -> Result<Vec<Fresh<'a>>, SequenceError> {
-        let mut persons: BTreeMap<&TenantId, BTreeSet<&String>> = BTreeMap::new();
-        for (event, recorded) in events {
-            persons.entry(&event.tenantid).or_default().extend(recorded.persons());
-        }
-        let mut keys = BTreeMap::new();
-        for (tenant, persons) in persons {
-            let key = self.payloads.tenant_keys.get_or_make(tenant).await?;
-            let names: Vec<_> = persons.iter().map(|person| key.subject_ref(tenant, person)).collect();
-            let subjects = self.payloads.subjects.get_or_make(tenant, &key, &names).await?;
-            keys.insert(tenant, (key, persons.into_iter().zip(subjects).collect::<BTreeMap<_, _>>()));
-        }
-        let mut fresh = Vec::with_capacity(events.len());
-        for (event, recorded) in events {
-            let Some((key, subjects)) = keys.get(&event.tenantid) else { continue };
-            let mut keep_payload = true;
-            let secrets: Vec<_> = recorded
-                .persons()
-                .iter()
-                .map(|person| match subjects.get(person) {
-                    Some(Subject::Known(secret)) => secret.clone(),
-                    // Closed when it is made: nobody keeps this secret.
-                    Some(Subject::Erased) | None => {
-                        keep_payload = false;
-                        self.throwaway()
-                    }
-                })
-                .collect();
-            fresh.push(Fresh { event, sealed: recorded.sealed(key, &secrets), keep_payload });
-        }
-        Ok(fresh)
-    }
-
-    fn throwaway(&self) -> SubjectSecret {
-        let mut secret = [0; 32];
-        self.clock.fill_random(&mut secret);
-        SubjectSecret::new(secret)
     }
 
     /// Step A.
@@ -482,25 +405,6 @@ impl Sequencer {
 
 fn broken(what: String) -> SequenceError {
     SequenceError::Broken(what)
-}
-
-/// The entries of a batch, each id once, without the ledger's own events.
-fn recorded(events: &[Event]) -> Result<Vec<(&Event, Recorded)>, SequenceError> {
-    let mut batch: Vec<(&Event, Recorded)> = Vec::with_capacity(events.len());
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for event in events.iter().filter(|event| !is_own(event)) {
-        let recorded = Recorded::of(event)
-            .map_err(|source| SequenceError::Entry { id: event.id.chars().take(60).collect(), source })?;
-        match seen.get(event.id.as_str()).and_then(|&at| batch.get(at)) {
-            Some((_, before)) if *before == recorded => {}
-            Some(_) => return Err(SequenceError::EventChanged(event.id.clone())),
-            None => {
-                seen.insert(&event.id, batch.len());
-                batch.push((event, recorded));
-            }
-        }
-    }
-    Ok(batch)
 }
 
 #[cfg(test)]

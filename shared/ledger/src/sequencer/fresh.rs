@@ -1,0 +1,111 @@
+//! What of a batch is not in the log yet, sealed as it will be kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scorpius_core::{Event, TenantId};
+
+use super::{SequenceError, Sequencer};
+use crate::entry::{Recorded, Sealed, SubjectSecret, is_own};
+use crate::records::Placed;
+use crate::subjects::Subject;
+
+/// An event of the batch that is not in the log yet.
+pub(super) struct Fresh<'a> {
+    pub(super) event: &'a Event,
+    pub(super) sealed: Sealed,
+    /// Whether anybody is to open it again.
+    pub(super) keep_payload: bool,
+}
+
+impl Sequencer {
+    /// Those of `batch` that are not in the log, as they will be kept.
+    pub(super) async fn fresh<'a>(
+        &self,
+        batch: &[(&'a Event, Recorded)],
+    ) -> Result<Vec<Fresh<'a>>, SequenceError> {
+        let ids: Vec<_> = batch.iter().map(|(event, _)| (&event.tenantid, event.id.as_str())).collect();
+        let (mut fresh, mut again): (Vec<_>, BTreeMap<_, Vec<_>>) = Default::default();
+        for ((event, recorded), placed) in batch.iter().zip(self.records.placed(&ids).await?) {
+            match placed {
+                Some(placed) => again.entry(&event.tenantid).or_default().push((recorded, placed)),
+                None => fresh.push((*event, recorded)),
+            }
+        }
+        for (tenant, events) in again {
+            self.same(tenant, &events).await?;
+        }
+        self.sealed(&fresh).await
+    }
+
+    /// Whether what came again is what is there, as far as that can still be read.
+    async fn same(&self, tenant: &TenantId, events: &[(&Recorded, Placed)]) -> Result<(), SequenceError> {
+        let entries = events.iter().map(|(_, placed)| placed.entry()).collect::<Result<Vec<_>, _>>()?;
+        let pairs: Vec<_> = entries.iter().zip(events.iter().map(|(_, placed)| placed)).collect();
+        let opened = self.payloads.open(tenant, &pairs).await?;
+        for (((recorded, _), entry), opened) in events.iter().zip(&entries).zip(opened) {
+            if !recorded.is_of(entry, opened.as_ref().map(|opened| opened.text.as_str())) {
+                return Err(SequenceError::EventChanged(entry.id.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Under the secrets of their tenants and persons, which are made where there are none.
+    async fn sealed<'a>(&self, events: &[(&'a Event, &Recorded)]) -> Result<Vec<Fresh<'a>>, SequenceError> {
+        let mut persons: BTreeMap<&TenantId, BTreeSet<&String>> = BTreeMap::new();
+        for (event, recorded) in events {
+            persons.entry(&event.tenantid).or_default().extend(recorded.persons());
+        }
+        let mut keys = BTreeMap::new();
+        for (tenant, persons) in persons {
+            let key = self.payloads.tenant_keys.get_or_make(tenant).await?;
+            let names: Vec<_> = persons.iter().map(|person| key.subject_ref(tenant, person)).collect();
+            let subjects = self.payloads.subjects.get_or_make(tenant, &key, &names).await?;
+            keys.insert(tenant, (key, persons.into_iter().zip(subjects).collect::<BTreeMap<_, _>>()));
+        }
+        let mut fresh = Vec::with_capacity(events.len());
+        for (event, recorded) in events {
+            let Some((key, subjects)) = keys.get(&event.tenantid) else { continue };
+            let mut keep_payload = true;
+            let secrets: Vec<_> = recorded
+                .persons()
+                .iter()
+                .map(|person| match subjects.get(person) {
+                    Some(Subject::Known(secret)) => secret.clone(),
+                    // Closed when it is made: nobody keeps this secret.
+                    Some(Subject::Erased) | None => {
+                        keep_payload = false;
+                        self.throwaway()
+                    }
+                })
+                .collect();
+            fresh.push(Fresh { event, sealed: recorded.sealed(key, &secrets), keep_payload });
+        }
+        Ok(fresh)
+    }
+
+    fn throwaway(&self) -> SubjectSecret {
+        let mut secret = [0; 32];
+        self.clock.fill_random(&mut secret);
+        SubjectSecret::new(secret)
+    }
+}
+
+/// The entries of a batch, each id once, without the ledger's own events.
+pub(super) fn recorded(events: &[Event]) -> Result<Vec<(&Event, Recorded)>, SequenceError> {
+    let mut batch: Vec<(&Event, Recorded)> = Vec::with_capacity(events.len());
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in events.iter().filter(|event| !is_own(event)) {
+        let recorded = Recorded::of(event)
+            .map_err(|source| SequenceError::Entry { id: event.id.chars().take(60).collect(), source })?;
+        match seen.get(event.id.as_str()).and_then(|&at| batch.get(at)) {
+            Some((_, before)) if *before == recorded => {}
+            Some(_) => return Err(SequenceError::EventChanged(event.id.clone())),
+            None => {
+                seen.insert(&event.id, batch.len());
+                batch.push((event, recorded));
+            }
+        }
+    }
+    Ok(batch)
+}
