@@ -29,6 +29,7 @@ use crate::engine::rules::RuleSet;
 use crate::engine::verdict::Verdict;
 use crate::engine::{ENGINE, decide, decide_hashed};
 use crate::events::Scored;
+use crate::intel::{BadSnapshot, Intel, IntelError};
 use crate::lists::Lists;
 use crate::verdicts::{KeepError, Kept, Verdicts};
 
@@ -74,6 +75,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// What is asked about every party.
     pub lists: Lists,
+    /// What the feeds' lists say.
+    pub intel: Intel,
     /// Proofs that a verdict's event is in the ledger.
     pub proofs: Proofs,
 }
@@ -83,7 +86,8 @@ impl App {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let proofs = Proofs { store: store.clone(), blobs: blobs.clone() };
-        Self { verdicts: Verdicts { store, blobs }, clock, lists: Lists::seed(), proofs }
+        let intel = Intel::new(store.clone(), blobs.clone(), clock.clone());
+        Self { verdicts: Verdicts { store, blobs }, clock, lists: Lists::seed(), intel, proofs }
     }
 }
 
@@ -181,7 +185,10 @@ async fn score(
     }
     let Asked { question, history, accounts } = read(request)?;
     let id = new_id("vrd", &*app.clock);
-    let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at).told(&accounts);
+    let answers = app.intel.ask(&question.accounts(), question.site().as_ref()).await?;
+    let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at)
+        .listed(&answers)
+        .told(&accounts);
     let bytes = inputs.canonical();
     let verdict = decide_hashed(&inputs, sha256(&bytes), RuleSet::base());
     let answer = verdict.canonical();
@@ -268,6 +275,16 @@ fn unknown(id: &str) -> Problem {
 
 fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+impl From<IntelError> for Problem {
+    fn from(error: IntelError) -> Self {
+        match error {
+            IntelError::Store(error) => error.into(),
+            IntelError::Snapshot(BadSnapshot::Port(error)) => error.into(),
+            IntelError::Snapshot(_) => INTERNAL.because(error),
+        }
+    }
 }
 
 impl From<KeepError> for Problem {

@@ -14,6 +14,7 @@ use crate::calldata::{self, CALLDATA_BYTES_MAX, Role};
 use crate::domain::{self, Domain};
 use crate::engine::rules::SignalId;
 use crate::engine::verdict::{Block, Subject};
+use crate::intel::{Answers, Indicator, Listed};
 use crate::lists::{ListKind, ListRef, Lists, Row};
 use crate::message::{Message, Note, Reading};
 
@@ -267,6 +268,24 @@ impl Question {
             .collect()
     }
 
+    /// Everyone in it, once.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<Account> {
+        let parties = self.parties(&self.read());
+        let accounts: BTreeSet<_> = parties.into_iter().map(|party| party.account).collect();
+        accounts.into_iter().collect()
+    }
+
+    /// The site that is judged, or that asks for a signature.
+    #[must_use]
+    pub fn site(&self) -> Option<Domain> {
+        match self {
+            Self::Domain { domain, .. } => Some(domain.clone()),
+            Self::Signature { origin, .. } => origin.as_deref()?.parse().ok(),
+            Self::Address { .. } | Self::Transaction { .. } => None,
+        }
+    }
+
     /// Who would get rights over tokens or accounts.
     #[must_use]
     pub fn spenders(&self) -> BTreeSet<Account> {
@@ -323,6 +342,18 @@ pub enum Says {
     Imitates,
 }
 
+impl Says {
+    /// What a row means on a list of this kind.
+    fn of(kind: ListKind, delisted: bool) -> Self {
+        match (kind, delisted) {
+            (ListKind::Sanctions, false) => Self::Sanctioned,
+            (ListKind::Threats, false) => Self::Threat,
+            (ListKind::Sanctions | ListKind::Threats, true) => Self::Delisted,
+            (ListKind::Registry, _) => Self::WellKnown,
+        }
+    }
+}
+
 /// One answer of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -335,6 +366,18 @@ pub struct Fact {
     pub list: String,
     /// The list's row.
     pub row: Row,
+}
+
+/// One answer of a list about a site.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteFact {
+    /// What the list says.
+    pub says: Says,
+    /// Which list.
+    pub list: String,
+    /// The list's row: of the site itself or of a name above it.
+    pub row: Listed,
 }
 
 /// All that the engine looks at. The same document gives the same verdict, byte for byte.
@@ -360,6 +403,9 @@ pub struct Inputs {
     /// What the asker tells of accounts, by address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountState>,
+    /// What lists said of the site that is judged, or that asks for a signature.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<SiteFact>,
 }
 
 impl Inputs {
@@ -372,8 +418,7 @@ impl Inputs {
         verdict_id: String,
         asked_at: UnixMillis,
     ) -> Self {
-        let accounts: BTreeSet<_> =
-            question.parties(&question.read()).into_iter().map(|party| party.account).collect();
+        let accounts = question.accounts();
         let chain = question.chain();
         let of = |account: &Account| chain.map(|chain| facts(account, chain, lists)).unwrap_or_default();
         let facts = accounts.iter().flat_map(of).collect();
@@ -388,7 +433,47 @@ impl Inputs {
             facts,
             block: None,
             accounts: Vec::new(),
+            sites: Vec::new(),
         }
+    }
+
+    /// With what the lists of a snapshot said. A list of the program by the same name is not asked then: the
+    /// snapshot's is newer.
+    #[must_use]
+    pub fn listed(mut self, answers: &Answers) -> Self {
+        let replaced = |name: &str| answers.lists.iter().any(|list| list.name == name);
+        self.lists.retain(|list| !replaced(&list.name));
+        self.facts.retain(|fact| fact.says == Says::Imitates || !replaced(&fact.list));
+        self.lists.extend(answers.lists.iter().map(ListRef::from));
+        self.lists.sort();
+        let chain = self.question.chain();
+        for (list, row) in &answers.rows {
+            let says = Says::of(list.kind, row.delisted.is_some());
+            match (&row.indicator, chain) {
+                (Indicator::Evm(account), Some(chain)) => {
+                    let fact = Fact {
+                        account: *account,
+                        says,
+                        list: list.name.clone(),
+                        row: row.of_account(*account),
+                    };
+                    if fact.row.holds_on(chain) {
+                        self.facts.push(fact);
+                    }
+                }
+                (Indicator::Domain(_), _) => {
+                    self.sites.push(SiteFact { says, list: list.name.clone(), row: row.clone() });
+                }
+                _ => {}
+            }
+        }
+        // Who is well known imitates nobody, whichever list says so.
+        let known: BTreeSet<_> =
+            self.facts.iter().filter(|fact| fact.says == Says::WellKnown).map(|fact| fact.account).collect();
+        self.facts.retain(|fact| fact.says != Says::Imitates || !known.contains(&fact.account));
+        self.facts.sort_by(|one, two| one.account.cmp(&two.account));
+        self.sites.sort();
+        self
     }
 
     /// With what the asker tells of accounts; the first that is said of one counts.
@@ -444,14 +529,7 @@ fn facts(account: &Account, chain: ChainId, lists: &Lists) -> Vec<Fact> {
         .iter()
         .filter_map(|list| {
             let row = list.row(account).filter(|row| row.holds_on(chain))?;
-            let says = match (list.kind(), &row.delisted) {
-                (ListKind::Sanctions, None) => Says::Sanctioned,
-                (ListKind::Sanctions, Some(_)) => Says::Delisted,
-                (ListKind::Threats, None) => Says::Threat,
-                (ListKind::Threats, Some(_)) => Says::Delisted,
-                (ListKind::Registry, _) => Says::WellKnown,
-            };
-            Some(fact(says, list, row))
+            Some(fact(Says::of(list.kind(), row.delisted.is_some()), list, row))
         })
         .collect();
     let known = facts.iter().any(|fact| fact.says == Says::WellKnown);

@@ -42,6 +42,7 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
     let mut reading = inputs.question.read();
     reading.calls.settle(|token| known.is_fungible(token));
     known.look(&inputs.question.parties(&reading), &mut findings);
+    known.look_at_site(&mut findings);
     let prior = match &inputs.question {
         Question::Address { .. } => rules.prior.address,
         Question::Transaction { .. } => {
