@@ -42,6 +42,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
 #[must_use]
 pub fn events() -> Vec<EventSchema> {
     let mut events = scorpius_identity::events();
+    events.extend(scorpius_feeds::events());
     events.extend(scorpius_ledger::events());
     events.extend(scorpius_account::events());
     events.extend(scorpius_notify::events());

@@ -15,7 +15,7 @@ use crate::tree;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything that any function reads at its start; nothing of it exists.
-const SETTINGS: [(&str, &str); 33] = [
+const SETTINGS: [(&str, &str); 34] = [
     ("AUDIENCE", "scorpius"),
     ("AWS_ACCESS_KEY_ID", "stub"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -27,6 +27,7 @@ const SETTINGS: [(&str, &str); 33] = [
     ("AWS_SECRET_ACCESS_KEY", "stub"),
     ("BUCKET", "blobs"),
     ("BUS", "bus"),
+    ("FEEDS", "[]"),
     ("ISSUER", "https://scorpius.example"),
     ("KEY_LEDGER", "ledger"),
     ("KEY_TOKEN", "token"),

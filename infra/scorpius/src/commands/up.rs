@@ -12,6 +12,7 @@ use scorpius_edge::Tier;
 use scorpius_edge::limit::Defaults;
 use scorpius_edge::serve::Cors;
 use scorpius_egress::AllowedTarget;
+use scorpius_feeds::feeds_of;
 use scorpius_ledger::Policy;
 
 use super::{Done, Verdict, runtime};
@@ -43,6 +44,9 @@ pub struct Up {
     /// A webhook target that may be plain HTTP or private, as host:port; may be given several times.
     #[arg(long, value_name = "HOST:PORT")]
     allow_target: Vec<String>,
+    /// A JSON array of feeds of threats and sanctions to read every quarter of an hour, see docs/intelligence.md.
+    #[arg(long, value_name = "FILE")]
+    feeds: Option<PathBuf>,
     /// The URL that people reach the platform under, when it is not the address it listens on.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -87,6 +91,10 @@ impl Up {
         let settings = Settings {
             cors: Cors { origins: self.cors.clone() },
             egress_allow: allow,
+            feeds: match &self.feeds {
+                Some(file) => feeds_of(&std::fs::read_to_string(file)?)?,
+                None => Vec::new(),
+            },
             witnesses,
             relay: !self.without_relay,
             limits: Defaults { tier: self.tier, address_minute: NonZeroU32::new(self.address_limit) },

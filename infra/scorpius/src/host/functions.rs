@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Mail, NoTopics, Store};
+use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Mail, NoTopics, Store, TenantId};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, health};
@@ -36,6 +36,7 @@ pub struct Functions {
     authorizer: scorpius_identity::authorizer::App,
     bootstrap: first_start::App,
     health: health::App,
+    pub(super) intel_sync: scorpius_feeds::Sync,
     mailer: scorpius_letter::worker::App,
     notifier: scorpius_notify::fanout::App,
     notifier_deliver: scorpius_notify::deliver::App,
@@ -146,6 +147,13 @@ impl Functions {
                 keys: Arc::clone(&keys),
                 openapi: crate::doors::openapi(),
             },
+            intel_sync: scorpius_feeds::Sync {
+                store: Arc::clone(&store),
+                blobs: Arc::clone(&blobs),
+                egress: Arc::clone(&egress),
+                clock: Arc::clone(&clock),
+                feeds: settings.feeds.clone(),
+            },
             notifier: scorpius_notify::fanout::App { store: Arc::clone(&store), clock: Arc::clone(&clock) },
             notifier_deliver: scorpius_notify::deliver::App {
                 store: Arc::clone(&store),
@@ -180,6 +188,10 @@ impl Functions {
     /// When the store does not take it.
     pub async fn bootstrap(&self, asked: FirstStart) -> Result<first_start::Answer, BootstrapError> {
         first_start::handle(&self.bootstrap, asked).await
+    }
+
+    pub(super) async fn operator_tenant(&self) -> Result<TenantId, BootstrapError> {
+        scorpius_identity::first_tenant_of(&*self.store).await
     }
 
     /// A key of the first tenant for a tour: whoever runs the host holds the folder, and so every key anyway.

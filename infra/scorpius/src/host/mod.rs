@@ -13,6 +13,7 @@ mod schedule;
 mod server;
 mod workers;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use scorpius_edge::manifest::{From, Manifest, Trigger};
 use scorpius_edge::serve::{Cors, Door};
 use scorpius_edge::{HttpAnswer, HttpEvent, Limiter, serve};
 use scorpius_egress::AllowedTarget;
+use scorpius_feeds::{Feed, Outcome, SyncError};
 use scorpius_identity::first_start::{FirstStart, Started};
 use scorpius_identity::{Bootstrap, SessionLimits};
 use scorpius_ledger::{Origin, Policy};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub cors: Cors,
     /// Targets of webhooks that may be plain HTTP or private.
     pub egress_allow: Vec<AllowedTarget>,
+    /// Feeds of threats and sanctions that are read every quarter of an hour.
+    pub feeds: Vec<Feed>,
     /// The ledger's name, which tokens carry too. It never changes for a folder.
     pub origin: Origin,
     /// Whom the ledger asks to cosign its checkpoints, and how many must.
@@ -86,6 +90,7 @@ impl Settings {
             clock: Arc::new(scorpius_core::SystemClock),
             cors: Cors::default(),
             egress_allow: Vec::new(),
+            feeds: Vec::new(),
             origin: "scorpius.local/ledger".parse().expect("a constant origin"),
             witnesses: None,
             public_url: "http://localhost:8480".to_owned(),
@@ -118,6 +123,9 @@ pub enum HostError {
     /// The relay.
     #[error(transparent)]
     Relay(#[from] RelayError),
+    /// The reading of feeds.
+    #[error(transparent)]
+    Feeds(#[from] SyncError),
 }
 
 /// The platform.
@@ -236,11 +244,24 @@ impl Host {
                 while self.relay.sweep(SWEEP_AGE_MS, SWEEP_ROWS_MAX).await?.goes_on() {}
                 Ok(())
             }
+            "intel-sync" => {
+                self.read_feeds().await?;
+                Ok(())
+            }
             other => {
                 tracing::error!(function = other, "no such scheduled function");
                 Ok(())
             }
         }
+    }
+
+    /// Reads every feed once, as `intel-sync` does, and says what became of each.
+    ///
+    /// # Errors
+    /// When the lists cannot be published; a feed that is refused is no error.
+    pub async fn read_feeds(&self) -> Result<BTreeMap<String, Outcome>, HostError> {
+        let tenant = self.functions.operator_tenant().await?;
+        Ok(self.functions.intel_sync.run(&tenant).await?)
     }
 
     /// Works until every queue and the outbox are empty, or `rounds` have passed; answers whether they are.
@@ -292,8 +313,10 @@ impl Host {
                 continue;
             };
             let (host, function, mut stop) = (Arc::clone(self), function.clone(), stop.clone());
+            // Nobody waits a quarter of an hour for the first lists.
+            let mut first = function == "intel-sync" && !host.settings.feeds.is_empty();
             tasks.push(tokio::spawn(async move {
-                while !pause(&mut stop, every).await {
+                while std::mem::take(&mut first) || !pause(&mut stop, every).await {
                     if let Err(error) = host.tick(&function).await {
                         tracing::error!(
                             function,
