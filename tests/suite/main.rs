@@ -12,6 +12,7 @@ mod desk;
 mod documents;
 mod entries;
 mod examples;
+mod feeds;
 mod hooks;
 mod imports;
 mod journeys;

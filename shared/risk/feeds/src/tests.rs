@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use scorpius_core::{
-    Attributes, Clock, CommitId, Egress, EgressError, EgressRequest, EgressResponse, Key, ListQuery, Page, Record,
-    Store, StoreError, SystemClock, TenantId, UnixMillis, Write,
+    Attributes, CommitId, Egress, EgressError, EgressRequest, EgressResponse, Key, ListQuery, ManualClock, Page, Record,
+    Store, StoreError, TenantId, UnixMillis, Write,
 };
 use scorpius_local::{Local, LocalOptions};
 use scorpius_risk::intel::{Intel, Pointer, pointer_key};
@@ -48,19 +48,6 @@ impl Egress for Web {
 
     fn check_url(&self, _: &str) -> Result<(), EgressError> {
         Ok(())
-    }
-}
-
-/// A clock that the test moves.
-struct Moved(Mutex<u64>);
-
-impl Clock for Moved {
-    fn now(&self) -> UnixMillis {
-        UnixMillis(*self.0.lock().expect("a lock"))
-    }
-
-    fn fill_random(&self, bytes: &mut [u8]) {
-        SystemClock.fill_random(bytes);
     }
 }
 
@@ -114,7 +101,7 @@ impl Store for Dying {
 
 struct World {
     web: Arc<Web>,
-    clock: Arc<Moved>,
+    clock: Arc<ManualClock>,
     store: Arc<Dying>,
     local: Local,
     sync: Sync,
@@ -129,7 +116,7 @@ const FEEDS: &str = r#"[
 fn world() -> World {
     let folder = tempfile::tempdir().expect("a folder");
     // 2027-01-15T08:00:00Z.
-    let clock = Arc::new(Moved(Mutex::new(1_800_000_000_000)));
+    let clock = Arc::new(ManualClock::at(UnixMillis(1_800_000_000_000)));
     let local =
         Local::open(folder.path(), clock.clone(), LocalOptions::default()).expect("a folder that opens");
     let store = Arc::new(Dying { inner: Arc::new(local.store.clone()), at: Mutex::new(None) });
@@ -181,7 +168,7 @@ impl World {
     }
 
     fn days(&self, days: u64) {
-        *self.clock.0.lock().expect("a lock") += days * 86_400_000;
+        self.clock.advance_ms(days * 86_400_000);
     }
 }
 

@@ -1,9 +1,8 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use scorpius_core::{BlobName, Blobs, Clock, CommitId, Condition, Store, UnixMillis, Write};
+use scorpius_core::{BlobName, Blobs, Clock, CommitId, Condition, ManualClock, Store, UnixMillis, Write};
 use scorpius_local::{Local, LocalOptions};
 
 use super::*;
@@ -37,27 +36,15 @@ fn head(name: &str, rows: usize) -> ListHead {
     }
 }
 
-struct Still(AtomicU64);
-
-impl Clock for Still {
-    fn now(&self) -> UnixMillis {
-        UnixMillis(self.0.load(Ordering::SeqCst))
-    }
-
-    fn fill_random(&self, bytes: &mut [u8]) {
-        scorpius_core::SystemClock.fill_random(bytes);
-    }
-}
-
 struct World {
     local: Local,
-    clock: Arc<Still>,
+    clock: Arc<ManualClock>,
     _folder: tempfile::TempDir,
 }
 
 fn world() -> World {
     let folder = tempfile::tempdir().expect("a folder");
-    let clock = Arc::new(Still(AtomicU64::new(1_800_000_000_000)));
+    let clock = Arc::new(ManualClock::at(UnixMillis(1_800_000_000_000)));
     let local =
         Local::open(folder.path(), clock.clone(), LocalOptions::default()).expect("a folder that opens");
     World { local, clock, _folder: folder }
@@ -234,12 +221,12 @@ async fn a_new_snapshot_counts_after_at_most_thirty_seconds_and_the_old_one_when
     assert_eq!(ask(1).await, 0, "before any feed was read");
     world.publish(&[(head("one", 1), vec![listed(account(1))])], 1).await;
     assert_eq!(ask(1).await, 0);
-    world.clock.0.fetch_add(PINNED_FOR_S * 1_000, Ordering::SeqCst);
+    world.clock.advance_ms(PINNED_FOR_S * 1_000);
     assert_eq!(ask(1).await, 1);
 
     let blob = world.publish(&[(head("one", 1), vec![listed(account(2))])], 2).await;
     world.blobs().put(&blob, Bytes::from_static(b"torn")).await.expect("torn");
-    world.clock.0.fetch_add(PINNED_FOR_S * 1_000, Ordering::SeqCst);
+    world.clock.advance_ms(PINNED_FOR_S * 1_000);
     assert_eq!((ask(1).await, ask(2).await), (1, 0), "the old one goes on");
     // Without an old one nobody takes silence for an answer.
     let Indicator::Evm(one) = account(1) else { panic!("an account") };
