@@ -280,8 +280,8 @@ variable "feeds" {
   default = []
 
   validation {
-    condition     = length(distinct(var.feeds[*].name)) == length(var.feeds) && length(var.feeds) <= 32
-    error_message = "At most 32 feeds, each with a name of its own."
+    condition     = length(distinct(var.feeds[*].name)) == length(var.feeds) && length(var.feeds) <= 16
+    error_message = "At most 16 feeds, each with a name of its own."
   }
   validation {
     condition     = alltrue([for feed in var.feeds : contains(["sanctions", "threats", "registry"], feed.kind)])

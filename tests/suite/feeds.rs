@@ -30,8 +30,7 @@ async fn desk(address: SocketAddr) -> Desk {
     ]);
     Desk::open_with(|settings| {
         settings.feeds = feeds_of(&feeds.to_string()).expect("feeds");
-        settings.egress_allow =
-            vec![AllowedTarget { host: address.ip().to_string(), port: address.port() }];
+        settings.egress_allow = vec![AllowedTarget { host: address.ip().to_string(), port: address.port() }];
     })
     .await
 }
@@ -45,7 +44,10 @@ fn signal<'a>(verdict: &'a Value, id: &str) -> &'a Value {
 async fn a_listed_site_and_account_are_dangerous_once_their_feed_was_read() {
     let feeds = Router::new()
         .route("/accounts", get(|| async { format!(r#"["{THIEF}"]"#) }))
-        .route("/sites", get(|| async { r#"{"blacklist": ["steal.example"], "whitelist": ["fine.example"]}"# }))
+        .route(
+            "/sites",
+            get(|| async { r#"{"blacklist": ["steal.example"], "whitelist": ["fine.example"]}"# }),
+        )
         .route("/gone", get(|| async { StatusCode::GONE }));
     let desk = desk(serve(feeds).await).await;
     let ask_account = json!({"chain": "ethereum", "address": THIEF});
@@ -59,7 +61,8 @@ async fn a_listed_site_and_account_are_dangerous_once_their_feed_was_read() {
     desk.clock.advance_ms(30_000);
 
     let verdict = desk.post("/v1/risk/address", &ask_account).await.expect(200);
-    assert_eq!(verdict["level"], "danger", "{verdict}");
+    let bad = |verdict: &Value| ["danger", "critical"].iter().any(|level| verdict["level"] == *level);
+    assert!(bad(&verdict), "{verdict}");
     let found = &signal(&verdict, "threat_list")["evidence"]["found"][0];
     assert_eq!((&found["list"], &found["said_by"]), (&json!("accounts"), &json!("the watch")));
     let names = |verdict: &Value| -> Vec<String> {
@@ -70,7 +73,7 @@ async fn a_listed_site_and_account_are_dangerous_once_their_feed_was_read() {
 
     let site = async |name: &str| desk.post("/v1/risk/domain", &json!({"domain": name})).await.expect(200);
     let stolen = site("https://app.steal.example/claim").await;
-    assert_eq!(stolen["level"], "danger", "{stolen}");
+    assert!(bad(&stolen), "{stolen}");
     assert_eq!(signal(&stolen, "threat_list")["evidence"]["found"][0]["listed"], "domain:steal.example");
     assert_eq!(site("fine.example").await["level"], "safe");
     assert_eq!(site("other.example").await["level"], "unknown");

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use scorpius_core::{BlobName, Blobs, Clock, CommitId, Condition, ManualClock, Store, UnixMillis, Write};
 use scorpius_local::{Local, LocalOptions};
 use scorpius_risk::address::Account;
-use scorpius_risk::intel::{Indicator, Intel, ListHead, Listed, PINNED_FOR_S, Pointer, Snapshot, build, pointer_key};
+use scorpius_risk::intel::{
+    Indicator, Intel, ListHead, Listed, PINNED_FOR_S, Pointer, Snapshot, build, pointer_key,
+};
 use scorpius_risk::lists::ListKind;
 use sha2::{Digest, Sha256};
 
@@ -85,7 +87,8 @@ async fn main() {
     }
     println!("head read and checked: {}", quantiles(times));
 
-    let snapshot = Snapshot::load(&local.blobs, &blob, built.head_bytes, &built.head_sha256).await.expect("it loads");
+    let snapshot =
+        Snapshot::load(&local.blobs, &blob, built.head_bytes, &built.head_sha256).await.expect("it loads");
     for (what, from) in [("on no list", ROWS * 10), ("on the list", 0)] {
         let mut times = Vec::new();
         for n in (from..from + ROWS).step_by(101) {

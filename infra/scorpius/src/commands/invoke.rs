@@ -76,7 +76,8 @@ async fn invoke(host: &Host, function: &str, json: &str, clock: &dyn Clock) -> D
         }
         Trigger::Schedule(_) if function == "intel-sync" => {
             let outcomes = host.read_feeds().await?;
-            let fine = !outcomes.values().any(|outcome| matches!(outcome, scorpius_feeds::Outcome::Refused(_)));
+            let fine =
+                !outcomes.values().any(|outcome| matches!(outcome, scorpius_feeds::Outcome::Refused(_)));
             for (feed, outcome) in outcomes {
                 terminal.line(format!("{feed}: {outcome:?}"));
             }

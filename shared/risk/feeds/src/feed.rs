@@ -9,7 +9,7 @@ use scorpius_risk::lists::ListKind;
 use serde::{Deserialize, Serialize};
 
 /// Feeds of one platform.
-pub const FEEDS_MAX: usize = 32;
+pub const FEEDS_MAX: usize = 16;
 /// Bytes of a name.
 const NAME_BYTES_MAX: usize = 40;
 /// Bytes of one answer of a feed, when the operator does not say more.

@@ -9,17 +9,14 @@ use scorpius_core::{Egress, EgressRequest};
 use crate::judge::Refusal;
 
 /// What one answer may take.
-const DEADLINE: Duration = Duration::from_secs(45);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What a feed answered.
 pub(crate) enum Answer {
     /// It has not changed since the reading with this tag.
     Unchanged,
     /// Its bytes.
-    Changed {
-        body: Bytes,
-        etag: Option<String>,
-    },
+    Changed { body: Bytes, etag: Option<String> },
 }
 
 pub(crate) async fn fetch(

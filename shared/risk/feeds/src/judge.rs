@@ -87,9 +87,7 @@ pub(crate) fn judge(feed: &Feed, before: Option<&FeedState>, parsed: &Parsed) ->
     }
     let was = before.lists.first().filter(|_| before.dated).map(|list| list.as_of.as_str());
     match (was, parsed.as_of.as_deref()) {
-        (Some(was), Some(is)) if is < was => {
-            Err(Refusal::Older { from: was.to_owned(), to: is.to_owned() })
-        }
+        (Some(was), Some(is)) if is < was => Err(Refusal::Older { from: was.to_owned(), to: is.to_owned() }),
         _ => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use scorpius_core::{
     Actor, BlobName, Blobs, Clock, CommitId, Condition, Egress, Event, PortError, Store, StoreError,
     TenantId, UnixMillis, Write,
@@ -18,6 +19,10 @@ use crate::judge::{Refusal, judge};
 use crate::list::{Difference, List};
 
 const SNAPSHOTS: &str = "intel-snapshots";
+/// Feeds that are asked at the same time.
+const FEEDS_AT_ONCE: usize = 4;
+/// For how long further documents of one feed are asked for.
+const FOLDER_MS: u64 = 60_000;
 
 /// Reads the feeds.
 pub struct Sync {
@@ -92,12 +97,14 @@ impl Sync {
             }
             None => (None, None),
         };
-        let mut turns = Vec::new();
-        for feed in &self.feeds {
-            turns.push(self.turn(feed).await?);
-        }
-        let heads: Vec<ListHead> =
-            turns.iter().filter_map(|turn| turn.state.as_ref()).flat_map(|state| state.lists.clone()).collect();
+        // Sixteen feeds that do not answer take less than a function's time.
+        let turns = stream::iter(&self.feeds).map(|feed| self.turn(feed)).buffered(FEEDS_AT_ONCE);
+        let turns: Vec<_> = turns.try_collect().await?;
+        let heads: Vec<ListHead> = turns
+            .iter()
+            .filter_map(|turn| turn.state.as_ref())
+            .flat_map(|state| state.lists.clone())
+            .collect();
         let was = current.as_ref().map(|pointer| pointer.lists.as_slice()).unwrap_or_default();
 
         let actor = Actor {
@@ -122,11 +129,8 @@ impl Sync {
         if heads != was {
             let next = self.snapshot(&heads, &turns, current.as_ref()).await?;
             let changes = heads.iter().map(|head| change(head, was, &turns));
-            let fact = SnapshotPublished {
-                number: next.number,
-                blob: next.blob.clone(),
-                lists: changes.collect(),
-            };
+            let fact =
+                SnapshotPublished { number: next.number, blob: next.blob.clone(), lists: changes.collect() };
             let event = Event::of(&fact, "intel", next.number, tenant, &actor, &*self.clock);
             let condition = pointer_version.map_or(Condition::Absent, Condition::VersionIs);
             writes.push(Write::put(pointer_key(), &next, condition));
@@ -150,9 +154,7 @@ impl Sync {
         };
         let read = self.read(feed, before.as_ref()).await;
         let read = match read {
-            Ok(Some((parsed, etag))) => {
-                judge(feed, before.as_ref(), &parsed).map(|()| Some((parsed, etag)))
-            }
+            Ok(Some((parsed, etag))) => judge(feed, before.as_ref(), &parsed).map(|()| Some((parsed, etag))),
             other => other,
         };
         let listed = match read {
@@ -236,7 +238,8 @@ impl Sync {
     ) -> Turn {
         let reason: String = refusal.to_string().chars().take(300).collect();
         tracing::warn!(feed = feed.name, reason, "a feed was refused");
-        let new = before.as_ref().and_then(|state| state.refused.as_ref()).is_none_or(|was| was.reason != reason);
+        let new =
+            before.as_ref().and_then(|state| state.refused.as_ref()).is_none_or(|was| was.reason != reason);
         let mut state = before.unwrap_or_default();
         let told = new.then(|| FeedRefused {
             feed: feed.name.clone(),
@@ -276,7 +279,11 @@ impl Sync {
         }
         let (events, as_of) = misp_manifest(&body)?;
         let (mut parsed, mut left) = (Parsed { as_of, ..Parsed::default() }, feed.bytes_max);
+        let begun = self.clock.now();
         for id in events {
+            if self.clock.now().since_ms(begun) > FOLDER_MS {
+                return Err(Refusal::TooMuch("its documents take more than a minute"));
+            }
             let url = format!("{}/{id}.json", feed.url.trim_end_matches('/'));
             let Answer::Changed { body, .. } = fetch(&*self.egress, &url, None, left).await? else {
                 return Err(Refusal::Status(304));

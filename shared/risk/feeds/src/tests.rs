@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use scorpius_core::{
-    Attributes, CommitId, Egress, EgressError, EgressRequest, EgressResponse, Key, ListQuery, ManualClock, Page, Record,
-    Store, StoreError, TenantId, UnixMillis, Write,
+    Attributes, CommitId, Egress, EgressError, EgressRequest, EgressResponse, Key, ListQuery, ManualClock,
+    Page, Record, Store, StoreError, TenantId, UnixMillis, Write,
 };
 use scorpius_local::{Local, LocalOptions};
 use scorpius_risk::intel::{Intel, Pointer, pointer_key};
@@ -148,7 +148,12 @@ impl World {
     async fn told(&self) -> Vec<String> {
         let mut told = Vec::new();
         for partition in 0..16 {
-            let page = self.local.store.list(&ListQuery::all(format!("outbox#{partition}"))).await.expect("it answers");
+            let page = self
+                .local
+                .store
+                .list(&ListQuery::all(format!("outbox#{partition}")))
+                .await
+                .expect("it answers");
             told.extend(page.records.iter().filter_map(|record| {
                 let event = record.document::<scorpius_core::Event>().ok()?;
                 Some(event.kind.split('.').nth(2)?.to_owned())
@@ -163,7 +168,8 @@ impl World {
         let (store, blobs) = (Arc::new(self.local.store.clone()), Arc::new(self.local.blobs.clone()));
         let intel = Intel::new(store, blobs, self.clock.clone());
         let site = site.parse().expect("a site");
-        let answers = intel.ask(&[account.parse().expect("an account")], Some(&site)).await.expect("it answers");
+        let answers =
+            intel.ask(&[account.parse().expect("an account")], Some(&site)).await.expect("it answers");
         answers.rows.iter().map(|(list, row)| format!("{} {}", list.name, row.date)).collect()
     }
 
@@ -186,7 +192,10 @@ async fn feeds_become_a_snapshot_that_verdicts_ask() {
     let names: Vec<_> = pointer.lists.iter().map(|list| (list.name.as_str(), list.rows)).collect();
     assert_eq!(names, [("thieves", 2), ("sites", 1), ("sites-allowed", 1)]);
     assert_eq!(world.ask(ONE, "www.steal.example").await, ["thieves 2027-01-15", "sites 2027-01-15"]);
-    assert_eq!(world.ask("0x0000000000000000000000000000000000000001", "app.fine.example").await, ["sites-allowed 2027-01-15"]);
+    assert_eq!(
+        world.ask("0x0000000000000000000000000000000000000001", "app.fine.example").await,
+        ["sites-allowed 2027-01-15"]
+    );
     assert_eq!(world.told().await, ["snapshot_published"]);
 }
 
@@ -285,7 +294,8 @@ async fn a_feed_that_is_no_longer_named_leaves_the_snapshot() {
 #[tokio::test]
 async fn a_misp_feed_is_read_event_by_event() {
     let mut world = world();
-    let feed = r#"[{"name": "misp", "kind": "threats", "format": "misp", "url": "https://feeds.example/misp/"}]"#;
+    let feed =
+        r#"[{"name": "misp", "kind": "threats", "format": "misp", "url": "https://feeds.example/misp/"}]"#;
     world.sync.feeds = feeds_of(feed).expect("a feed");
     let id = "5b0000f0-0000-4000-8000-000000000001";
     let manifest = format!(r#"{{"{id}": {{"timestamp": 1767312000}}}}"#);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::engine::inputs::{Fact, Party, SiteFact};
+use crate::engine::inputs::{Fact, Party};
+use crate::engine::listed::SiteFact;
 use crate::engine::rules::SignalId;
 
 /// Findings of one signal that a verdict shows; `count` says how many there were.

@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use crate::address::{Account, ChainId};
 use crate::calldata::{self, CALLDATA_BYTES_MAX, Role};
 use crate::domain::{self, Domain};
+use crate::engine::listed::SiteFact;
 use crate::engine::rules::SignalId;
 use crate::engine::verdict::{Block, Subject};
-use crate::intel::{Answers, Indicator, Listed};
 use crate::lists::{ListKind, ListRef, Lists, Row};
 use crate::message::{Message, Note, Reading};
 
@@ -342,18 +342,6 @@ pub enum Says {
     Imitates,
 }
 
-impl Says {
-    /// What a row means on a list of this kind.
-    fn of(kind: ListKind, delisted: bool) -> Self {
-        match (kind, delisted) {
-            (ListKind::Sanctions, false) => Self::Sanctioned,
-            (ListKind::Threats, false) => Self::Threat,
-            (ListKind::Sanctions | ListKind::Threats, true) => Self::Delisted,
-            (ListKind::Registry, _) => Self::WellKnown,
-        }
-    }
-}
-
 /// One answer of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -366,18 +354,6 @@ pub struct Fact {
     pub list: String,
     /// The list's row.
     pub row: Row,
-}
-
-/// One answer of a list about a site.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SiteFact {
-    /// What the list says.
-    pub says: Says,
-    /// Which list.
-    pub list: String,
-    /// The list's row: of the site itself or of a name above it.
-    pub row: Listed,
 }
 
 /// All that the engine looks at. The same document gives the same verdict, byte for byte.
@@ -435,45 +411,6 @@ impl Inputs {
             accounts: Vec::new(),
             sites: Vec::new(),
         }
-    }
-
-    /// With what the lists of a snapshot said. A list of the program by the same name is not asked then: the
-    /// snapshot's is newer.
-    #[must_use]
-    pub fn listed(mut self, answers: &Answers) -> Self {
-        let replaced = |name: &str| answers.lists.iter().any(|list| list.name == name);
-        self.lists.retain(|list| !replaced(&list.name));
-        self.facts.retain(|fact| fact.says == Says::Imitates || !replaced(&fact.list));
-        self.lists.extend(answers.lists.iter().map(ListRef::from));
-        self.lists.sort();
-        let chain = self.question.chain();
-        for (list, row) in &answers.rows {
-            let says = Says::of(list.kind, row.delisted.is_some());
-            match (&row.indicator, chain) {
-                (Indicator::Evm(account), Some(chain)) => {
-                    let fact = Fact {
-                        account: *account,
-                        says,
-                        list: list.name.clone(),
-                        row: row.of_account(*account),
-                    };
-                    if fact.row.holds_on(chain) {
-                        self.facts.push(fact);
-                    }
-                }
-                (Indicator::Domain(_), _) => {
-                    self.sites.push(SiteFact { says, list: list.name.clone(), row: row.clone() });
-                }
-                _ => {}
-            }
-        }
-        // Who is well known imitates nobody, whichever list says so.
-        let known: BTreeSet<_> =
-            self.facts.iter().filter(|fact| fact.says == Says::WellKnown).map(|fact| fact.account).collect();
-        self.facts.retain(|fact| fact.says != Says::Imitates || !known.contains(&fact.account));
-        self.facts.sort_by(|one, two| one.account.cmp(&two.account));
-        self.sites.sort();
-        self
     }
 
     /// With what the asker tells of accounts; the first that is said of one counts.

@@ -9,6 +9,7 @@ mod domain_rules;
 mod effect_rules;
 mod findings;
 pub mod inputs;
+pub mod listed;
 pub mod odds;
 mod party_rules;
 pub mod rules;

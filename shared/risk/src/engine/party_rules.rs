@@ -119,7 +119,8 @@ impl<'a> Known<'a> {
     pub(super) fn look_at_site(&self, findings: &mut Findings) {
         // A signature is not safer for who asks for it.
         let judged = matches!(self.inputs.question, Question::Domain { .. });
-        let reported = self.inputs.sites.iter().any(|fact| matches!(fact.says, Says::Threat | Says::Sanctioned));
+        let reported =
+            self.inputs.sites.iter().any(|fact| matches!(fact.says, Says::Threat | Says::Sanctioned));
         for fact in &self.inputs.sites {
             let id = match fact.says {
                 Says::Sanctioned => SignalId::SanctionsList,

@@ -121,8 +121,7 @@ impl Intel {
             return Ok(Looked::Same);
         }
         let blob: BlobName = pointer.blob.parse().map_err(|_| BadSnapshot::Form("name"))?;
-        let snapshot =
-            Snapshot::load(&*self.blobs, &blob, pointer.head_bytes, &pointer.head_sha256).await?;
+        let snapshot = Snapshot::load(&*self.blobs, &blob, pointer.head_bytes, &pointer.head_sha256).await?;
         Ok(Looked::New(pointer.blob, snapshot))
     }
 

@@ -51,12 +51,12 @@ impl Listed {
     pub(crate) fn of_account(&self, account: Account) -> Row {
         Row {
             address: account,
-            name: self.name.clone(),
-            kind: self.kind.clone(),
-            chains: self.chains.clone(),
-            source: self.source.clone(),
-            date: self.date.clone(),
-            delisted: self.delisted.clone(),
+            name: self.name.clone().into(),
+            kind: self.kind.clone().map(Into::into),
+            chains: self.chains.clone().map(Into::into),
+            source: self.source.clone().into(),
+            date: self.date.clone().into(),
+            delisted: self.delisted.clone().map(Into::into),
         }
     }
 }

@@ -223,8 +223,8 @@ impl Snapshot {
         let (lists, prints, blocks) = (reader.u32("sizes")?, reader.u32("sizes")?, reader.u32("sizes")?);
         reader.u32("sizes")?;
         debug_assert_eq!(head.len() - reader.0.len(), FIXED_BYTES, "four sizes after the magic");
-        let lists: Vec<ListHead> = serde_json::from_slice(reader.take(lists, "lists")?)
-            .map_err(|_| BadSnapshot::Form("lists"))?;
+        let lists: Vec<ListHead> =
+            serde_json::from_slice(reader.take(lists, "lists")?).map_err(|_| BadSnapshot::Form("lists"))?;
         let prints = match prints {
             0 => None,
             prints => {

@@ -126,7 +126,10 @@ fn a_site_is_asked_for_with_all_names_above_it() {
         let site: Domain = site.parse().expect("a site");
         Indicator::of_site(&site).iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(names("a.b.example.com"), ["domain:a.b.example.com", "domain:b.example.com", "domain:example.com"]);
+    assert_eq!(
+        names("a.b.example.com"),
+        ["domain:a.b.example.com", "domain:b.example.com", "domain:example.com"]
+    );
     assert_eq!(names("example.com"), ["domain:example.com"]);
 }
 

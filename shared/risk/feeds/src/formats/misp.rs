@@ -104,7 +104,9 @@ pub(crate) fn event(source: &str, body: &[u8], parsed: &mut Parsed) -> Result<()
             "btc" => Indicator::bitcoin(value),
             "xmr" | "dash" => Indicator::of_asset(&attribute.kind, value),
             // MISP has no type for accounts of EVM chains; they come as text.
-            "text" | "other" | "eth" if value.starts_with("0x") && value.len() == 42 => Indicator::guess(value),
+            "text" | "other" | "eth" if value.starts_with("0x") && value.len() == 42 => {
+                Indicator::guess(value)
+            }
             _ => continue,
         };
         let about = About {

@@ -145,11 +145,8 @@ pub(super) fn csv(source: &str, body: &[u8]) -> Result<Parsed, Refusal> {
         if record.len() <= REMARKS_COLUMN {
             return Err(Refusal::Form("a line without remarks".to_owned()));
         }
-        let about = About {
-            name: column(NAME_COLUMN),
-            kind: Some(column(PROGRAM_COLUMN)),
-            ..About::default()
-        };
+        let about =
+            About { name: column(NAME_COLUMN), kind: Some(column(PROGRAM_COLUMN)), ..About::default() };
         let remarks = column(REMARKS_COLUMN);
         for remark in remarks.split(';') {
             let Some((_, rest)) = remark.split_once(ASSET) else { continue };

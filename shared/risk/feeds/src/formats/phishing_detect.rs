@@ -17,8 +17,7 @@ struct Config {
 }
 
 pub(super) fn parse(source: &str, body: &[u8]) -> Result<Parsed, Refusal> {
-    let config: Config =
-        serde_json::from_slice(body).map_err(|error| Refusal::Form(error.to_string()))?;
+    let config: Config = serde_json::from_slice(body).map_err(|error| Refusal::Form(error.to_string()))?;
     let mut parsed = Parsed::default();
     let about = |name: &str| About { name: name.to_owned(), ..About::default() };
     for name in &config.blocklist {
@@ -26,7 +25,9 @@ pub(super) fn parse(source: &str, body: &[u8]) -> Result<Parsed, Refusal> {
     }
     for name in &config.allowlist {
         match name.parse::<Domain>() {
-            Ok(site) => parsed.allowed.push(row(source, Indicator::Domain(site), about("site of a known owner"))),
+            Ok(site) => {
+                parsed.allowed.push(row(source, Indicator::Domain(site), about("site of a known owner")))
+            }
             Err(_) => parsed.skipped += 1,
         }
     }

@@ -7,7 +7,8 @@ use crate::formats::{About, Parsed};
 use crate::judge::Refusal;
 
 /// Where the account or site is, the first that is there.
-const INDICATOR: [&str; 8] = ["address", "domain", "url", "host", "hostname", "indicator", "value", "account"];
+const INDICATOR: [&str; 8] =
+    ["address", "domain", "url", "host", "hostname", "indicator", "value", "account"];
 const NAME: [&str; 5] = ["name", "label", "title", "comment", "description"];
 const KIND: [&str; 4] = ["kind", "type", "category", "tag"];
 const DATE: [&str; 6] = ["date", "added", "created", "first_seen", "reported_at", "created_at"];
@@ -73,7 +74,11 @@ pub(super) fn json(source: &str, body: &[u8]) -> Result<Parsed, Refusal> {
                         parsed.take(source, Indicator::guess(site), about(REPORTED.to_owned()))?;
                         for account in accounts {
                             let account = account.as_str().unwrap_or_default();
-                            parsed.take(source, Indicator::guess(account), about(format!("used by {site}")))?;
+                            parsed.take(
+                                source,
+                                Indicator::guess(account),
+                                about(format!("used by {site}")),
+                            )?;
                         }
                     }
                 }
@@ -86,9 +91,11 @@ pub(super) fn json(source: &str, body: &[u8]) -> Result<Parsed, Refusal> {
 
 fn one(parsed: &mut Parsed, source: &str, value: &Value) -> Result<(), Refusal> {
     match value {
-        Value::String(text) => {
-            parsed.take(source, Indicator::guess(text), About { name: REPORTED.to_owned(), ..About::default() })
-        }
+        Value::String(text) => parsed.take(
+            source,
+            Indicator::guess(text),
+            About { name: REPORTED.to_owned(), ..About::default() },
+        ),
         Value::Object(members) => entry(parsed, source, |name| members.get(name)?.as_str()),
         _ => {
             parsed.skipped += 1;

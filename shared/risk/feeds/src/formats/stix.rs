@@ -42,8 +42,7 @@ struct Object {
 }
 
 pub(super) fn parse(source: &str, body: &[u8]) -> Result<Parsed, Refusal> {
-    let bundle: Bundle =
-        serde_json::from_slice(body).map_err(|error| Refusal::Form(error.to_string()))?;
+    let bundle: Bundle = serde_json::from_slice(body).map_err(|error| Refusal::Form(error.to_string()))?;
     if bundle.kind != "bundle" {
         return Err(Refusal::Form("not a bundle".to_owned()));
     }

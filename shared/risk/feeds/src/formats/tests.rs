@@ -139,7 +139,8 @@ fn stix_patterns_that_name_one_thing_each_are_read_and_others_are_not() {
                   "modified": "2026-02-01T00:00:00.000Z", "pattern_type": "stix", "pattern": {pattern}{more}}}]}}"#
         )
     };
-    let read_one = |pattern: &str, more: &str| read(Format::Stix21, &bundle(pattern, more)).expect("a bundle");
+    let read_one =
+        |pattern: &str, more: &str| read(Format::Stix21, &bundle(pattern, more)).expect("a bundle");
     for (pattern, wanted) in [
         ("[domain-name:value = 'steal.example']", vec!["domain:steal.example"]),
         (
@@ -177,7 +178,11 @@ fn misp_events_are_read_for_what_they_say_to_look_for() {
     let manifest = r#"{"5b0000f0-0000-4000-8000-000000000001": {"timestamp": "1767312000", "info": "x"},
         "5b0000f0-0000-4000-8000-000000000002": {"timestamp": 1767398400}}"#;
     let (ids, as_of) = misp_manifest(manifest.as_bytes()).expect("a manifest");
-    assert_eq!(ids.first().map(String::as_str), Some("5b0000f0-0000-4000-8000-000000000002"), "the newest first");
+    assert_eq!(
+        ids.first().map(String::as_str),
+        Some("5b0000f0-0000-4000-8000-000000000002"),
+        "the newest first"
+    );
     assert_eq!(as_of.as_deref(), Some("2026-01-03"));
     for bad in [r#"{"../x": {"timestamp": 1}}"#, "[]", r#"{"a": {}}"#] {
         assert!(misp_manifest(bad.as_bytes()).is_err(), "{bad}");
@@ -191,7 +196,8 @@ fn misp_events_are_read_for_what_they_say_to_look_for() {
         "Object": [{"Attribute": [{"type": "btc", "value": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "to_ids": true}]}]}}"#;
     let mut parsed = Parsed::default();
     misp_event("misp", event.as_bytes(), &mut parsed).expect("an event");
-    let wanted = ["domain:steal.example", "domain:both.example", "bitcoin:1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"];
+    let wanted =
+        ["domain:steal.example", "domain:both.example", "bitcoin:1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"];
     assert_eq!(texts(&parsed.rows), wanted);
     assert_eq!((parsed.rows[0].name.as_str(), parsed.skipped), ("Kit", 0));
     assert!(misp_event("misp", b"{}", &mut parsed).is_err());
