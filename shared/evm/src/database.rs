@@ -188,7 +188,8 @@ impl DatabaseCommit for Ground<'_> {
                     changed.storage.extend(slots);
                 }
                 _ => {
-                    let storage = slots.filter(|_| !account.status.contains(revm::state::AccountStatus::SelfDestructed));
+                    let storage = slots
+                        .filter(|_| !account.status.contains(revm::state::AccountStatus::SelfDestructed));
                     let changed = Changed { info, storage: storage.collect(), afresh };
                     self.changed.insert(address, changed);
                 }

@@ -261,9 +261,8 @@ impl Words<'_> {
         if ids.len() != amounts.len() {
             return None;
         }
-        let transfer = |(id, amount)| {
-            Event::Transfer { asset: Asset::Item { token: contract, id }, from, to, amount }
-        };
+        let transfer =
+            |(id, amount)| Event::Transfer { asset: Asset::Item { token: contract, id }, from, to, amount };
         Some(ids.into_iter().zip(amounts).map(transfer).collect())
     }
 
@@ -330,7 +329,10 @@ mod tests {
         let token = account(9);
         let fungible = read(token, &topics(signature, &[account(1), account(2)]), &data(&[7]));
         let (from, to) = (account(1), account(2));
-        assert_eq!(fungible, [Event::Transfer { asset: Asset::Token { token }, from, to, amount: U256::from(7) }]);
+        assert_eq!(
+            fungible,
+            [Event::Transfer { asset: Asset::Token { token }, from, to, amount: U256::from(7) }]
+        );
         let mut with_id = topics(signature, &[from, to]);
         with_id.push(B256::from(U256::from(7)));
         let asset = Asset::Item { token, id: U256::from(7) };
@@ -349,15 +351,21 @@ mod tests {
             amount: U256::from(amount),
         };
         assert_eq!(events, [transfer(5, 50), transfer(6, 60)]);
-        for broken in [&[64, 160, 2, 5, 6, 1, 50][..], &[64, 160, 2], &[63, 160, 0, 0, 0, 0], &[64, 96, 65, 65]] {
-            assert!(matches!(read(account(9), &topics, &data(broken))[..], [Event::Other { .. }]), "{broken:?}");
+        for broken in
+            [&[64, 160, 2, 5, 6, 1, 50][..], &[64, 160, 2], &[63, 160, 0, 0, 0, 0], &[64, 96, 65, 65]]
+        {
+            assert!(
+                matches!(read(account(9), &topics, &data(broken))[..], [Event::Other { .. }]),
+                "{broken:?}"
+            );
         }
     }
 
     #[test]
     fn what_permit2_keeps_names_the_token_and_the_keeper() {
         let signature = "Permit(address,address,address,uint160,uint48,uint48)";
-        let events = read(account(9), &topics(signature, &[account(1), account(2), account(3)]), &data(&[5, 100, 0]));
+        let events =
+            read(account(9), &topics(signature, &[account(1), account(2), account(3)]), &data(&[5, 100, 0]));
         let asset = Asset::Token { token: account(2) };
         let (owner, spender, through) = (account(1), account(3), Some(account(9)));
         let amount = U256::from(5);

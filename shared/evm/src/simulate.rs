@@ -352,7 +352,9 @@ impl Questions<'_, '_, '_> {
     }
 
     fn measure_approval(&mut self, approval: &mut Approval) {
-        let Approval { owner, spender, asset: Asset::Token { token }, through, .. } = *approval else { return };
+        let Approval { owner, spender, asset: Asset::Token { token }, through, .. } = *approval else {
+            return;
+        };
         let probe = match through {
             Some(keeper) => Probe::AllowanceThrough { keeper, token, owner, spender },
             None => Probe::Allowance { token, owner, spender },
@@ -372,12 +374,16 @@ fn differences(one: &Run, two: &Run) -> BTreeSet<Difference> {
         run.changes.iter().map(|change| (change.account, change.asset, change.delta().to_string())).collect()
     };
     let rights = |run: &Run| -> Vec<_> {
-        let right = |approval: &Approval| (approval.owner, approval.asset, approval.spender, approval.allowed());
+        let right =
+            |approval: &Approval| (approval.owner, approval.asset, approval.spender, approval.allowed());
         run.approvals.iter().map(right).collect()
     };
     let found = [
         (Difference::Status, one.status != two.status),
-        (Difference::Transfers, differs(|event| matches!(event, Event::Transfer { .. } | Event::Wrap { .. }))),
+        (
+            Difference::Transfers,
+            differs(|event| matches!(event, Event::Transfer { .. } | Event::Wrap { .. })),
+        ),
         (Difference::Approvals, rights(one) != rights(two)),
         (Difference::Control, differs(|event| matches!(event, Event::Control { .. }))),
         (Difference::Balances, balances(one) != balances(two)),

@@ -141,7 +141,9 @@ impl<CTX: ContextTr> Inspector<CTX> for Watch<'_> {
 
     fn create_end(&mut self, _: &mut CTX, _: &CreateInputs, outcome: &mut CreateOutcome) {
         let place = self.running.last().copied().flatten();
-        if let (Some(address), Some(call)) = (outcome.address, place.and_then(|place| self.calls.get_mut(place))) {
+        if let (Some(address), Some(call)) =
+            (outcome.address, place.and_then(|place| self.calls.get_mut(place)))
+        {
             call.to = address;
         }
         self.leave(outcome.result.result.is_ok());

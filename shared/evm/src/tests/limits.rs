@@ -6,7 +6,8 @@ use super::*;
 
 fn burner(signature: &str, arguments: &[U256], limits: &Limits) -> Simulation {
     let state = state(&[(CONTRACT, contract("Burner", U256::ZERO, &[]))]);
-    simulate(&state, &call(CONTRACT, U256::ZERO, signature, arguments), limits, &|| false).expect("a good state")
+    simulate(&state, &call(CONTRACT, U256::ZERO, signature, arguments), limits, &|| false)
+        .expect("a good state")
 }
 
 #[test]
@@ -67,17 +68,24 @@ fn a_state_over_its_limits_is_refused() {
     }
     check(&many, BadState::TooLarge { what: "accounts", max: state::ACCOUNTS_MAX });
     let large = Account { code: vec![0; state::CODE_BYTES_MAX + 1].into(), ..Account::default() };
-    check(&state(&[(CONTRACT, large)]), BadState::TooLarge { what: "bytes of code", max: state::CODE_BYTES_MAX });
+    check(
+        &state(&[(CONTRACT, large)]),
+        BadState::TooLarge { what: "bytes of code", max: state::CODE_BYTES_MAX },
+    );
     let mut late = state(&[]);
     late.block.timestamp = u64::MAX;
     check(&late, BadState::Number("block.timestamp"));
-    let full = Account { storage: (0..=state::SLOTS_MAX as u64).map(|n| (slot(n), B256::ZERO)).collect(), ..Account::default() };
+    let full = Account {
+        storage: (0..=state::SLOTS_MAX as u64).map(|n| (slot(n), B256::ZERO)).collect(),
+        ..Account::default()
+    };
     check(&state(&[(CONTRACT, full)]), BadState::TooLarge { what: "storage slots", max: state::SLOTS_MAX });
 }
 
 #[test]
 fn a_transaction_that_no_block_takes_is_rejected() {
-    let payment = Transaction { gas_limit: Some(20_000), data: Bytes::new(), ..call(FRIEND, ether(1), "", &[]) };
+    let payment =
+        Transaction { gas_limit: Some(20_000), data: Bytes::new(), ..call(FRIEND, ether(1), "", &[]) };
     let simulation = simulate(&state(&[]), &payment, &Limits::standard(), &|| false).expect("a good state");
     assert!(matches!(simulation.run.status, Status::Rejected { .. }), "{:?}", simulation.run.status);
 }

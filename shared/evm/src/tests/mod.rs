@@ -110,7 +110,8 @@ fn changes(run: &Run) -> Vec<String> {
         Asset::Token { .. } => "token".to_owned(),
         Asset::Item { id, .. } => format!("item {id}"),
     };
-    let line = |change: &Change| format!("{} {} {}", name(change.account), asset(change.asset), change.delta());
+    let line =
+        |change: &Change| format!("{} {} {}", name(change.account), asset(change.asset), change.delta());
     run.changes.iter().map(line).collect()
 }
 
@@ -120,7 +121,10 @@ fn a_payment_moves_coin_and_costs_what_it_costs() {
     let simulation = simulated(&state(&[]), &payment);
     assert_eq!(simulation.run.status, Status::Success);
     assert_eq!(simulation.run.gas_used, 21_000);
-    assert_eq!(changes(&simulation.run), ["sender coin -3000000000000000000", "friend coin 3000000000000000000"]);
+    assert_eq!(
+        changes(&simulation.run),
+        ["sender coin -3000000000000000000", "friend coin 3000000000000000000"]
+    );
     assert_eq!(simulation.differing, []);
 }
 
@@ -156,16 +160,23 @@ fn a_lure_takes_what_was_approved_and_what_is_sent() {
     let drainer = contract("Drainer", U256::ZERO, &[(slot(0), word(THIEF))]);
     let lure = call(CONTRACT, ether(2), "securityUpdate(address)", &[word(TOKEN)]);
     let run = simulated(&state(&[token("Token"), (CONTRACT, drainer)]), &lure).run;
-    let expected =
-        ["sender coin -2000000000000000000", "sender token -1000", "thief coin 2000000000000000000", "thief token 1000"];
+    let expected = [
+        "sender coin -2000000000000000000",
+        "sender token -1000",
+        "thief coin 2000000000000000000",
+        "thief token 1000",
+    ];
     assert_eq!(changes(&run), expected);
     let made: Vec<_> = run.calls.iter().map(|call| (call.depth, call.kind, call.to)).collect();
-    assert_eq!(made, [
-        (0, CallKind::Call, CONTRACT),
-        (1, CallKind::Staticcall, TOKEN),
-        (1, CallKind::Call, TOKEN),
-        (1, CallKind::Call, THIEF),
-    ]);
+    assert_eq!(
+        made,
+        [
+            (0, CallKind::Call, CONTRACT),
+            (1, CallKind::Staticcall, TOKEN),
+            (1, CallKind::Call, TOKEN),
+            (1, CallKind::Call, THIEF),
+        ]
+    );
 }
 
 #[test]
@@ -173,7 +184,10 @@ fn rights_are_read_from_events_and_from_the_token() {
     let approve = call(TOKEN, U256::ZERO, "approve(address,uint256)", &[word(THIEF), U256::MAX]);
     let run = simulated(&state(&[token("Token")]), &approve).run;
     let [approval] = &run.approvals[..] else { panic!("{:?}", run.approvals) };
-    assert_eq!((approval.owner, approval.spender, approval.asset), (SENDER, THIEF, Asset::Token { token: TOKEN }));
+    assert_eq!(
+        (approval.owner, approval.spender, approval.asset),
+        (SENDER, THIEF, Asset::Token { token: TOKEN })
+    );
     assert_eq!((approval.before, approval.after), (Some(U256::ZERO), Some(U256::MAX)));
     assert!(approval.is_grant());
     let revoke = call(TOKEN, U256::ZERO, "approve(address,uint256)", &[word(CONTRACT), U256::ZERO]);
@@ -197,8 +211,12 @@ fn collections_and_editions_are_told_apart() {
     let owner_of = alloy_primitives::keccak256([U256::from(5).to_be_bytes::<32>(), slot(0).0].concat());
     let held = [(owner_of, word(SENDER)), (in_mapping(SENDER, slot(1)), U256::ONE)];
     let state = state(&[(TOKEN, contract("Collection", U256::ZERO, &held))]);
-    let transfer =
-        call(TOKEN, U256::ZERO, "transferFrom(address,address,uint256)", &[word(SENDER), word(FRIEND), U256::from(5)]);
+    let transfer = call(
+        TOKEN,
+        U256::ZERO,
+        "transferFrom(address,address,uint256)",
+        &[word(SENDER), word(FRIEND), U256::from(5)],
+    );
     assert_eq!(changes(&simulated(&state, &transfer).run), ["sender item 5 -1", "friend item 5 1"]);
     let all = call(TOKEN, U256::ZERO, "setApprovalForAll(address,bool)", &[word(THIEF), U256::ONE]);
     let run = simulated(&state, &all).run;
@@ -210,7 +228,14 @@ fn collections_and_editions_are_told_apart() {
 fn coin_that_becomes_a_token_is_counted_on_both_sides() {
     let state = state(&[(TOKEN, contract("Wrapped", U256::ZERO, &[]))]);
     let run = simulated(&state, &call(TOKEN, ether(1), "deposit()", &[])).run;
-    assert!(changes(&run).starts_with(&["sender coin -1000000000000000000".to_owned(), "sender token 1000000000000000000".to_owned()]), "{:?}", changes(&run));
+    assert!(
+        changes(&run).starts_with(&[
+            "sender coin -1000000000000000000".to_owned(),
+            "sender token 1000000000000000000".to_owned()
+        ]),
+        "{:?}",
+        changes(&run)
+    );
 }
 
 #[test]
@@ -219,7 +244,8 @@ fn control_over_contracts_is_told() {
     let owned = contract("Token", U256::ZERO, &[(slot(2), word(SENDER))]);
     let run = simulated(&state(&[(TOKEN, owned)]), &give).run;
     assert_eq!(run.events, [Event::Control { contract: TOKEN, what: Control::Owner, to: THIEF }]);
-    let place = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc".parse().expect("32 bytes");
+    let place =
+        "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc".parse().expect("32 bytes");
     let proxy = contract("Proxy", U256::ZERO, &[(place, word(TOKEN))]);
     let upgrade = call(CONTRACT, U256::ZERO, "upgradeTo(address)", &[word(THIEF)]);
     let run = simulated(&state(&[(CONTRACT, proxy), token("Token")]), &upgrade).run;
@@ -228,7 +254,8 @@ fn control_over_contracts_is_told() {
 
 #[test]
 fn a_transfer_behind_a_proxy_is_the_proxys() {
-    let place = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc".parse().expect("32 bytes");
+    let place =
+        "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc".parse().expect("32 bytes");
     let slots = [(place, word(CONTRACT)), (in_mapping(SENDER, slot(0)), U256::from(9))];
     let proxy = contract("Proxy", U256::ZERO, &slots);
     let state = state(&[(TOKEN, proxy), (CONTRACT, contract("Token", U256::ZERO, &[]))]);

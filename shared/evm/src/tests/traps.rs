@@ -33,12 +33,20 @@ fn claim(name: &str) -> Simulation {
 fn each_trap_is_revealed_by_its_axis_and_by_no_other() {
     for (name, axis) in TRAPS {
         let simulation = claim(name);
-        assert_eq!(changes(&simulation.run), ["sender coin -1000000000000000000", "contract coin 1000000000000000000"], "{name} takes");
+        assert_eq!(
+            changes(&simulation.run),
+            ["sender coin -1000000000000000000", "contract coin 1000000000000000000"],
+            "{name} takes"
+        );
         let revealed: BTreeSet<_> = simulation.differing.iter().map(|there| there.axis).collect();
         assert_eq!(revealed, [axis].into(), "{name}");
         for there in &simulation.differing {
             assert!(there.differs.contains(&Difference::Balances), "{name}: {:?}", there.differs);
-            assert_eq!(changes(&there.run), ["sender coin 1000000000000000000", "contract coin -1000000000000000000"], "{name} pays");
+            assert_eq!(
+                changes(&there.run),
+                ["sender coin 1000000000000000000", "contract coin -1000000000000000000"],
+                "{name} pays"
+            );
             assert_eq!(there.strength, axis.strength());
         }
     }
@@ -69,5 +77,8 @@ fn a_token_that_sells_only_for_free_is_revealed() {
     let simulation = simulated(&state(&[token("GasToken")]), &transfer);
     assert_eq!(simulation.run.status, Status::Reverted { reason: "sell".to_owned() });
     let [there] = &simulation.differing[..] else { panic!("{:?}", simulation.differing) };
-    assert_eq!((there.context, there.axis, there.strength), ("gas_price_zero", Axis::GasPrice, Strength::Strong));
+    assert_eq!(
+        (there.context, there.axis, there.strength),
+        ("gas_price_zero", Axis::GasPrice, Strength::Strong)
+    );
 }
