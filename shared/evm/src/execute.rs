@@ -108,7 +108,6 @@ impl<'a, 's> Executor<'a, 's> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the EVM's own type, named here once")]
     fn context(&mut self) -> Context<BlockEnv, TxEnv, CfgEnv, &mut Ground<'a>, Journal<&mut Ground<'a>>, ()> {
         let Surroundings { block, chain_id, .. } = self.surroundings;
         let spec = match self.prepared.state.rules {
