@@ -13,6 +13,7 @@ pub mod context;
 mod database;
 pub mod event;
 mod execute;
+pub mod prefetch;
 mod probe;
 mod reason;
 pub mod run;
@@ -25,11 +26,12 @@ pub mod words;
 pub use alloy_primitives::{Address, B256, Bytes, U256};
 pub use context::{Axis, Strength};
 pub use event::{Asset, Event};
+pub use prefetch::{Prefetched, Unread, prefetch};
 pub use run::{Approval, Call, Change, Run, Status};
 pub use simulate::{Cut, Difference, InContext, Limits, Simulation, simulate};
 pub use state::{Account, BadState, Block, Need, Rules, State};
 pub use transaction::Transaction;
-pub use words::Delta;
+pub use words::{Delta, selector};
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,9 @@ use crate::words::{SAFE_MAX, amount};
 /// Accounts of a state.
 pub const ACCOUNTS_MAX: usize = 512;
 /// Storage slots of a state, of all accounts together.
-pub const SLOTS_MAX: usize = 20_000;
+pub const SLOTS_MAX: usize = 8_000;
 /// Bytes of code of a state, of all accounts together. EIP-170 allows one account 24,576.
-pub const CODE_BYTES_MAX: usize = 1_500_000;
+pub const CODE_BYTES_MAX: usize = 1_200_000;
 /// Hashes of earlier blocks: as many as a contract can ask for.
 pub const BLOCK_HASHES_MAX: usize = 256;
 

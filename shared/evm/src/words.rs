@@ -1,6 +1,6 @@
 //! Numbers as documents write them.
 
-use alloy_primitives::U256;
+use alloy_primitives::{U256, keccak256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Whole numbers that every JSON reader keeps: 2^53 - 1 (RFC 7493).
@@ -56,6 +56,13 @@ impl Serialize for Delta {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// The first four bytes of calldata for a function's signature: `transfer(address,uint256)`.
+#[must_use]
+pub fn selector(signature: &str) -> [u8; 4] {
+    let hash = keccak256(signature);
+    [hash[0], hash[1], hash[2], hash[3]]
 }
 
 /// Amounts as decimal numbers in strings.
@@ -126,6 +133,11 @@ mod tests {
         assert_eq!((delta(2, 5).to_string().as_str(), delta(2, 5).is_gain()), ("3", true));
         assert_eq!((delta(5, 5).to_string().as_str(), delta(5, 5).is_zero()), ("0", true));
         assert_eq!(Delta::between(U256::MAX, U256::ZERO).amount(), U256::MAX);
+    }
+
+    #[test]
+    fn a_selector_is_the_start_of_a_hash() {
+        assert_eq!(selector("transfer(address,uint256)"), [0xa9, 0x05, 0x9c, 0xbb]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Contracts of `fixtures`, run.
 
 mod limits;
+mod reading;
 mod traps;
 
 use std::collections::BTreeMap;
