@@ -12,7 +12,7 @@ use scorpius_risk::api::{App, handle, operations};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect()?;
-    let egress = Arc::new(GuardedEgress::new(EgressOptions::default()));
+    let egress = || Arc::new(GuardedEgress::new(EgressOptions::default())) as _;
     let chain = RpcChain::configured(egress, aws.clock(), setting_if_any("CHAINS")?.as_deref())?;
     let app = App::new(aws.store()?, aws.blobs()?, aws.clock()).reading(chain);
     let (gate, limiter) = (CedarGate::shared(aws.store()?), Some(aws.limiter()?));

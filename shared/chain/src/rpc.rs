@@ -126,12 +126,12 @@ impl RpcChain {
 
     /// Asks what a setting names: `1=https://… 1=https://… 137=https://…`. `None` when it names nothing.
     ///
-    /// A wallet waits for the answer: each endpoint is asked once, and not for long.
+    /// The way out is made only if something is named. A wallet waits for the answer: each endpoint is asked once, and not for long.
     ///
     /// # Errors
     /// `BadEndpoint`, before anything is sent.
     pub fn configured(
-        egress: Arc<dyn Egress>,
+        egress: impl FnOnce() -> Arc<dyn Egress>,
         clock: Arc<dyn Clock>,
         chains: Option<&str>,
     ) -> Result<Option<Arc<dyn Chain>>, BadEndpoint> {
@@ -146,7 +146,7 @@ impl RpcChain {
             return Ok(None);
         }
         let options = ChainOptions { deadline: Duration::from_secs(1), passes: 1, ..ChainOptions::default() };
-        Ok(Some(Arc::new(Self::new(egress, clock, endpoints, options)?)))
+        Ok(Some(Arc::new(Self::new(egress(), clock, endpoints, options)?)))
     }
 
     /// Asks the endpoints in order until `read` accepts an answer; all of them again after a pass that failed.

@@ -69,7 +69,7 @@ fn chain(settings: &Settings) -> Result<Option<Arc<dyn Chain>>, HostError> {
         let url = url::Url::parse(entry.split_once('=')?.1).ok()?;
         Some(AllowedTarget { host: url.host_str()?.to_owned(), port: url.port_or_known_default()? })
     }));
-    let egress = Arc::new(GuardedEgress::new(options));
+    let egress = || -> Arc<dyn Egress> { Arc::new(GuardedEgress::new(options)) };
     Ok(RpcChain::configured(egress, Arc::clone(&settings.clock), Some(&settings.chains))?)
 }
 

@@ -173,7 +173,7 @@ fn chains_are_configured_in_one_line_and_a_mistake_shows_no_credential() {
     let configured = |text: Option<&str>| {
         let clock = Arc::new(ManualClock::at(UnixMillis(0)));
         let egress = Arc::new(GuardedEgress::new(EgressOptions::default()));
-        RpcChain::configured(egress, clock, text).map(|chain| chain.is_some())
+        RpcChain::configured(|| egress, clock, text).map(|chain| chain.is_some())
     };
     assert!(matches!((configured(None), configured(Some(" "))), (Ok(false), Ok(false))));
     assert!(matches!(
