@@ -47,6 +47,9 @@ pub struct Up {
     /// A JSON array of feeds of threats and sanctions to read every quarter of an hour, see docs/intelligence.md.
     #[arg(long, value_name = "FILE")]
     feeds: Option<PathBuf>,
+    /// A node of an EVM chain, as its EIP-155 number, `=` and a URL; may be given several times.
+    #[arg(long, value_name = "ID=URL")]
+    chain: Vec<String>,
     /// The URL that people reach the platform under, when it is not the address it listens on.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -95,6 +98,7 @@ impl Up {
                 Some(file) => feeds_of(&std::fs::read_to_string(file)?)?,
                 None => Vec::new(),
             },
+            chains: self.chain.join(" "),
             witnesses,
             relay: !self.without_relay,
             limits: Defaults { tier: self.tier, address_minute: NonZeroU32::new(self.address_limit) },

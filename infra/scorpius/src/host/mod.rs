@@ -62,6 +62,9 @@ pub struct Settings {
     pub egress_allow: Vec<AllowedTarget>,
     /// Feeds of threats and sanctions that are read every quarter of an hour.
     pub feeds: Vec<Feed>,
+    /// Nodes of EVM chains, each as `<EIP-155 id>=<URL>`, with spaces between; those of one chain in the order in which they
+    /// are asked.
+    pub chains: String,
     /// The ledger's name, which tokens carry too. It never changes for a folder.
     pub origin: Origin,
     /// Whom the ledger asks to cosign its checkpoints, and how many must.
@@ -91,6 +94,7 @@ impl Settings {
             cors: Cors::default(),
             egress_allow: Vec::new(),
             feeds: Vec::new(),
+            chains: String::new(),
             origin: "scorpius.local/ledger".parse().expect("a constant origin"),
             witnesses: None,
             public_url: "http://localhost:8480".to_owned(),
@@ -120,6 +124,9 @@ pub enum HostError {
         #[source]
         source: std::io::Error,
     },
+    /// The chains are not as they must be.
+    #[error(transparent)]
+    Chains(#[from] scorpius_chain::BadEndpoint),
     /// The relay.
     #[error(transparent)]
     Relay(#[from] RelayError),

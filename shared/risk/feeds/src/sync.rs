@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::FutureExt;
+use futures::future::{BoxFuture, try_join_all};
 use scorpius_core::{
     Actor, BlobName, Blobs, Clock, CommitId, Condition, Egress, Event, PortError, Store, StoreError,
     TenantId, UnixMillis, Write,
@@ -98,8 +99,12 @@ impl Sync {
             None => (None, None),
         };
         // Sixteen feeds that do not answer take less than a function's time.
-        let turns = stream::iter(&self.feeds).map(|feed| self.turn(feed)).buffered(FEEDS_AT_ONCE);
-        let turns: Vec<_> = turns.try_collect().await?;
+        let mut turns = Vec::new();
+        for feeds in self.feeds.chunks(FEEDS_AT_ONCE) {
+            let at_once: Vec<BoxFuture<'_, Result<Turn, SyncError>>> =
+                feeds.iter().map(|feed| self.turn(feed).boxed()).collect();
+            turns.extend(try_join_all(at_once).await?);
+        }
         let heads: Vec<ListHead> = turns
             .iter()
             .filter_map(|turn| turn.state.as_ref())

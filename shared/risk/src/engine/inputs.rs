@@ -12,10 +12,11 @@ use sha2::{Digest, Sha256};
 use crate::address::{Account, ChainId};
 use crate::calldata::{self, CALLDATA_BYTES_MAX, Role};
 use crate::domain::{self, Domain};
-use crate::engine::listed::SiteFact;
+use crate::engine::ground::Ground;
+use crate::engine::listed::{SiteFact, facts};
 use crate::engine::rules::SignalId;
 use crate::engine::verdict::{Block, Subject};
-use crate::lists::{ListKind, ListRef, Lists, Row};
+use crate::lists::{ListRef, Lists, Row};
 use crate::message::{Message, Note, Reading};
 
 /// Addresses of a history.
@@ -60,6 +61,12 @@ impl Wei {
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.0.is_zero()
+    }
+
+    /// As a number.
+    #[must_use]
+    pub fn amount(&self) -> U256 {
+        self.0
     }
 }
 
@@ -382,6 +389,9 @@ pub struct Inputs {
     /// What lists said of the site that is judged, or that asks for a signature.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sites: Vec<SiteFact>,
+    /// What a transaction is simulated over, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Ground>,
 }
 
 impl Inputs {
@@ -410,6 +420,7 @@ impl Inputs {
             block: None,
             accounts: Vec::new(),
             sites: Vec::new(),
+            simulation: None,
         }
     }
 
@@ -422,12 +433,23 @@ impl Inputs {
         self
     }
 
+    /// With what the transaction is simulated over.
+    #[must_use]
+    pub fn over(mut self, ground: Option<Ground>) -> Self {
+        self.block = ground.as_ref().and_then(Ground::block);
+        self.simulation = ground;
+        self
+    }
+
     /// Reads what `canonical` wrote.
     ///
     /// # Errors
     /// When it is another document or of another form.
     pub fn parse(json: &[u8]) -> Result<Self, BadInputs> {
         let inputs: Self = serde_json::from_slice(json)?;
+        if let Some(ground) = &inputs.simulation {
+            ground.check()?;
+        }
         match inputs.schema == SCHEMA && inputs.asked_at.parse::<UnixMillis>().is_ok() {
             true => Ok(inputs),
             false => Err(BadInputs::Schema(inputs.schema)),
@@ -450,28 +472,10 @@ pub enum BadInputs {
     /// Of another shape.
     #[error("not the inputs of a verdict")]
     Form(#[from] serde_json::Error),
+    /// With a state that cannot be run over.
+    #[error("a state that cannot be run over")]
+    State(#[from] scorpius_evm::BadState),
     /// Of a form that this release does not read, or without a time.
     #[error("inputs of form {0} are not read")]
     Schema(u32),
-}
-
-fn facts(account: &Account, chain: ChainId, lists: &Lists) -> Vec<Fact> {
-    let fact = |says, list: &crate::lists::List, row: &Row| Fact {
-        account: *account,
-        says,
-        list: list.reference().name.clone(),
-        row: row.clone(),
-    };
-    let mut facts: Vec<_> = lists
-        .iter()
-        .filter_map(|list| {
-            let row = list.row(account).filter(|row| row.holds_on(chain))?;
-            Some(fact(Says::of(list.kind(), row.delisted.is_some()), list, row))
-        })
-        .collect();
-    let known = facts.iter().any(|fact| fact.says == Says::WellKnown);
-    if let (false, Some((list, row))) = (known, lists.imitated_by(account)) {
-        facts.push(fact(Says::Imitates, list, row));
-    }
-    facts
 }

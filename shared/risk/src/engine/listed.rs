@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::{Account, ChainId};
 use crate::engine::inputs::{Fact, Inputs, Says};
 use crate::intel::{Answers, Indicator, Listed};
-use crate::lists::{ListKind, ListRef};
+use crate::lists::{List, ListKind, ListRef, Lists, Row};
 
 /// One answer of a list about a site.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub struct SiteFact {
 
 impl Says {
     /// What a row means on a list of this kind.
-    pub(super) fn of(kind: ListKind, delisted: bool) -> Self {
+    fn of(kind: ListKind, delisted: bool) -> Self {
         match (kind, delisted) {
             (ListKind::Sanctions, false) => Self::Sanctioned,
             (ListKind::Threats, false) => Self::Threat,
@@ -71,4 +72,26 @@ impl Inputs {
         self.sites.sort();
         self
     }
+}
+
+/// What the lists of the program say.
+pub(super) fn facts(account: &Account, chain: ChainId, lists: &Lists) -> Vec<Fact> {
+    let fact = |says, list: &List, row: &Row| Fact {
+        account: *account,
+        says,
+        list: list.reference().name.clone(),
+        row: row.clone(),
+    };
+    let mut facts: Vec<_> = lists
+        .iter()
+        .filter_map(|list| {
+            let row = list.row(account).filter(|row| row.holds_on(chain))?;
+            Some(fact(Says::of(list.kind(), row.delisted.is_some()), list, row))
+        })
+        .collect();
+    let known = facts.iter().any(|fact| fact.says == Says::WellKnown);
+    if let (false, Some((list, row))) = (known, lists.imitated_by(account)) {
+        facts.push(fact(Says::Imitates, list, row));
+    }
+    facts
 }
