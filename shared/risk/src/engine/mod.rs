@@ -12,6 +12,7 @@ pub mod ground;
 pub mod inputs;
 pub mod odds;
 mod party_rules;
+pub mod replay;
 pub mod rules;
 mod simulation_rules;
 mod transaction_rules;
