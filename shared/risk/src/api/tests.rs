@@ -416,6 +416,7 @@ proptest! {
     }
 }
 
+mod many;
 mod messages;
 mod simulation;
 mod sites;

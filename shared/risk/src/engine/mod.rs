@@ -13,6 +13,7 @@ pub mod inputs;
 pub mod listed;
 pub mod odds;
 mod party_rules;
+pub mod replay;
 pub mod rules;
 mod simulation_rules;
 mod transaction_rules;
