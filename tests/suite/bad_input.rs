@@ -77,6 +77,7 @@ pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     let mut real = BTreeMap::from([
         ("{queue}", "scan".to_owned()),
         ("{path+}", "entries/067".to_owned()),
+        ("{name}", "audit".to_owned()),
         ("/v1/elevations/{id}", "/v1/elevations/elv_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
         ("/v1/audit/events/{id}", format!("/v1/audit/events/{event}")),
         // Of nobody here: these doors have the same to say about these as about any others.

@@ -22,6 +22,7 @@ pub mod queue;
 pub mod request;
 pub mod response;
 pub mod serve;
+pub mod signatures;
 pub mod telemetry;
 
 pub use authorize::{Authorize, Decision, Judge, Kind, Question, Thing};
@@ -36,3 +37,4 @@ pub use queue::{Message, Outcome};
 pub use request::Request;
 pub use response::Response;
 pub use serve::serve;
+pub use signatures::Signatures;
