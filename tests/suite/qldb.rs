@@ -109,6 +109,9 @@ async fn the_sdk_of_qldb_verifies_imported_journals_and_the_ledger_s_own_entries
     let made = ask(&host, "/v1/auth/api-keys", &key, Some(asked)).await;
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     assert!(host.drain(100).await.expect("it drains"));
+    // As `scorpius up` leaves it there.
+    std::fs::write(data.join("ledger.vkey"), format!("{}\n", host.functions.verifier_key()))
+        .expect("written");
     drop(host);
 
     let data_text = data.to_str().expect("UTF-8");

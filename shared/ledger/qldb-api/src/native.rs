@@ -101,7 +101,7 @@ impl Journals {
         }
         let mut read = read.clone();
         let chunks: Vec<_> = match entries.is_empty() {
-            true => vec![&entries[..]],
+            true => vec![entries],
             false => entries.chunks(BLOCKS_OF_A_COMMIT).collect(),
         };
         let last = chunks.len() - 1;
