@@ -8,6 +8,7 @@ mod bad_input;
 mod canary;
 mod checklist;
 mod death;
+mod denials;
 mod desk;
 mod documents;
 mod entries;

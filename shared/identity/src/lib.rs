@@ -18,7 +18,6 @@ mod last_used;
 mod power;
 mod secret;
 mod signature;
-mod tenants;
 
 #[cfg(test)]
 mod testing;

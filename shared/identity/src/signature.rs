@@ -19,6 +19,7 @@ use scorpius_core::{Clock, Keys, PortError, Store, StoreError, TenantId, UnixMil
 use scorpius_edge::{Anonymous, Caller, HttpEvent, Signatures, Strength};
 use scorpius_letter::data_key::DataKeyError;
 use scorpius_letter::{DataKey, DataKeys};
+use scorpius_token::Tenant;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -26,7 +27,6 @@ use zeroize::Zeroizing;
 use crate::authorizer::{From, document, judge};
 use crate::keys::ApiKey;
 use crate::secret::named_by;
-use crate::tenants::Tenant;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far a request's time may be from ours, either way.
