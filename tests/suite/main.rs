@@ -23,6 +23,7 @@ mod limits;
 mod people;
 mod platform;
 mod ports;
+mod qldb;
 mod sessions;
 mod simulation;
 mod stack;

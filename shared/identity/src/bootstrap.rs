@@ -148,6 +148,7 @@ fn operator_key(
         revoked_at: None,
         rotated_at: None,
         previous: None,
+        signing: None,
         events: 1,
     };
     let mut writes = creation(&key).to_vec();

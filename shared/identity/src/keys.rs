@@ -49,6 +49,9 @@ pub struct ApiKey {
     /// The secret before that.
     #[serde(default)]
     pub previous: Option<PreviousSecret>,
+    /// The secret that signs requests as AWS does, sealed under the tenant's key; `None` when it has none.
+    #[serde(default)]
+    pub signing: Option<String>,
     /// Events so far, this record's `sequence`.
     #[serde(default = "created_only")]
     pub events: u64,
@@ -63,6 +66,9 @@ fn created_only() -> u64 {
 pub struct PreviousSecret {
     /// As `ApiKey::sha256`.
     pub sha256: String,
+    /// As `ApiKey::signing`.
+    #[serde(default)]
+    pub signing: Option<String>,
     /// From this moment on it does not count.
     pub until: UnixMillis,
 }
@@ -179,11 +185,19 @@ pub(crate) fn creation(key: &ApiKey) -> [Write; 2] {
     ]
 }
 
-/// `key` with the secret `secret`; the one that it had counts until `until`.
+/// `key` with the secret `secret`, and `signing` in place of the one that it signs with; those that it had count
+/// until `until`.
 #[must_use]
-pub(crate) fn rotated(mut key: ApiKey, secret: &ApiSecret, until: UnixMillis, now: UnixMillis) -> ApiKey {
-    let replaced = std::mem::replace(&mut key.sha256, hex::encode(secret.hash()));
-    key.previous = (until > now).then_some(PreviousSecret { sha256: replaced, until });
+pub(crate) fn rotated(
+    mut key: ApiKey,
+    secret: &ApiSecret,
+    signing: Option<String>,
+    until: UnixMillis,
+    now: UnixMillis,
+) -> ApiKey {
+    let sha256 = std::mem::replace(&mut key.sha256, hex::encode(secret.hash()));
+    let signing = std::mem::replace(&mut key.signing, signing);
+    key.previous = (until > now).then_some(PreviousSecret { sha256, signing, until });
     key.rotated_at = Some(now);
     key.events += 1;
     key

@@ -17,6 +17,7 @@ mod keys;
 mod last_used;
 mod power;
 mod secret;
+mod signature;
 
 #[cfg(test)]
 mod testing;
@@ -29,6 +30,7 @@ pub use last_used::LastUsed;
 pub use power::PERMISSIONS;
 pub use scorpius_token::{IdentitySettings, SessionLimits, Tenant, TenantStatus};
 pub use secret::{ApiSecret, KeyKind, NotAnApiKey};
+pub use signature::AwsSignatures;
 
 /// Every type of event of this capability.
 #[must_use]

@@ -6,11 +6,13 @@ use scorpius_chain::RpcChain;
 use scorpius_core::{Blobs, Bus, Chain, Clock, Egress, Keys, Mail, NoTopics, Store, TenantId};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
-use scorpius_edge::{Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, health};
+use scorpius_edge::{
+    Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, Signatures, health,
+};
 use scorpius_egress::{AllowedTarget, EgressOptions, GuardedEgress};
 use scorpius_identity::authorizer::AuthorizerError;
 use scorpius_identity::first_start::{self, FirstStart};
-use scorpius_identity::{Bootstrap, BootstrapError, IdentitySettings};
+use scorpius_identity::{AwsSignatures, Bootstrap, BootstrapError, IdentitySettings};
 use scorpius_ledger::VerifierKey;
 use scorpius_ledger::witness::WitnessClient;
 use scorpius_letter::DataKeys;
@@ -42,6 +44,8 @@ pub struct Functions {
     notifier: scorpius_notify::fanout::App,
     notifier_deliver: scorpius_notify::deliver::App,
     policy: scorpius_policy_api::api::App,
+    qldb: scorpius_qldb_api::api::App,
+    qldb_signatures: AwsSignatures,
     risk_score: scorpius_risk::api::App,
     scan: scorpius_scan::api::App,
     scan_job: scorpius_scan::worker::App,
@@ -176,6 +180,18 @@ impl Functions {
                 clock: Arc::clone(&clock),
             },
             policy: scorpius_policy_api::api::App::new(Arc::clone(&store), Arc::clone(&clock)),
+            qldb: scorpius_qldb_api::api::App::new(
+                Arc::clone(&store),
+                Arc::clone(&blobs),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+            ),
+            qldb_signatures: AwsSignatures::new(
+                Arc::clone(&store),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+                "qldb",
+            ),
             risk_score: scorpius_risk::api::App::new(
                 Arc::clone(&store),
                 Arc::clone(&blobs),
@@ -237,6 +253,14 @@ impl Functions {
         self.operations.get(function).map_or(&[], Vec::as_slice)
     }
 
+    /// What says who signed a request as a whole, where a function takes such requests.
+    pub(super) fn signatures(&self, function: &str) -> Option<&dyn Signatures> {
+        match function {
+            "qldb" => Some(&self.qldb_signatures),
+            _ => None,
+        }
+    }
+
     /// What decides who may do what.
     pub(super) fn gate(&self) -> Arc<dyn Authorize> {
         Arc::clone(&self.gate)
@@ -272,6 +296,7 @@ impl Functions {
             "auth" => scorpius_identity::api::handle(&self.auth, request).await,
             "health" => health::handle(&self.health, request).await,
             "policy" => scorpius_policy_api::api::handle(&self.policy, request).await,
+            "qldb" => scorpius_qldb_api::api::handle(&self.qldb, request).await,
             "risk-score" => scorpius_risk::api::handle(&self.risk_score, request).await,
             "scan" => scorpius_scan::api::handle(&self.scan, request).await,
             "users" => scorpius_account::api::handle(&self.users, request).await,

@@ -231,6 +231,7 @@ impl Host {
             gate: self.functions.gate(),
             clock: &*self.settings.clock,
             limiter: Some(&self.limiter),
+            signatures: self.functions.signatures(function),
         };
         let patience = tokio::time::sleep(DOOR_DEADLINE);
         serve(&door, event, patience, |request| self.functions.http(function, request)).await

@@ -369,6 +369,7 @@ async fn the_example_events_are_answered() {
         gate: scorpius_edge::authorize::RoleTable::shared(),
         clock: &*bench.clock,
         limiter: None,
+        signatures: None,
     };
     let serve = async |text: &str, id: Option<&str>| {
         let mut event: HttpEvent = serde_json::from_str(text).expect("an event");
