@@ -30,13 +30,14 @@ const FOUNDATIONS: [&str; 7] = [
 ];
 
 /// Third-party crates that are named in few places: a prefix, and who may name what begins with it.
-const OWNED: [(&str, &[&str]); 21] = [
+const OWNED: [(&str, &[&str]); 22] = [
     ("aws-", &["shared/aws"]),
     ("lambda_", &["shared/aws"]),
     ("rusqlite", &["shared/local"]),
     ("libsqlite3-sys", &["shared/local"]),
     ("alloy-", &["shared/risk", "shared/scan"]),
     ("evmole", &["shared/scan"]),
+    ("tree-sitter", &["shared/scan/source"]),
     ("xorf", &["shared/risk"]),
     ("libm", &["shared/risk"]),
     ("hyper", &["shared/egress", "infra/scorpius"]),
@@ -59,7 +60,7 @@ const BANNED: [&str; 5] = ["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "
 
 /// Crates that may compile C.
 /// `psm` is a few lines of assembly, `stacker` the C beside it: how Cedar's parser bears deep nesting.
-const WITH_C: [&str; 4] = ["libsqlite3-sys", "psm", "ring", "stacker"];
+const WITH_C: [&str; 6] = ["libsqlite3-sys", "psm", "ring", "stacker", "tree-sitter", "tree-sitter-solidity"];
 
 /// Lines of a source file.
 const LINES_MAX: usize = 500;

@@ -21,6 +21,7 @@ mod limits;
 mod people;
 mod platform;
 mod ports;
+mod sarif;
 mod sessions;
 mod stack;
 mod terraform;

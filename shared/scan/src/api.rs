@@ -1,7 +1,10 @@
 //! The doors of function `scan`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use http::StatusCode;
 use schemars::JsonSchema;
 use scorpius_core::id::is_id;
@@ -17,7 +20,8 @@ use crate::bytecode::{Bytecode, NotBytecode};
 use crate::engine::{Budget, Report};
 use crate::facts::ScanRequested;
 use crate::sarif;
-use crate::scans::{self, ScanRecord, Scans, Status};
+use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
+use crate::source::{NotAProject, NotAnArchive, Project, SourceReport};
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 100;
@@ -50,12 +54,25 @@ impl App {
     }
 }
 
-/// A contract to scan.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// What to scan: `bytecode`, `files`, `standard_json` or `archive`, and no two of them.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewScan {
-    /// The contract's runtime bytecode: `0x` and hex digits, at most 128 KiB of code.
-    pub bytecode: String,
+    /// A contract's runtime bytecode: `0x` and hex digits, at most 128 KiB of code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytecode: Option<String>,
+    /// Solidity files by path: relative, with `/`, at most 1 MiB each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<BTreeMap<String, String>>,
+    /// With `files`: `prefix=target`, as the compiler takes them; at most 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remappings: Option<Vec<String>>,
+    /// The compiler's standard JSON input, with `content` in each of its `sources`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_json: Option<serde_json::Value>,
+    /// A zip archive with Solidity files, in Base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
     /// What to call the scan: at most 100 characters.
     #[serde(default)]
     pub label: Option<String>,
@@ -86,9 +103,12 @@ pub struct ScanView {
     pub scan: ScanRecord,
     /// Where to look.
     pub links: Links,
-    /// What was found; absent in lists and until the scan is completed.
+    /// What was found in bytecode; absent in lists and until the scan is completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
+    /// What was found in Solidity; absent in lists and until the scan is completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_report: Option<SourceReport>,
 }
 
 /// A page of scans.
@@ -159,15 +179,20 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         return Ok(answer);
     }
     let asked: NewScan = request.json()?;
-    let code: Bytecode = asked.bytecode.parse().map_err(bad_bytecode)?;
+    let given = given(&asked)?;
+    let (input, code_sha256, size_bytes) = match &given {
+        Given::Bytecode(code) => (Input::Bytecode, code.sha256(), code.as_bytes().len()),
+        Given::Solidity(project) => (Input::Solidity, project.sha256(), project.size_bytes()),
+    };
     let scan = ScanRecord {
         id: new_id("scn", &*app.clock),
         label: asked.label.map(label).transpose()?,
         sensitivity: asked.sensitivity.map(sensitivity).transpose()?,
         status: Status::Queued,
+        input,
         budget: asked.budget,
-        code_sha256: code.sha256(),
-        size_bytes: code.as_bytes().len(),
+        code_sha256,
+        size_bytes,
         requested_by: request.principal()?.subject.clone(),
         requested_at: request.received_at.to_string(),
         finished_at: None,
@@ -176,6 +201,7 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
     };
     let fact = ScanRequested {
         scan_id: scan.id.clone(),
+        input,
         code_sha256: scan.code_sha256.clone(),
         size_bytes: scan.size_bytes,
         budget: scan.budget,
@@ -183,10 +209,70 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
     let tenant = request.tenant()?;
     let event = Event::of(&fact, &scan.id, 1, tenant, &request.actor()?, &*app.clock);
     // The worker must find the code, so it is durable before anybody hears of the scan.
-    app.scans.keep_code(&code).await?;
+    match &given {
+        Given::Bytecode(code) => app.scans.keep_code(code).await?,
+        Given::Solidity(project) => app.scans.keep_project(project).await?,
+    }
     let writes = vec![scans::put_new(tenant, &scan), Write::emit(event)];
     let response = Response::json(StatusCode::ACCEPTED, &view(scan, None));
     once.commit(&*app.store, &*app.clock, writes, response).await
+}
+
+/// What was handed in, parsed.
+enum Given {
+    Bytecode(Bytecode),
+    Solidity(Project),
+}
+
+fn given(asked: &NewScan) -> Result<Given, Problem> {
+    if asked.remappings.is_some() && asked.files.is_none() {
+        return Err(INVALID_REQUEST.because("`remappings` goes with `files`").at("/remappings", "without `files`"));
+    }
+    let said = (&asked.bytecode, &asked.files, &asked.standard_json, &asked.archive);
+    let project = match said {
+        (Some(code), None, None, None) => return code.parse().map(Given::Bytecode).map_err(bad_bytecode),
+        (None, Some(files), None, None) => {
+            let remappings = asked.remappings.clone().unwrap_or_default();
+            Project::new(files.clone(), remappings).map_err(|error| bad_project(error, "/files"))
+        }
+        (None, None, Some(input), None) => {
+            Project::from_standard_input(input).map_err(|error| bad_project(error, "/standard_json"))
+        }
+        (None, None, None, Some(archive)) => {
+            let bytes = BASE64.decode(archive).map_err(|_| {
+                INVALID_REQUEST.because("`archive` is not Base64").at("/archive", "not Base64")
+            })?;
+            Project::from_zip(&bytes).map_err(bad_archive)
+        }
+        _ => {
+            let text = "one of `bytecode`, `files`, `standard_json` and `archive` is to be said";
+            return Err(INVALID_REQUEST.because(text).at("", text));
+        }
+    };
+    project.map(Given::Solidity)
+}
+
+fn bad_project(error: NotAProject, at: &'static str) -> Problem {
+    let kind = match error {
+        NotAProject::TooManyFiles | NotAProject::FileTooLong(_) | NotAProject::TooLong => &TOO_LARGE,
+        NotAProject::Empty
+        | NotAProject::BadPath(_)
+        | NotAProject::Twice(_)
+        | NotAProject::BadRemapping(_)
+        | NotAProject::NotStandardInput(_)
+        | NotAProject::NoContent(_) => &INVALID_REQUEST,
+    };
+    kind.because(&error).at(at, &error)
+}
+
+fn bad_archive(error: NotAnArchive) -> Problem {
+    match error {
+        NotAnArchive::TooMuch => TOO_LARGE.because(&error).at("/archive", &error),
+        NotAnArchive::Broken(_) | NotAnArchive::NotText(_) => {
+            INVALID_REQUEST.because(&error).at("/archive", &error)
+        }
+        NotAnArchive::NotAProject(error) => bad_project(error, "/archive"),
+    }
 }
 
 fn bad_bytecode(error: NotBytecode) -> Problem {
@@ -223,10 +309,21 @@ fn thing<'a>(request: &'a Request, scan: &'a ScanRecord) -> Result<Thing<'a>, Pr
     Ok(thing.owned_by(&scan.requested_by).sensitive(scan.sensitivity))
 }
 
-fn view(scan: ScanRecord, report: Option<Report>) -> ScanView {
+/// A report of either engine.
+enum Shown {
+    Bytecode(Box<Report>),
+    Solidity(Box<SourceReport>),
+}
+
+fn view(scan: ScanRecord, shown: Option<Shown>) -> ScanView {
     let this = format!("/v1/scans/{}", scan.id);
     let links = Links { sarif: format!("{this}/sarif"), this };
-    ScanView { scan, links, report }
+    let (report, source_report) = match shown {
+        Some(Shown::Bytecode(report)) => (Some(*report), None),
+        Some(Shown::Solidity(report)) => (None, Some(*report)),
+        None => (None, None),
+    };
+    ScanView { scan, links, report, source_report }
 }
 
 async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
@@ -282,7 +379,7 @@ async fn find(app: &App, request: &Request) -> Result<ScanRecord, Problem> {
 async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
     let scan = find(app, request).await?;
     let report = match &scan.result {
-        Some(result) => Some(app.scans.report(result).await?),
+        Some(result) => Some(shown(app, scan.input, result).await?),
         None => None,
     };
     Ok(Response::json(StatusCode::OK, &view(scan, report)))
@@ -291,15 +388,25 @@ async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
 async fn show_sarif(app: &App, request: &Request) -> Result<Response, Problem> {
     let scan = find(app, request).await?;
     let report = report_of(app, &scan).await.map_err(problem)?;
-    let document = sarif::document(&report);
+    let document = match &report {
+        Shown::Bytecode(report) => sarif::document(report),
+        Shown::Solidity(report) => sarif::source_document(report),
+    };
     let mut response = Response::json(StatusCode::OK, &document);
     response.headers.retain(|(name, _)| name != "content-type");
     Ok(response.with_header("content-type", sarif::CONTENT_TYPE))
 }
 
-async fn report_of(app: &App, scan: &ScanRecord) -> Result<Report, ShowError> {
+async fn shown(app: &App, input: Input, result: &ResultSummary) -> Result<Shown, PortError> {
+    Ok(match input {
+        Input::Bytecode => Shown::Bytecode(Box::new(app.scans.report(result).await?)),
+        Input::Solidity => Shown::Solidity(Box::new(app.scans.report(result).await?)),
+    })
+}
+
+async fn report_of(app: &App, scan: &ScanRecord) -> Result<Shown, ShowError> {
     match (scan.status, &scan.result) {
-        (Status::Completed, Some(result)) => Ok(app.scans.report(result).await?),
+        (Status::Completed, Some(result)) => Ok(shown(app, scan.input, result).await?),
         (Status::Failed, _) => Err(ShowError::Failed),
         (Status::Queued | Status::Completed, _) => Err(ShowError::NotFinished),
     }

@@ -4,13 +4,17 @@ use schemars::JsonSchema;
 use scorpius_core::Fact;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Budget, Report, Severity};
+use crate::engine::{Budget, Severity};
+use crate::scans::Input;
 
 /// A contract's code was handed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScanRequested {
     /// `scn_…`.
     pub scan_id: String,
+    /// What is to be scanned.
+    #[serde(default)]
+    pub input: Input,
     /// SHA-256 of the code.
     pub code_sha256: String,
     /// Bytes of code.
@@ -21,7 +25,7 @@ pub struct ScanRequested {
 
 impl Fact for ScanRequested {
     const TYPE: &'static str = "scorpius.scan.requested.v1";
-    const MEANING: &'static str = "A contract's code was handed in to be scanned.";
+    const MEANING: &'static str = "A contract's code or Solidity was handed in to be scanned.";
 }
 
 /// How many findings there are of each severity.
@@ -40,12 +44,12 @@ pub struct FindingCounts {
 }
 
 impl FindingCounts {
-    /// Counts the findings of `report`.
+    /// Counts findings by how bad they are.
     #[must_use]
-    pub fn of(report: &Report) -> Self {
+    pub fn of(severities: impl IntoIterator<Item = Severity>) -> Self {
         let mut counts = Self::default();
-        for finding in &report.findings {
-            let count = match finding.severity {
+        for severity in severities {
+            let count = match severity {
                 Severity::Critical => &mut counts.critical,
                 Severity::High => &mut counts.high,
                 Severity::Medium => &mut counts.medium,

@@ -9,6 +9,7 @@
 pub mod engine;
 pub mod evaluation;
 pub mod sarif;
+pub mod source;
 
 pub mod api;
 mod bytecode;
@@ -23,7 +24,7 @@ mod testing;
 
 pub use bytecode::{Bytecode, NotBytecode};
 pub use facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed, ScanRequested};
-pub use scans::{ScanRecord, Scans, Status};
+pub use scans::{Input, ScanRecord, Scans, Status};
 
 /// The events that scanning emits.
 #[must_use]

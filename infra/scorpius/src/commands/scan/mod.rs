@@ -1,18 +1,24 @@
 //! `scorpius scan`: the scanner as a program for a repository's own checks.
 
+mod files;
+mod source;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use scorpius_scan::engine::{self, Budget, CODE_BYTES_MAX, Report, Severity};
+use scorpius_scan::source::Project;
 
 use super::{Done, Verdict};
 use crate::terminal::Terminal;
 
-/// Scan a contract's runtime bytecode, without a server. Exit code 1: something at `--fail-on` or worse was found.
+/// Scan Solidity or a contract's runtime bytecode, without a server. Exit code 1: something at `--fail-on` or worse
+/// was found.
 #[derive(Args)]
 pub struct Scan {
-    /// A file with bytes or hex, or the hex itself.
+    /// A Solidity file, a folder or zip of them, the compiler's standard JSON input; a file with bytes or hex, or the
+    /// hex itself.
     input: String,
     /// How long it may take: 1, 10 or 60 s.
     #[arg(long, value_enum, default_value = "standard")]
@@ -71,27 +77,49 @@ impl SeverityName {
 
 impl Scan {
     pub(crate) fn run(self) -> Done {
-        let code = read(&self.input)?;
         // Read first: a baseline that is none fails before time is spent.
         let known = match &self.baseline {
             Some(path) => fingerprints(path)?,
             None => BTreeSet::new(),
         };
-        let report = engine::scan(&code, self.budget.budget());
+        let found = match files::project(Path::new(&self.input))? {
+            Some(project) => self.solidity(&project, &known)?,
+            None => self.bytecode(&known)?,
+        };
+        let limit = self.fail_on.severity();
+        let failed = found.iter().any(|(fingerprint, severity)| *severity >= limit && !known.contains(fingerprint));
+        Ok(if failed { Verdict::NotFine } else { Verdict::Fine })
+    }
+
+    fn solidity(&self, project: &Project, known: &BTreeSet<String>) -> Found {
+        let report = scorpius_source::scan(project, self.budget.budget());
+        let terminal = Terminal::default();
+        if self.sarif {
+            terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::source_document(&report))? + "\n"));
+        } else if self.json {
+            terminal.text(&(serde_json::to_string_pretty(&report)? + "\n"));
+        } else {
+            source::table(project, &report, known, &terminal);
+        }
+        Ok(report.findings.into_iter().map(|finding| (finding.fingerprint, finding.severity)).collect())
+    }
+
+    fn bytecode(&self, known: &BTreeSet<String>) -> Found {
+        let report = engine::scan(&read(&self.input)?, self.budget.budget());
         let terminal = Terminal::default();
         if self.sarif {
             terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::document(&report))? + "\n"));
         } else if self.json {
             terminal.text(&(serde_json::to_string_pretty(&report)? + "\n"));
         } else {
-            table(&report, &known, &terminal);
+            table(&report, known, &terminal);
         }
-        let limit = self.fail_on.severity();
-        let new = report.findings.iter().filter(|finding| !known.contains(&finding.fingerprint));
-        let failed = new.into_iter().any(|finding| finding.severity >= limit);
-        Ok(if failed { Verdict::NotFine } else { Verdict::Fine })
+        Ok(report.findings.into_iter().map(|finding| (finding.fingerprint, finding.severity)).collect())
     }
 }
+
+/// Fingerprint and severity of each finding.
+type Found = Result<Vec<(String, Severity)>, Box<dyn std::error::Error>>;
 
 /// The code that `input` names: a file of bytes or of hex, or hex.
 fn read(input: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
