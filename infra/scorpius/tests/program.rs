@@ -68,6 +68,14 @@ fn solidity_is_scanned_with_lines_and_excerpts() {
     assert_eq!((place["artifactLocation"]["uri"].as_str(), place["region"]["startLine"].as_u64()), (Some("src/A.sol"), Some(4)));
     let baseline = folder.path().join("report.json");
     std::fs::write(&baseline, scorpius(&["scan", root, "--json"]).stdout).expect("the folder is writable");
+    let slither = folder.path().join("slither.json");
+    let theirs = r#"{"results": {"detectors": [
+        {"check": "controlled-delegatecall", "impact": "High", "description": "a", "elements": [{"source_mapping": {"filename_relative": "src/A.sol", "lines": [4]}}]},
+        {"check": "solc-version", "impact": "Informational", "description": "b", "elements": []}]}}"#;
+    std::fs::write(&slither, theirs).expect("the folder is writable");
+    let both = said(&scorpius(&["scan", root, "--import", slither.to_str().expect("UTF-8")]).stdout);
+    assert!(both.contains("1 findings of other tools are among these"), "{both}");
+    assert!(both.contains("info (slither alone): solc-version"), "{both}");
     let again = scorpius(&["scan", root, "--baseline", baseline.to_str().expect("UTF-8")]);
     assert_eq!(again.status.code(), Some(0), "{}", said(&again.stdout));
     put("src/B.sol", "contract B { if }");

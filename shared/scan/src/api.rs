@@ -1,27 +1,30 @@
 //! The doors of function `scan`.
 
+mod findings;
+mod input;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::StatusCode;
 use schemars::JsonSchema;
 use scorpius_core::id::is_id;
 use scorpius_core::{Blobs, Clock, Event, PortError, Store, StoreError, Write, new_id};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
-use scorpius_edge::operation::PAGING;
-use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND, TOO_LARGE};
+use scorpius_edge::operation::{PAGING, Parameter};
+use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Request, Response, Thing};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::bytecode::{Bytecode, NotBytecode};
 use crate::engine::{Budget, Report};
-use crate::facts::ScanRequested;
+use crate::facts::{ScanCancelled, ScanRequested};
 use crate::sarif;
 use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
-use crate::source::{NotAProject, NotAnArchive, Project, SourceReport};
+use crate::source::SourceReport;
+use crate::triage::{Decision, Triage};
+use input::{Given, given};
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 100;
@@ -34,6 +37,18 @@ pub const SCAN_NOT_FINISHED: ProblemType =
 /// The scan will have no report.
 pub const SCAN_FAILED: ProblemType =
     ProblemType { code: "scan-failed", title: "Scan failed", status: StatusCode::CONFLICT };
+/// The scan is over, or was called off already.
+pub const SCAN_FINISHED: ProblemType =
+    ProblemType { code: "scan-finished", title: "Scan finished", status: StatusCode::CONFLICT };
+/// Which scans a list shows.
+const FILTERS: [Parameter; 2] = [
+    Parameter {
+        name: "status",
+        meaning: "Only `queued`, `completed`, `failed` or `cancelled` ones; a page may then hold fewer than `limit`.",
+        required: false,
+    },
+    Parameter { name: "input", meaning: "Only those of `bytecode` or `solidity`.", required: false },
+];
 
 /// What the doors need.
 pub struct App {
@@ -41,6 +56,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// What was asked for, and what became of it.
     pub scans: Scans,
+    /// What people decided about findings.
+    triage: Triage,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
 }
@@ -50,7 +67,8 @@ impl App {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
-        Self { store, scans, clock }
+        let triage = Triage::new(Arc::clone(&store));
+        Self { store, scans, triage, clock }
     }
 }
 
@@ -103,6 +121,9 @@ pub struct ScanView {
     pub scan: ScanRecord,
     /// Where to look.
     pub links: Links,
+    /// What people decided about its findings, where that still holds; absent in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triage: Vec<Decision>,
     /// What was found in bytecode; absent in lists and until the scan is completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
@@ -123,7 +144,7 @@ pub struct ScanList {
 /// What is offered.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    vec![
+    let mut all = vec![
         Operation::new(
             "POST /v1/scans",
             "createScan",
@@ -139,6 +160,7 @@ pub fn operations() -> Vec<Operation> {
             Access::Action("scan:read"),
         )
         .asks(&PAGING)
+        .asks(&FILTERS)
         .answers(Answer::json::<ScanList>(200, "A page of scans.")),
         Operation::new(
             "GET /v1/scans/{id}",
@@ -158,7 +180,18 @@ pub fn operations() -> Vec<Operation> {
         .answers(Answer::other(200, "The report.", sarif::CONTENT_TYPE))
         .fails(&SCAN_NOT_FINISHED)
         .fails(&SCAN_FAILED),
-    ]
+        Operation::new(
+            "POST /v1/scans/{id}/cancel",
+            "cancelScan",
+            "Calls off a scan whose turn has not come.",
+            Access::Action("scan:write"),
+        )
+        .about(Kind::Scan)
+        .answers(Answer::json::<ScanView>(200, "It will not run."))
+        .fails(&SCAN_FINISHED),
+    ];
+    all.extend(findings::operations());
+    all
 }
 
 /// Request in, answer or problem out.
@@ -168,6 +201,10 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "listScans" => list(app, &request).await,
         "getScan" => show(app, &request).await,
         "getScanSarif" => show_sarif(app, &request).await,
+        "cancelScan" => cancel(app, &request).await,
+        "compareScans" => findings::compare(app, &request).await,
+        "listDecisions" => findings::list(app, &request).await,
+        "decideFinding" => findings::decide(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))
@@ -218,71 +255,6 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
     once.commit(&*app.store, &*app.clock, writes, response).await
 }
 
-/// What was handed in, parsed.
-enum Given {
-    Bytecode(Bytecode),
-    Solidity(Project),
-}
-
-fn given(asked: &NewScan) -> Result<Given, Problem> {
-    if asked.remappings.is_some() && asked.files.is_none() {
-        return Err(INVALID_REQUEST.because("`remappings` goes with `files`").at("/remappings", "without `files`"));
-    }
-    let said = (&asked.bytecode, &asked.files, &asked.standard_json, &asked.archive);
-    let project = match said {
-        (Some(code), None, None, None) => return code.parse().map(Given::Bytecode).map_err(bad_bytecode),
-        (None, Some(files), None, None) => {
-            let remappings = asked.remappings.clone().unwrap_or_default();
-            Project::new(files.clone(), remappings).map_err(|error| bad_project(error, "/files"))
-        }
-        (None, None, Some(input), None) => {
-            Project::from_standard_input(input).map_err(|error| bad_project(error, "/standard_json"))
-        }
-        (None, None, None, Some(archive)) => {
-            let bytes = BASE64.decode(archive).map_err(|_| {
-                INVALID_REQUEST.because("`archive` is not Base64").at("/archive", "not Base64")
-            })?;
-            Project::from_zip(&bytes).map_err(bad_archive)
-        }
-        _ => {
-            let text = "one of `bytecode`, `files`, `standard_json` and `archive` is to be said";
-            return Err(INVALID_REQUEST.because(text).at("", text));
-        }
-    };
-    project.map(Given::Solidity)
-}
-
-fn bad_project(error: NotAProject, at: &'static str) -> Problem {
-    let kind = match error {
-        NotAProject::TooManyFiles | NotAProject::FileTooLong(_) | NotAProject::TooLong => &TOO_LARGE,
-        NotAProject::Empty
-        | NotAProject::BadPath(_)
-        | NotAProject::Twice(_)
-        | NotAProject::BadRemapping(_)
-        | NotAProject::NotStandardInput(_)
-        | NotAProject::NoContent(_) => &INVALID_REQUEST,
-    };
-    kind.because(&error).at(at, &error)
-}
-
-fn bad_archive(error: NotAnArchive) -> Problem {
-    match error {
-        NotAnArchive::TooMuch => TOO_LARGE.because(&error).at("/archive", &error),
-        NotAnArchive::Broken(_) | NotAnArchive::NotText(_) => {
-            INVALID_REQUEST.because(&error).at("/archive", &error)
-        }
-        NotAnArchive::NotAProject(error) => bad_project(error, "/archive"),
-    }
-}
-
-fn bad_bytecode(error: NotBytecode) -> Problem {
-    let kind = match error {
-        NotBytecode::Empty | NotBytecode::NotHex => &INVALID_REQUEST,
-        NotBytecode::TooLong => &TOO_LARGE,
-    };
-    kind.because(format_args!("`bytecode`: {error}")).at("/bytecode", error)
-}
-
 fn label(text: String) -> Result<String, Problem> {
     let fine =
         !text.is_empty() && text.chars().count() <= LABEL_CHARS_MAX && !text.chars().any(char::is_control);
@@ -315,6 +287,15 @@ enum Shown {
     Solidity(Box<SourceReport>),
 }
 
+impl Shown {
+    fn fingerprints(&self) -> Vec<&str> {
+        match self {
+            Self::Bytecode(report) => report.findings.iter().map(|it| it.fingerprint.as_str()).collect(),
+            Self::Solidity(report) => report.findings.iter().map(|it| it.fingerprint.as_str()).collect(),
+        }
+    }
+}
+
 fn view(scan: ScanRecord, shown: Option<Shown>) -> ScanView {
     let this = format!("/v1/scans/{}", scan.id);
     let links = Links { sarif: format!("{this}/sarif"), this };
@@ -323,20 +304,32 @@ fn view(scan: ScanRecord, shown: Option<Shown>) -> ScanView {
         Some(Shown::Solidity(report)) => (None, Some(*report)),
         None => (None, None),
     };
-    ScanView { scan, links, report, source_report }
+    ScanView { scan, links, triage: Vec::new(), report, source_report }
 }
 
 async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
     let from = cursor::open(LIST, request)?;
     let (scans, page) = app.scans.newest(request.tenant()?, request.limit()?, from).await?;
     let mut shown = Vec::new();
+    let (status, input) = (filter::<Status>(request, "status")?, filter::<Input>(request, "input")?);
     for scan in scans {
+        if status.is_some_and(|it| it != scan.status) || input.is_some_and(|it| it != scan.input) {
+            continue;
+        }
         if request.sees(thing(request, &scan)?).await? {
             shown.push(view(scan, None));
         }
     }
     let scans = shown;
     Ok(Response::json(StatusCode::OK, &ScanList { scans, pagination: Pagination::after(LIST, &page) }))
+}
+
+/// One of the words of a filter; `None` when it is not asked for.
+fn filter<T: DeserializeOwned>(request: &Request, name: &'static str) -> Result<Option<T>, Problem> {
+    let Some(word) = request.query.get(name) else { return Ok(None) };
+    serde_json::from_value(serde_json::Value::String(word.clone())).map(Some).map_err(|_| {
+        INVALID_REQUEST.because(format_args!("`{name}` is none of its words")).at(format!("/{name}"), "unknown")
+    })
 }
 
 /// Why there is no report to show.
@@ -346,7 +339,7 @@ enum ShowError {
     Unknown { id: String },
     #[error("the scan is still queued; ask again in a moment")]
     NotFinished,
-    #[error("the scan failed, so there is no report")]
+    #[error("the scan failed or was called off, so there is no report")]
     Failed,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -365,15 +358,43 @@ fn problem(error: ShowError) -> Problem {
 }
 
 async fn find(app: &App, request: &Request) -> Result<ScanRecord, Problem> {
-    let id = request.parameter("id")?;
+    find_as(app, request, request.parameter("id")?).await
+}
+
+async fn find_as(app: &App, request: &Request, id: &str) -> Result<ScanRecord, Problem> {
+    Ok(find_versioned(app, request, id).await?.0)
+}
+
+/// The scan and the version of its record, if the caller may see it.
+async fn find_versioned(app: &App, request: &Request, id: &str) -> Result<(ScanRecord, u64), Problem> {
     let unknown = || problem(ShowError::Unknown { id: id.chars().take(60).collect() });
     if !is_id("scn", id) {
         return Err(unknown());
     }
     let found = app.scans.find(request.tenant()?, id).await?;
-    let (scan, _) = found.ok_or_else(unknown)?;
+    let (scan, version) = found.ok_or_else(unknown)?;
     request.judge(thing(request, &scan)?).await?;
-    Ok(scan)
+    Ok((scan, version))
+}
+
+async fn cancel(app: &App, request: &Request) -> Result<Response, Problem> {
+    let once = Once::of(request)?;
+    if let Some(answer) = once.answered(&*app.store).await? {
+        return Ok(answer);
+    }
+    let (mut scan, version) = find_versioned(app, request, request.parameter("id")?).await?;
+    if scan.status != Status::Queued {
+        return Err(SCAN_FINISHED.because("the scan is over; there is nothing to call off"));
+    }
+    scan.status = Status::Cancelled;
+    scan.finished_at = Some(request.received_at.to_string());
+    let tenant = request.tenant()?;
+    let fact = ScanCancelled { scan_id: scan.id.clone(), code_sha256: scan.code_sha256.clone() };
+    // The request was the scan's first event; the worker's is conditional on the same version.
+    let event = Event::of(&fact, &scan.id, 2, tenant, &request.actor()?, &*app.clock);
+    let writes = vec![scans::put_finished(tenant, &scan, version), Write::emit(event)];
+    let response = Response::json(StatusCode::OK, &view(scan, None));
+    once.commit(&*app.store, &*app.clock, writes, response).await
 }
 
 async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
@@ -382,16 +403,29 @@ async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
         Some(result) => Some(shown(app, scan.input, result).await?),
         None => None,
     };
-    Ok(Response::json(StatusCode::OK, &view(scan, report)))
+    let decided = match &report {
+        Some(shown) => {
+            app.triage.of(request.tenant()?, shown.fingerprints().into_iter(), request.received_at).await?
+        }
+        None => BTreeMap::new(),
+    };
+    let triage = decided.into_values().collect();
+    Ok(Response::json(StatusCode::OK, &ScanView { triage, ..view(scan, report) }))
 }
 
 async fn show_sarif(app: &App, request: &Request) -> Result<Response, Problem> {
     let scan = find(app, request).await?;
     let report = report_of(app, &scan).await.map_err(problem)?;
-    let document = match &report {
+    let mut document = match &report {
         Shown::Bytecode(report) => sarif::document(report),
         Shown::Solidity(report) => sarif::source_document(report),
     };
+    let fingerprints = report.fingerprints().into_iter();
+    let decided = app.triage.of(request.tenant()?, fingerprints, request.received_at).await?;
+    document.suppress(|fingerprint| {
+        let decision = decided.get(fingerprint).filter(|it| it.state.suppresses())?;
+        Some(decision.reason.clone())
+    });
     let mut response = Response::json(StatusCode::OK, &document);
     response.headers.retain(|(name, _)| name != "content-type");
     Ok(response.with_header("content-type", sarif::CONTENT_TYPE))
@@ -407,10 +441,12 @@ async fn shown(app: &App, input: Input, result: &ResultSummary) -> Result<Shown,
 async fn report_of(app: &App, scan: &ScanRecord) -> Result<Shown, ShowError> {
     match (scan.status, &scan.result) {
         (Status::Completed, Some(result)) => Ok(shown(app, scan.input, result).await?),
-        (Status::Failed, _) => Err(ShowError::Failed),
+        (Status::Failed | Status::Cancelled, _) => Err(ShowError::Failed),
         (Status::Queued | Status::Completed, _) => Err(ShowError::NotFinished),
     }
 }
 
+#[cfg(test)]
+mod findings_tests;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Budget, Severity};
 use crate::scans::Input;
+use crate::triage::State;
 
 /// A contract's code was handed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -108,4 +109,35 @@ pub struct ScanFailed {
 impl Fact for ScanFailed {
     const TYPE: &'static str = "scorpius.scan.failed.v1";
     const MEANING: &'static str = "A scan will have no report.";
+}
+
+/// A scan was called off before its turn came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScanCancelled {
+    /// `scn_…`.
+    pub scan_id: String,
+    /// SHA-256 of the code.
+    pub code_sha256: String,
+}
+
+impl Fact for ScanCancelled {
+    const TYPE: &'static str = "scorpius.scan.cancelled.v1";
+    const MEANING: &'static str = "A scan was called off before its turn came.";
+}
+
+/// Somebody decided what a finding is. Why stays with the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingTriaged {
+    /// Which one: 32 hex digits.
+    pub fingerprint: String,
+    /// What was decided.
+    pub state: State,
+    /// Until when it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+impl Fact for FindingTriaged {
+    const TYPE: &'static str = "scorpius.scan.finding_triaged.v1";
+    const MEANING: &'static str = "Somebody decided what a finding is.";
 }

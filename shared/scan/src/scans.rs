@@ -33,6 +33,8 @@ pub enum Status {
     Completed,
     /// Will have none.
     Failed,
+    /// Was called off before its turn came.
+    Cancelled,
 }
 
 /// What is scanned.

@@ -86,7 +86,7 @@ async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobErro
     let (scan, version) = found.ok_or(ScanJobError::UnknownScan(request.scan_id))?;
     match scan.status {
         Status::Queued => {}
-        Status::Completed | Status::Failed => return Ok(()),
+        Status::Completed | Status::Failed | Status::Cancelled => return Ok(()),
     }
     let job = Job { app, event, tenant, version };
     let engine = match scan.input {

@@ -93,6 +93,7 @@ fn result(finding: &Finding, code: &Code) -> SarifResult {
         locations: [location],
         related_locations: Vec::new(),
         code_flows: code_flow(finding, code).into_iter().collect(),
+        suppressions: Vec::new(),
         partial_fingerprints: Fingerprints { scorpius_v1: finding.fingerprint.clone() },
         properties: ResultProperties {
             severity: finding.severity.name(),

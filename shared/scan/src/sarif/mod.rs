@@ -160,7 +160,30 @@ struct SarifResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     code_flows: Vec<CodeFlow>,
     partial_fingerprints: Fingerprints,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressions: Vec<Suppression>,
     properties: ResultProperties,
+}
+
+/// Why a result is no longer told as one.
+#[derive(Debug, Serialize)]
+struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
+}
+
+impl Document {
+    /// Marks the results for whose fingerprint `why` has a reason as suppressed.
+    pub fn suppress(&mut self, why: impl Fn(&str) -> Option<String>) {
+        for result in self.runs.iter_mut().flat_map(|run| &mut run.results) {
+            let reason = why(&result.partial_fingerprints.scorpius_v1);
+            result.suppressions = reason
+                .map(|justification| Suppression { kind: "external", status: "accepted", justification })
+                .into_iter()
+                .collect();
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

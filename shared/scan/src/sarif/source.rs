@@ -70,6 +70,7 @@ fn result(report: &SourceReport, finding: &SourceFinding) -> SarifResult {
             })
             .collect(),
         code_flows: Vec::new(),
+        suppressions: Vec::new(),
         partial_fingerprints: Fingerprints { scorpius_v1: finding.fingerprint.clone() },
         properties: ResultProperties {
             severity: finding.severity.name(),

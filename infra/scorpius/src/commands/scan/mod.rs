@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use scorpius_scan::engine::{self, Budget, CODE_BYTES_MAX, Report, Severity};
+use scorpius_scan::external;
 use scorpius_scan::source::Project;
 
 use super::{Done, Verdict};
@@ -32,6 +33,10 @@ pub struct Scan {
     /// An earlier report of `--json` or `--sarif`: what it has already neither shows in the table nor fails.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Reports of other tools on the same Solidity: JSON of Slither, Mythril or Aderyn, or SARIF. What they say of the
+    /// same places is shown beside ours, in the table and in `--json`; it fails nothing.
+    #[arg(long, value_name = "FILE", conflicts_with = "sarif")]
+    import: Vec<PathBuf>,
     /// Fail when something at least this bad is found.
     #[arg(long, value_enum, default_value = "high")]
     fail_on: SeverityName,
@@ -92,19 +97,32 @@ impl Scan {
     }
 
     fn solidity(&self, project: &Project, known: &BTreeSet<String>) -> Found {
+        let mut imported = Vec::new();
+        for path in &self.import {
+            imported.extend(others(path)?);
+        }
         let report = scorpius_source::scan(project, self.budget.budget());
+        let imported = external::merged(&report, imported);
         let terminal = Terminal::default();
         if self.sarif {
             terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::source_document(&report))? + "\n"));
         } else if self.json {
-            terminal.text(&(serde_json::to_string_pretty(&report)? + "\n"));
+            let mut document = serde_json::to_value(&report)?;
+            if !self.import.is_empty() {
+                document["imported"] = serde_json::to_value(&imported)?;
+            }
+            terminal.text(&(serde_json::to_string_pretty(&document)? + "\n"));
         } else {
             source::table(project, &report, known, &terminal);
+            source::others(&imported, &terminal);
         }
         Ok(report.findings.into_iter().map(|finding| (finding.fingerprint, finding.severity)).collect())
     }
 
     fn bytecode(&self, known: &BTreeSet<String>) -> Found {
+        if !self.import.is_empty() {
+            return Err("`--import` goes with Solidity".into());
+        }
         let report = engine::scan(&read(&self.input)?, self.budget.budget());
         let terminal = Terminal::default();
         if self.sarif {
@@ -142,6 +160,14 @@ fn read(input: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         Err(_) if path.is_file() => Ok(bytes),
         Err(error) => Err(format!("neither a file nor hex: {error}").into()),
     }
+}
+
+/// What another tool's report says.
+fn others(path: &Path) -> Result<Vec<external::ExternalFinding>, Box<dyn std::error::Error>> {
+    if path.metadata()?.len() > external::REPORT_BYTES_MAX as u64 {
+        return Err(format!("{} is too large for a report", path.display()).into());
+    }
+    external::read(&std::fs::read(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 /// Bytes of a baseline.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use scorpius_scan::external::ExternalFinding;
 use scorpius_scan::source::{Project, SourceFinding, SourceReport};
 
 use crate::terminal::Terminal;
@@ -60,6 +61,25 @@ fn show(project: &Project, finding: &SourceFinding, terminal: &Terminal) {
     terminal.line(format!("  {whole}"));
     for related in &finding.related {
         terminal.line(format!("  see {}:{}: {}", related.place.path, related.place.line, related.what));
+    }
+}
+
+/// What other tools said.
+pub(super) fn others(imported: &[ExternalFinding], terminal: &Terminal) {
+    let (same, only): (Vec<_>, Vec<_>) = imported.iter().partition(|it| it.same_as.is_some());
+    if !same.is_empty() {
+        terminal.gap();
+        terminal.line(format!("{} findings of other tools are among these", same.len()));
+    }
+    for finding in only {
+        terminal.gap();
+        terminal.heading(&format!("{} ({} alone): {}", finding.severity.name(), finding.tool, finding.rule));
+        if let (Some(path), Some(line)) = (&finding.path, finding.line) {
+            terminal.line(format!("  --> {path}:{line}"));
+        }
+        for line in finding.message.lines().take(4) {
+            terminal.line(format!("  {line}"));
+        }
     }
 }
 
