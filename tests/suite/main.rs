@@ -24,6 +24,7 @@ mod people;
 mod platform;
 mod ports;
 mod qldb;
+mod sarif;
 mod sessions;
 mod simulation;
 mod stack;

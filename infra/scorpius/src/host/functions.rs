@@ -199,7 +199,12 @@ impl Functions {
             )
             .reading(chain),
             scan: scorpius_scan::api::App::new(Arc::clone(&store), Arc::clone(&blobs), Arc::clone(&clock)),
-            scan_job: scorpius_scan::worker::App::new(Arc::clone(&store), blobs, Arc::clone(&clock)),
+            scan_job: scorpius_scan::worker::App::new(
+                Arc::clone(&store),
+                blobs,
+                Arc::clone(&clock),
+                scorpius_source::scan,
+            ),
             webhooks: scorpius_notify::api::App {
                 store: Arc::clone(&store),
                 keys,

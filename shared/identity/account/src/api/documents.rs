@@ -455,7 +455,7 @@ pub struct Exported {
 /// One record.
 #[derive(Serialize, JsonSchema)]
 pub struct ExportedRecord {
-    /// `tenant`, `users`, `api_keys`, `verdicts`, `scans`, `webhooks`.
+    /// `tenant`, `users`, `api_keys`, `verdicts`, `scans`, `webhooks`, `decisions`.
     pub part: &'static str,
     /// Its id.
     pub id: String,

@@ -27,12 +27,13 @@ const PURGE_PAGES_MAX: usize = 6;
 const EXPORT_RECORDS: usize = 50;
 
 /// What an export has, part by part: the part's name, and its partition after the tenant's id.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("users", "user"),
     ("api_keys", "apikey"),
     ("verdicts", "verdict"),
     ("scans", "scans"),
     ("webhooks", "webhooks"),
+    ("decisions", "triage"),
 ];
 /// Members that are secrets, wrapped or hashed: an export must not help anybody to use or to guess them.
 const SECRETS: [&str; 6] = ["sha256", "secret", "wrapped", "sealed", "salt", "hash"];
