@@ -34,7 +34,7 @@ const FOUNDATIONS: [&str; 8] = [
 ];
 
 /// Third-party crates that are named in few places: a prefix, and who may name what begins with it.
-const OWNED: [(&str, &[&str]); 22] = [
+const OWNED: [(&str, &[&str]); 23] = [
     // The SDK of QLDB is linked into nothing that runs on AWS: it is what asks, and is built on demand.
     ("aws-", &["shared/aws", "shared/ledger/qldb-live"]),
     ("lambda_", &["shared/aws"]),
