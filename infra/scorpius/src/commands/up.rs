@@ -43,6 +43,10 @@ pub struct Up {
     /// A webhook target that may be plain HTTP or private, as host:port; may be given several times.
     #[arg(long, value_name = "HOST:PORT")]
     allow_target: Vec<String>,
+    /// The range API of Have I Been Pwned's form that is asked whether a new password was stolen, such as
+    /// https://api.pwnedpasswords.com/range/; without it a list of common ones decides alone.
+    #[arg(long, value_name = "URL")]
+    breached_passwords: Option<String>,
     /// The URL that people reach the platform under, when it is not the address it listens on.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -87,6 +91,7 @@ impl Up {
         let settings = Settings {
             cors: Cors { origins: self.cors.clone() },
             egress_allow: allow,
+            breached_passwords: self.breached_passwords.clone(),
             witnesses,
             relay: !self.without_relay,
             limits: Defaults { tier: self.tier, address_minute: NonZeroU32::new(self.address_limit) },

@@ -55,6 +55,9 @@ pub struct ShownApiKey {
     pub expires_at: Option<String>,
     /// RFC 3339.
     pub created_at: String,
+    /// Who was shown the secret that it has: `usr_…`, `key_…` or `system:…`. Erasing that user revokes the key; whoever
+    /// rotates it takes it over.
+    pub held_by: String,
     /// RFC 3339; absent while it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<String>,
@@ -72,6 +75,7 @@ pub struct ShownApiKey {
 impl From<ApiKey> for ShownApiKey {
     fn from(key: ApiKey) -> Self {
         Self {
+            held_by: key.holder().to_owned(),
             key_id: key.id,
             name: key.name,
             kind: key.kind,

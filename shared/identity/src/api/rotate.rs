@@ -60,7 +60,8 @@ pub(super) async fn rotate(app: &App, request: &Request) -> Result<Response, Pro
         return Err(problem(RotateError::Overlap));
     }
     let secret = ApiSecret::generate(key.kind, &key.tenant, &key.id, &*app.clock);
-    let key = rotated(key, &secret, now.plus_s(overlap_s), now);
+    let shown = (&secret, principal.subject.as_str());
+    let key = rotated(key, shown, now.plus_s(overlap_s), now);
 
     let until = key.previous.as_ref().map(|previous| previous.until.to_string());
     let fact = ApiKeyRotated { key_id: key.id.clone(), previous_valid_until: until };
