@@ -23,6 +23,7 @@ mod people;
 mod platform;
 mod ports;
 mod sessions;
+mod simulation;
 mod stack;
 mod terraform;
 mod tokens;

@@ -12,6 +12,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
 use scorpius_core::{BlobName, Blobs, PortError, Put};
 
+use crate::connect::Lazily;
+
 /// How long a signed URL may be good.
 const SIGNED_MAX: Duration = Duration::from_secs(3_600);
 /// Bytes of a range: what a function's memory takes without harm.
@@ -30,14 +32,13 @@ struct TooLarge {
 
 /// Blobs as objects of one bucket.
 pub struct S3Blobs {
-    client: Client,
+    client: Lazily<Client>,
     bucket: String,
 }
 
 impl S3Blobs {
     /// The objects of `bucket`.
-    #[must_use]
-    pub fn new(client: Client, bucket: String) -> Self {
+    pub(crate) fn new(client: Lazily<Client>, bucket: String) -> Self {
         Self { client, bucket }
     }
 

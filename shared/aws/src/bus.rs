@@ -9,6 +9,7 @@ use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use futures::future::try_join_all;
 use scorpius_core::{Bus, Clock, Event, PortError, QueueDepth};
 
+use crate::connect::Lazily;
 use crate::fault::{Patience, is_busy};
 
 /// Entries of one `PutEvents`.
@@ -46,8 +47,8 @@ pub struct QueueUrls {
 
 /// The event bus and the queues.
 pub struct AwsBus {
-    events: aws_sdk_eventbridge::Client,
-    sqs: aws_sdk_sqs::Client,
+    events: Lazily<aws_sdk_eventbridge::Client>,
+    sqs: Lazily<aws_sdk_sqs::Client>,
     bus: Option<String>,
     queues: BTreeMap<String, QueueUrls>,
     clock: Arc<dyn Clock>,
@@ -55,10 +56,9 @@ pub struct AwsBus {
 
 impl AwsBus {
     /// Publishes to `bus`, sends to `queues`.
-    #[must_use]
-    pub fn new(
-        events: aws_sdk_eventbridge::Client,
-        sqs: aws_sdk_sqs::Client,
+    pub(crate) fn new(
+        events: Lazily<aws_sdk_eventbridge::Client>,
+        sqs: Lazily<aws_sdk_sqs::Client>,
         bus: Option<String>,
         queues: BTreeMap<String, QueueUrls>,
         clock: Arc<dyn Clock>,

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -32,9 +32,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt of a call may take; DynamoDB's own limit on a transaction is shorter.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A client that is made when it is first asked for: making one reads a table of all regions, and a first request seldom
+/// needs each client that its function may need.
+pub(crate) type Lazily<C> = LazyLock<C, Box<dyn FnOnce() -> C + Send>>;
+
 /// Settings, credentials and one HTTP client; each adapter is made from it once, at the start.
 pub struct Aws {
     config: SdkConfig,
+    /// One for all stores.
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     clock: Arc<dyn Clock>,
     recorder: Option<SharedInterceptor>,
 }
@@ -61,6 +67,7 @@ impl Aws {
         let endpoint = setting_if_any("AWS_ENDPOINT_URL")?;
         Ok(Self {
             config: config(region, credentials, endpoint),
+            dynamodb: OnceLock::new(),
             clock: Arc::new(SystemClock),
             recorder: Recorder::of_settings().map(SharedInterceptor::new),
         })
@@ -71,13 +78,14 @@ impl Aws {
     pub fn emulated(endpoint: &str, clock: Arc<dyn Clock>) -> Self {
         let credentials = Credentials::new("emulator", "emulator", None, None, "emulator");
         let config = config(Region::from_static("eu-west-1"), credentials, Some(endpoint.to_owned()));
-        Self { config, clock, recorder: None }
+        Self { config, dynamodb: OnceLock::new(), clock, recorder: None }
     }
 
     /// Adds a line for each call to the file at `path`, as `SCORPIUS_RECORD_CALLS` does.
     #[must_use]
     pub fn recording_to(self, path: PathBuf) -> Self {
-        Self { recorder: Some(SharedInterceptor::new(Recorder::to_file(path))), ..self }
+        let recorder = Some(SharedInterceptor::new(Recorder::to_file(path)));
+        Self { recorder, dynamodb: OnceLock::new(), ..self }
     }
 
     /// Time and randomness.
@@ -118,10 +126,13 @@ impl Aws {
 
     /// A client that never tries again by itself, as `DynamoStore` needs.
     fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let mut config =
-            aws_sdk_dynamodb::config::Builder::from(&self.config).retry_config(RetryConfig::disabled());
-        config.set_interceptors(self.recorder.clone());
-        aws_sdk_dynamodb::Client::from_conf(config.build())
+        let made = self.dynamodb.get_or_init(|| {
+            let config = aws_sdk_dynamodb::config::Builder::from(&self.config);
+            let mut config = config.retry_config(RetryConfig::disabled());
+            config.set_interceptors(self.recorder.clone());
+            aws_sdk_dynamodb::Client::from_conf(config.build())
+        });
+        made.clone()
     }
 
     /// Makes `tables` on an emulator.
@@ -225,9 +236,12 @@ impl Aws {
     /// Letters from the address `from`.
     #[must_use]
     pub fn mail_from(&self, from: String) -> SesMail {
-        let mut config = aws_sdk_sesv2::config::Builder::from(&self.config);
-        config.set_interceptors(self.recorder.clone());
-        SesMail::new(aws_sdk_sesv2::Client::from_conf(config.build()), from)
+        let client = self.lazily(|config, recorder| {
+            let mut config = aws_sdk_sesv2::config::Builder::from(config);
+            config.set_interceptors(recorder);
+            aws_sdk_sesv2::Client::from_conf(config.build())
+        });
+        SesMail::new(client, from)
     }
 
     /// The queue that `function` consumes.
@@ -248,38 +262,53 @@ impl Aws {
         SqsQueue::new(self.sqs(), function, urls)
     }
 
-    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        let mut config = aws_sdk_sqs::config::Builder::from(&self.config);
-        config.set_interceptors(self.recorder.clone());
-        aws_sdk_sqs::Client::from_conf(config.build())
+    pub(crate) fn sqs(&self) -> Lazily<aws_sdk_sqs::Client> {
+        self.lazily(|config, recorder| {
+            let mut config = aws_sdk_sqs::config::Builder::from(config);
+            config.set_interceptors(recorder);
+            aws_sdk_sqs::Client::from_conf(config.build())
+        })
     }
 
-    pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
-        let mut config = aws_sdk_kms::config::Builder::from(&self.config);
-        config.set_interceptors(self.recorder.clone());
-        aws_sdk_kms::Client::from_conf(config.build())
+    pub(crate) fn kms(&self) -> Lazily<aws_sdk_kms::Client> {
+        self.lazily(|config, recorder| {
+            let mut config = aws_sdk_kms::config::Builder::from(config);
+            config.set_interceptors(recorder);
+            aws_sdk_kms::Client::from_conf(config.build())
+        })
     }
 
-    pub(crate) fn events(&self) -> aws_sdk_eventbridge::Client {
-        let mut config = aws_sdk_eventbridge::config::Builder::from(&self.config);
-        config.set_interceptors(self.recorder.clone());
-        aws_sdk_eventbridge::Client::from_conf(config.build())
+    pub(crate) fn events(&self) -> Lazily<aws_sdk_eventbridge::Client> {
+        self.lazily(|config, recorder| {
+            let mut config = aws_sdk_eventbridge::config::Builder::from(config);
+            config.set_interceptors(recorder);
+            aws_sdk_eventbridge::Client::from_conf(config.build())
+        })
     }
 
     /// A client that asks once: deliveries have a ladder of their own.
-    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
-        let mut config =
-            aws_sdk_sns::config::Builder::from(&self.config).retry_config(RetryConfig::disabled());
-        config.set_interceptors(self.recorder.clone());
-        aws_sdk_sns::Client::from_conf(config.build())
+    pub(crate) fn sns(&self) -> Lazily<aws_sdk_sns::Client> {
+        self.lazily(|config, recorder| {
+            let config = aws_sdk_sns::config::Builder::from(config);
+            let mut config = config.retry_config(RetryConfig::disabled());
+            config.set_interceptors(recorder);
+            aws_sdk_sns::Client::from_conf(config.build())
+        })
     }
 
-    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        // Emulators answer under one host name.
-        let path_style = self.config.endpoint_url().is_some();
-        let mut config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(path_style);
-        config.set_interceptors(self.recorder.clone());
-        aws_sdk_s3::Client::from_conf(config.build())
+    pub(crate) fn s3(&self) -> Lazily<aws_sdk_s3::Client> {
+        self.lazily(|config, recorder| {
+            // Emulators answer under one host name.
+            let path_style = config.endpoint_url().is_some();
+            let mut config = aws_sdk_s3::config::Builder::from(config).force_path_style(path_style);
+            config.set_interceptors(recorder);
+            aws_sdk_s3::Client::from_conf(config.build())
+        })
+    }
+
+    fn lazily<C: 'static>(&self, make: fn(&SdkConfig, Option<SharedInterceptor>) -> C) -> Lazily<C> {
+        let (config, recorder) = (self.config.clone(), self.recorder.clone());
+        LazyLock::new(Box::new(move || make(&config, recorder)))
     }
 }
 

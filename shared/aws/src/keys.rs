@@ -9,6 +9,8 @@ use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
 use scorpius_core::{KeyName, Keys, PortError, WrapContext};
 use tokio::sync::OnceCell;
 
+use crate::connect::Lazily;
+
 /// Bytes that KMS signs or encrypts at once.
 const MESSAGE_BYTES_MAX: usize = 4_096;
 /// What precedes an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410, section 4).
@@ -27,7 +29,7 @@ enum KeyError {
 
 /// Two signing keys (`ECC_NIST_EDWARDS25519`) and a symmetric one that wraps.
 pub struct KmsKeys {
-    client: Client,
+    client: Lazily<Client>,
     token: Signer,
     ledger: Signer,
     /// Token keys that are published and do not sign: the next and the previous one of a rotation.
@@ -43,8 +45,7 @@ struct Signer {
 
 impl KmsKeys {
     /// The keys with these ids or ARNs.
-    #[must_use]
-    pub fn new(client: Client, token: String, ledger: String, wrap: String) -> Self {
+    pub(crate) fn new(client: Lazily<Client>, token: String, ledger: String, wrap: String) -> Self {
         Self { client, token: signer(token), ledger: signer(ledger), token_also: Vec::new(), wrap }
     }
 

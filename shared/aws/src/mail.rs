@@ -7,16 +7,17 @@ use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
 use scorpius_core::{Letter, Mail, MailError, PortError};
 
+use crate::connect::Lazily;
+
 /// Sends each letter by SES. SES remembers no ids: a letter that is handed over twice is sent twice.
 pub struct SesMail {
-    client: Client,
+    client: Lazily<Client>,
     from: String,
 }
 
 impl SesMail {
     /// Letters from the address `from`, whose identity SES has verified.
-    #[must_use]
-    pub fn new(client: Client, from: String) -> Self {
+    pub(crate) fn new(client: Lazily<Client>, from: String) -> Self {
         Self { client, from }
     }
 }

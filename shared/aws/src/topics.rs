@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use scorpius_core::{PortError, TenantId, TopicError, TopicMessage, Topics};
 
+use crate::connect::Lazily;
 use crate::settings::BadSetting;
 
 /// Bytes of a message, below SNS's 256 KB for what it counts besides.
@@ -53,14 +54,13 @@ impl AllowedTopics {
 
 /// Topics of SNS.
 pub struct SnsTopics {
-    client: Client,
+    client: Lazily<Client>,
     allowed: AllowedTopics,
 }
 
 impl SnsTopics {
     /// Publishes to what is allowed.
-    #[must_use]
-    pub fn new(client: Client, allowed: AllowedTopics) -> Self {
+    pub(crate) fn new(client: Lazily<Client>, allowed: AllowedTopics) -> Self {
         Self { client, allowed }
     }
 }

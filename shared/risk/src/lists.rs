@@ -1,9 +1,12 @@
-//! Lists of addresses: immutable snapshots, named by the hash of their bytes.
+//! Lists of addresses: immutable snapshots, named by the hash of their bytes. Those that are in the program are tables.
 //!
 //! ```text
 //! address ─> filter (8 ns, one false answer in 65,536) ─> sorted set (exact) ─> row
 //! ```
 
+mod seed;
+
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +14,7 @@ use sha2::{Digest, Sha256};
 use xorf::{BinaryFuse16, Filter};
 
 use crate::address::{Account, ChainId};
-use crate::lookalike::LookAlikes;
+use crate::lookalike::ends;
 
 /// Bytes of one list.
 pub const LIST_BYTES_MAX: usize = 64_000_000;
@@ -39,20 +42,20 @@ pub struct Row {
     /// Which address.
     pub address: Account,
     /// Whose it is.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// What it is: `token`, `exchange`, …; sanctions need none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    pub kind: Option<Cow<'static, str>>,
     /// Chains by EIP-155 number on which the row holds; `None` is every chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chains: Option<Vec<u64>>,
+    pub chains: Option<Cow<'static, [u64]>>,
     /// Who said so, and where.
-    pub source: String,
+    pub source: Cow<'static, str>,
     /// When it was said, `YYYY-MM-DD`.
-    pub date: String,
+    pub date: Cow<'static, str>,
     /// When it was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delisted: Option<String>,
+    pub delisted: Option<Cow<'static, str>>,
 }
 
 impl Row {
@@ -109,7 +112,8 @@ pub struct List {
     reference: ListRef,
     kind: ListKind,
     /// By address.
-    rows: Vec<Row>,
+    rows: Cow<'static, [Row]>,
+    /// Of long lists; a table needs no making, and has none.
     filter: Option<BinaryFuse16>,
 }
 
@@ -137,7 +141,21 @@ impl List {
         let version = hex::encode(Sha256::digest(bytes));
         let reference = ListRef { name: file.name, version, as_of: file.as_of };
         let filter = filter_of(&rows);
-        Ok(Self { reference, kind: file.kind, rows, filter })
+        Ok(Self { reference, kind: file.kind, rows: Cow::Owned(rows), filter })
+    }
+
+    /// The small lists that are in the program, so that it screens before any other is loaded.
+    pub fn seeds() -> impl Iterator<Item = Self> {
+        seed::SEEDS.iter().map(|seed| Self {
+            reference: ListRef {
+                name: seed.name.to_owned(),
+                version: seed.version.to_owned(),
+                as_of: seed.as_of.to_owned(),
+            },
+            kind: seed.kind,
+            rows: Cow::Borrowed(seed.rows),
+            filter: None,
+        })
     }
 
     /// Its row for `account`.
@@ -148,6 +166,15 @@ impl List {
         }
         let at = self.rows.binary_search_by_key(account, |row| row.address).ok()?;
         self.rows.get(at)
+    }
+
+    /// Its first row, by address, whose address has the ends of `account` and is another.
+    fn twin(&self, account: &Account) -> Option<&Row> {
+        let start = |account: &Account| [account.bytes()[0], account.bytes()[1] >> 4];
+        let shown = start(account);
+        let from = self.rows.partition_point(|row| start(&row.address) < shown);
+        let alike = self.rows.iter().skip(from).take_while(|row| start(&row.address) == shown);
+        alike.filter(|row| ends(&row.address) == ends(account)).find(|row| row.address != *account)
     }
 
     /// Its rows, by address.
@@ -203,29 +230,17 @@ fn filter_key(account: &Account) -> u64 {
 #[derive(Clone, Debug)]
 pub struct Lists {
     lists: Arc<Vec<List>>,
-    /// The addresses of all registries: what is worth imitating.
-    imitated: Arc<LookAlikes>,
 }
 
 static SEED: LazyLock<Lists> = LazyLock::new(|| {
-    Lists::parse(&Lists::seed_bytes()).expect("the lists in this crate are read by its tests")
+    Lists::of(List::seeds().collect()).expect("the lists in this crate have names of their own")
 });
 
 impl Lists {
-    /// The small lists that are in the program, so that it screens before any other is loaded.
+    /// `List::seeds` together.
     #[must_use]
     pub fn seed() -> Self {
         SEED.clone()
-    }
-
-    /// The bytes of those lists.
-    #[must_use]
-    pub fn seed_bytes() -> [&'static [u8]; 3] {
-        [
-            include_bytes!("../lists/sanctions.json"),
-            include_bytes!("../lists/registry.json"),
-            include_bytes!("../lists/published.json"),
-        ]
     }
 
     /// Lists from snapshots, each as its bytes.
@@ -249,9 +264,7 @@ impl Lists {
         }) {
             return Err(BadList::SameName(name.clone()));
         }
-        let registries = lists.iter().filter(|list| list.kind == ListKind::Registry);
-        let imitated = LookAlikes::of(registries.flat_map(|list| &list.rows).map(|row| row.address));
-        Ok(Self { lists: Arc::new(lists), imitated: Arc::new(imitated) })
+        Ok(Self { lists: Arc::new(lists) })
     }
 
     /// Each list, by name.
@@ -259,12 +272,12 @@ impl Lists {
         self.lists.iter()
     }
 
-    /// The well-known address that `account` looks like without being it.
+    /// The well-known address, of several the first, that `account` looks like without being it.
     #[must_use]
     pub fn imitated_by(&self, account: &Account) -> Option<(&List, &Row)> {
-        let twin = self.imitated.twin(account)?;
         let registries = self.lists.iter().filter(|list| list.kind == ListKind::Registry);
-        registries.filter_map(|list| Some((list, list.row(&twin)?))).next()
+        let twins = registries.filter_map(|list| Some((list, list.twin(account)?)));
+        twins.min_by_key(|(_, row)| row.address)
     }
 }
 
@@ -288,6 +301,21 @@ mod tests {
                 assert!(format!("{date}T00:00:00Z").parse::<scorpius_core::UnixMillis>().is_ok(), "{date}");
                 assert!(row["source"].as_str().is_some_and(|source| source.len() > 5), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn the_tables_in_the_program_are_the_files() {
+        let mut files: Vec<_> = [SANCTIONS, REGISTRY, PUBLISHED]
+            .iter()
+            .map(|file| List::parse(file.as_bytes()).expect("a list"))
+            .collect();
+        files.sort_by(|one, two| one.reference.cmp(&two.reference));
+        let seed = Lists::seed();
+        assert_eq!(seed.iter().count(), files.len());
+        for (table, file) in seed.iter().zip(&files) {
+            assert_eq!((table.reference(), table.kind()), (file.reference(), file.kind()));
+            assert_eq!(table.rows(), file.rows());
         }
     }
 
@@ -358,5 +386,39 @@ mod tests {
         let (_, row) = lists.imitated_by(&Account::new(fake)).expect("an imitation");
         assert_eq!(row.address, real);
         assert!(lists.imitated_by(&real).is_none());
+    }
+
+    #[test]
+    fn of_several_imitated_addresses_the_first_is_told_and_of_its_rows_the_first_list_s() {
+        let account = |middle: u8| {
+            let mut bytes = [0x11; 20];
+            bytes[8] = middle;
+            Account::new(bytes)
+        };
+        let file = |name: &str, kind: &str, middles: &[u8]| {
+            let rows: Vec<_> = middles
+                .iter()
+                .map(|middle| serde_json::json!({"address": account(*middle), "name": "n", "source": "s", "date": "2026-01-01"}))
+                .collect();
+            serde_json::json!({"name": name, "kind": kind, "as_of": "2026-01-01", "about": "a", "rows": rows})
+                .to_string()
+        };
+        let files = [
+            file("b", "registry", &[7, 3]),
+            file("c", "registry", &[3, 9]),
+            file("a", "registry", &[4]),
+            file("0", "sanctions", &[1]),
+        ];
+        let bytes: Vec<_> = files.iter().map(String::as_bytes).collect();
+        let lists = Lists::parse(&bytes).expect("lists");
+        let told = |middle: u8| {
+            let (list, row) = lists.imitated_by(&account(middle)).expect("an imitation");
+            (list.reference().name.clone(), row.address)
+        };
+        assert_eq!(told(200), ("b".to_owned(), account(3)));
+        assert_eq!(told(3), ("a".to_owned(), account(4)));
+        let mut other = *account(3).bytes();
+        other[19] ^= 1;
+        assert!(lists.imitated_by(&Account::new(other)).is_none());
     }
 }

@@ -46,7 +46,7 @@ impl LookAlikes {
 }
 
 /// 12 bits of the start and 16 of the end: 3 and 4 hex digits.
-fn ends(account: &Account) -> u32 {
+pub(crate) fn ends(account: &Account) -> u32 {
     let [first, second, .., before, last] = *account.bytes();
     let start = u32::from(first) << 4 | u32::from(second >> 4);
     start << 16 | u32::from(before) << 8 | u32::from(last)

@@ -1,5 +1,6 @@
 //! Emulators: installed once below the build folder, started on a free loopback port, ended with the test.
 
+use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -130,6 +131,24 @@ pub(crate) fn tools() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let target = test.ancestors().nth(3).expect("<target>/<profile>/deps/<test>");
     target.join("tools")
+}
+
+/// A virtual environment with what the file `requirements` pins, made again whenever the pins change.
+pub(crate) fn venv(name: &str, requirements: &str) -> Result<PathBuf, String> {
+    let root = tools().join(name);
+    let pins = tree::root().join(requirements);
+    let wanted = fs::read_to_string(&pins).map_err(|error| format!("{}: {error}", pins.display()))?;
+    // Written last: what stopped half-way is not taken for whole.
+    let note = root.join("installed.txt");
+    if fs::read_to_string(&note).is_ok_and(|installed| installed == wanted) {
+        return Ok(root);
+    }
+    say(&format!("installing {name} (once)"));
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&root))?;
+    let mut install = Command::new(root.join("bin/python"));
+    run(install.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&pins))?;
+    fs::write(&note, wanted).map_err(|error| format!("{}: {error}", note.display()))?;
+    Ok(root)
 }
 
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {

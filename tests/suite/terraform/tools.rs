@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::aws::tools::{found, run, say, tools};
+use crate::aws::tools::{found, run, say, tools, venv};
 use crate::tree;
 
 /// What Terraform is run with.
@@ -38,8 +38,10 @@ pub(super) fn found_terraform() -> Option<()> {
 /// The program checkov 3.3.30; `None`, having said so, where it cannot be had.
 pub(super) fn checkov() -> Option<PathBuf> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let installed =
-        || venv("checkov-3.3.30", "checkov-requirements.txt").map(|root| root.join("bin/checkov"));
+    let installed = || {
+        venv("checkov-3.3.30", "tests/terraform/checkov-requirements.txt")
+            .map(|root| root.join("bin/checkov"))
+    };
     PROGRAM.get_or_init(|| found("checkov 3.3.30", installed())).clone()
 }
 
@@ -57,7 +59,7 @@ fn terraform() -> Result<(), String> {
 }
 
 fn provider() -> Result<Tools, String> {
-    let python = venv("terraform-provider", "requirements.txt")?.join("bin/python");
+    let python = venv("terraform-provider", "tests/terraform/requirements.txt")?.join("bin/python");
     let folder = tools().join("terraform-wheels");
     let wheel = folder.join("cdktn_provider_aws-25.8.1-py3-none-any.whl");
     if !wheel.exists() {
@@ -69,24 +71,6 @@ fn provider() -> Result<Tools, String> {
             .arg(program("wheel-requirements.txt")))?;
     }
     Ok(Tools { python, wheel })
-}
-
-/// A virtual environment with what is pinned, made again whenever the pins change.
-fn venv(name: &str, requirements: &str) -> Result<PathBuf, String> {
-    let root = tools().join(name);
-    let pins = program(requirements);
-    let wanted = fs::read_to_string(&pins).map_err(|error| format!("{}: {error}", pins.display()))?;
-    // Written last: what stopped half-way is not taken for whole.
-    let note = root.join("installed.txt");
-    if fs::read_to_string(&note).is_ok_and(|installed| installed == wanted) {
-        return Ok(root);
-    }
-    say(&format!("installing {name} (once)"));
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&root))?;
-    let mut install = Command::new(root.join("bin/python"));
-    run(install.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&pins))?;
-    fs::write(&note, wanted).map_err(|error| format!("{}: {error}", note.display()))?;
-    Ok(root)
 }
 
 fn program(name: &str) -> PathBuf {

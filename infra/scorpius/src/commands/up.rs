@@ -47,6 +47,9 @@ pub struct Up {
     /// https://api.pwnedpasswords.com/range/; without it a list of common ones decides alone.
     #[arg(long, value_name = "URL")]
     breached_passwords: Option<String>,
+    /// A node of an EVM chain, as its EIP-155 number, `=` and a URL; may be given several times.
+    #[arg(long, value_name = "ID=URL")]
+    chain: Vec<String>,
     /// The URL that people reach the platform under, when it is not the address it listens on.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -92,6 +95,7 @@ impl Up {
             cors: Cors { origins: self.cors.clone() },
             egress_allow: allow,
             breached_passwords: self.breached_passwords.clone(),
+            chains: self.chain.join(" "),
             witnesses,
             relay: !self.without_relay,
             limits: Defaults { tier: self.tier, address_minute: NonZeroU32::new(self.address_limit) },

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::{BatchAnswer, BatchItem, start_telemetry, time_left};
 use crate::bus::QueueUrls;
+use crate::connect::Lazily;
 
 /// SQS hides a message no longer than 12 hours.
 const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
@@ -22,7 +23,7 @@ const REASON_MAX: usize = 1_000;
 
 /// The queue that a function consumes, and where its dead letters go.
 pub struct SqsQueue {
-    client: aws_sdk_sqs::Client,
+    client: Lazily<aws_sdk_sqs::Client>,
     function: &'static str,
     urls: QueueUrls,
 }
@@ -101,8 +102,7 @@ where
 
 impl SqsQueue {
     /// The queue at `urls`, consumed by `function`.
-    #[must_use]
-    pub fn new(client: aws_sdk_sqs::Client, function: &'static str, urls: QueueUrls) -> Self {
+    pub(crate) fn new(client: Lazily<aws_sdk_sqs::Client>, function: &'static str, urls: QueueUrls) -> Self {
         Self { client, function, urls }
     }
 

@@ -1,11 +1,6 @@
-//! Names that are worth imitating, as data.
+//! Names that are worth imitating, as a table that `build.rs` makes of `lists/brands.json`.
 
-use std::sync::LazyLock;
-
-use serde::Deserialize;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weight {
     /// A coinage that nobody else uses.
     Distinct,
@@ -13,60 +8,81 @@ pub(super) enum Weight {
     Common,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(super) struct Brand {
-    pub(super) name: String,
-    pub(super) own: Vec<String>,
+    pub(super) name: &'static str,
+    pub(super) own: &'static [&'static str],
     pub(super) weight: Weight,
     /// The name with look-alike letters made one.
-    #[serde(skip)]
-    pub(super) folded: String,
+    pub(super) folded: &'static str,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(super) struct Brands {
-    #[serde(rename = "name")]
-    _name: String,
-    #[serde(rename = "as_of")]
-    _as_of: String,
-    #[serde(rename = "about")]
-    _about: String,
-    pub(super) brands: Vec<Brand>,
-    pub(super) actions: Vec<String>,
-    pub(super) invitations: Vec<String>,
-    pub(super) topics: Vec<String>,
-    pub(super) hosts: Vec<String>,
+    pub(super) brands: &'static [Brand],
+    pub(super) actions: &'static [&'static str],
+    pub(super) invitations: &'static [&'static str],
+    pub(super) topics: &'static [&'static str],
+    pub(super) hosts: &'static [&'static str],
 }
 
-static BRANDS: LazyLock<Brands> = LazyLock::new(|| {
-    let mut brands: Brands = serde_json::from_slice(include_bytes!("../../lists/brands.json"))
-        .expect("the brands in this crate are read by its tests");
-    for brand in &mut brands.brands {
-        brand.folded = fold(&brand.name);
-    }
-    brands
-});
+include!(concat!(env!("OUT_DIR"), "/brands.rs"));
 
 pub(super) fn brands() -> &'static Brands {
     &BRANDS
 }
 
-/// Letters that look alike become one: digits for letters, `rn` for `m`, `vv` for `w`, `i` for `l`.
-pub(super) fn fold(text: &str) -> String {
-    let digits: String = text
-        .chars()
-        .map(|c| match c {
-            '0' => 'o',
-            '1' => 'l',
-            '3' => 'e',
-            '4' => 'a',
-            '5' => 's',
-            '7' => 't',
-            '8' => 'b',
-            other => other,
-        })
-        .collect();
-    digits.replace("rn", "m").replace("vv", "w").replace('i', "l")
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::super::fold::fold;
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct BrandEntry {
+        name: String,
+        own: Vec<String>,
+        weight: String,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct BrandsFile {
+        name: String,
+        as_of: String,
+        about: String,
+        brands: Vec<BrandEntry>,
+        actions: Vec<String>,
+        invitations: Vec<String>,
+        topics: Vec<String>,
+        hosts: Vec<String>,
+    }
+
+    #[test]
+    fn the_table_is_the_file() {
+        let file = include_str!("../../lists/brands.json");
+        let file: BrandsFile = serde_json::from_str(file).expect("the file has its shape");
+        assert!(file.name == "brands" && !file.as_of.is_empty() && !file.about.is_empty());
+        assert_eq!(BRANDS.brands.len(), file.brands.len());
+        for (brand, entry) in BRANDS.brands.iter().zip(&file.brands) {
+            let weight = match brand.weight {
+                Weight::Distinct => "distinct",
+                Weight::Common => "common",
+            };
+            assert_eq!((brand.name, weight), (&*entry.name, &*entry.weight));
+            assert_eq!(brand.own, entry.own, "{}", entry.name);
+            assert_eq!(brand.folded, fold(&entry.name));
+        }
+        let words = [
+            (BRANDS.actions, file.actions),
+            (BRANDS.invitations, file.invitations),
+            (BRANDS.topics, file.topics),
+            (BRANDS.hosts, file.hosts),
+        ];
+        for (table, words) in words {
+            assert_eq!(table, words);
+        }
+    }
 }

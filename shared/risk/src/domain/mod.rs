@@ -8,6 +8,7 @@
 //! not found here is therefore `unknown`, and never `safe`.
 
 mod brands;
+mod fold;
 mod names;
 
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use unicode_security::confusable_detection::skeleton;
 
 use super::Domain;
-use super::brands::{Brand, Weight, brands, fold};
+use super::brands::{Brand, Weight, brands};
+use super::fold::fold;
 use crate::engine::rules::SignalId;
 use crate::message::Note;
 
@@ -46,8 +47,8 @@ pub fn look(domain: &Domain) -> Vec<Note> {
         let evidence = json!({"domain": shown(domain), "brand": brand.name, "how": how, "own": brand.own});
         notes.push(Note { id, evidence });
     }
-    let asks = parts.words(&list.actions, 6);
-    if !asks.is_empty() && !parts.words(&list.topics, 4).is_empty() && notes.is_empty() {
+    let asks = parts.words(list.actions, 6);
+    if !asks.is_empty() && !parts.words(list.topics, 4).is_empty() && notes.is_empty() {
         let evidence = json!({"domain": shown(domain), "words": asks});
         notes.push(Note { id: SignalId::LureName, evidence });
     }
@@ -58,7 +59,7 @@ type Found = (u8, SignalId, &'static str);
 
 fn about_brand(parts: &Parts, brand: &Brand) -> Option<Found> {
     let list = brands();
-    let name = brand.name.as_str();
+    let name = brand.name;
     let distinct = brand.weight == Weight::Distinct;
     let is_token = parts.tokens.iter().any(|token| token == name);
     let is_within = name.len() >= WITHIN_CHARS_MIN && parts.joined.contains(name);
@@ -67,25 +68,25 @@ fn about_brand(parts: &Parts, brand: &Brand) -> Option<Found> {
             return Some((6, SignalId::BrandHomograph, "letters of another script"));
         }
         let rest = parts.joined.replacen(name, "", 1);
-        let other = |words: &[String], long: usize| {
+        let other = |words: &[&str], long: usize| {
             words.iter().any(|word| {
                 parts.tokens.iter().any(|token| token == word && token != name)
-                    || word.len() >= long && rest.contains(word.as_str())
+                    || word.len() >= long && rest.contains(word)
             })
         };
         let is_label = parts.labels.iter().rev().skip(1).any(|label| label == name);
         return Some(match distinct {
-            _ if other(&list.actions, 5) => {
+            _ if other(list.actions, 5) => {
                 (5, SignalId::BrandLure, "the name beside a word that asks for something")
             }
             true if parts.hosted => (5, SignalId::BrandLure, "the name where anybody gets one for nothing"),
-            true if is_token && parts.tokens.len() > 1 && other(&list.invitations, usize::MAX) => {
+            true if is_token && parts.tokens.len() > 1 && other(list.invitations, usize::MAX) => {
                 (5, SignalId::BrandLure, "the name beside a word that invites")
             }
             true if parts.main == name => (4, SignalId::BrandCopied, "the name under another ending"),
             true if is_label => (4, SignalId::BrandCopied, "the name before another's domain"),
             false if parts.hosted || is_label => (2, SignalId::BrandNear, "the name before another's domain"),
-            false if is_token && other(&list.invitations, usize::MAX) => {
+            false if is_token && other(list.invitations, usize::MAX) => {
                 (2, SignalId::BrandNear, "the name beside a word that invites")
             }
             true if name.len() >= 8 => (2, SignalId::BrandNear, "the name within another"),
@@ -99,12 +100,12 @@ fn about_brand(parts: &Parts, brand: &Brand) -> Option<Found> {
 
 /// A part that is not the name and looks like it.
 fn nearly(token: &str, brand: &Brand, distinct: bool, international: bool) -> Option<Found> {
-    let name = brand.name.as_str();
+    let name = brand.name;
     let folded = fold(token);
     if name.len() >= WITHIN_CHARS_MIN && folded == brand.folded {
         return Some((6, SignalId::BrandHomograph, "letters that look alike"));
     }
-    if name.len() >= 8 && token.len() > name.len() && folded.contains(&brand.folded) {
+    if name.len() >= 8 && token.len() > name.len() && folded.contains(brand.folded) {
         return Some((6, SignalId::BrandHomograph, "letters that look alike, within another name"));
     }
     // Two edits in a long name are a typing error in few words; in short ones they are other words.
@@ -112,7 +113,7 @@ fn nearly(token: &str, brand: &Brand, distinct: bool, international: bool) -> Op
         11.. => 2,
         8.. => 1,
         _ => {
-            return (international && distance(&folded, &brand.folded, 1).is_some()).then_some((
+            return (international && distance(&folded, brand.folded, 1).is_some()).then_some((
                 6,
                 SignalId::BrandHomograph,
                 "letters of another script",
@@ -158,7 +159,7 @@ fn distance(one: &str, two: &str, max: usize) -> Option<usize> {
 impl Parts {
     fn of(domain: &Domain) -> Self {
         let all: Vec<&str> = domain.unicode().split('.').collect();
-        let hosted = brands().hosts.iter().find(|host| domain.is_within(host) && domain.ascii() != *host);
+        let hosted = brands().hosts.iter().find(|host| domain.is_within(host) && domain.ascii() != **host);
         let ending = match (hosted, all.as_slice()) {
             (Some(host), _) => host.split('.').count(),
             (None, [_, .., second, last]) if last.len() == 2 && SECOND.contains(second) => 2,
@@ -183,11 +184,11 @@ impl Parts {
     }
 
     /// Those of `words` that are a part, or, when they have `long` letters, within the name.
-    fn words<'w>(&self, words: &'w [String], long: usize) -> Vec<&'w str> {
-        let is_there = |word: &&String| {
-            self.tokens.contains(word) || word.len() >= long && self.joined.contains(word.as_str())
+    fn words(&self, words: &[&'static str], long: usize) -> Vec<&'static str> {
+        let is_there = |word: &&str| {
+            self.tokens.iter().any(|token| token == word) || word.len() >= long && self.joined.contains(*word)
         };
-        words.iter().filter(is_there).map(String::as_str).collect()
+        words.iter().copied().filter(is_there).collect()
     }
 }
 

@@ -73,11 +73,11 @@ impl Fact {
     pub(super) fn finding(&self, party: &Party, as_of: &str) -> Finding {
         let mut evidence = party.evidence();
         evidence["list"] = Value::from(self.list.as_str());
-        evidence["name"] = Value::from(self.row.name.as_str());
-        evidence["said_by"] = Value::from(self.row.source.as_str());
-        evidence["said_on"] = Value::from(self.row.date.as_str());
+        evidence["name"] = Value::from(&*self.row.name);
+        evidence["said_by"] = Value::from(&*self.row.source);
+        evidence["said_on"] = Value::from(&*self.row.date);
         if let Some(delisted) = &self.row.delisted {
-            evidence["delisted_on"] = Value::from(delisted.as_str());
+            evidence["delisted_on"] = Value::from(&**delisted);
         }
         if self.row.address != self.account {
             evidence["imitates"] = Value::from(self.row.address.checksummed());

@@ -116,9 +116,7 @@ impl EvalRisk {
         input: &Path,
         more: &[(String, Vec<u8>)],
     ) -> Result<Lists, Box<dyn std::error::Error>> {
-        let seed =
-            Lists::seed_bytes().iter().map(|bytes| List::parse(bytes)).collect::<Result<Vec<_>, _>>()?;
-        let kept = seed.into_iter().filter(|list| !self.no_lists || list.kind() == ListKind::Registry);
+        let kept = List::seeds().filter(|list| !self.no_lists || list.kind() == ListKind::Registry);
         let name = stem(input);
         let others = more.iter().filter(|(source, _)| *source != name).map(|(_, bytes)| List::parse(bytes));
         Ok(Lists::of(kept.map(Ok).chain(others).collect::<Result<Vec<_>, _>>()?)?)
