@@ -47,6 +47,10 @@ pub struct Up {
     /// A JSON array of feeds of threats and sanctions to read every quarter of an hour, see docs/intelligence.md.
     #[arg(long, value_name = "FILE")]
     feeds: Option<PathBuf>,
+    /// The range API of Have I Been Pwned's form that is asked whether a new password was stolen, such as
+    /// https://api.pwnedpasswords.com/range/; without it a list of common ones decides alone.
+    #[arg(long, value_name = "URL")]
+    breached_passwords: Option<String>,
     /// A node of an EVM chain, as its EIP-155 number, `=` and a URL; may be given several times.
     #[arg(long, value_name = "ID=URL")]
     chain: Vec<String>,
@@ -98,6 +102,7 @@ impl Up {
                 Some(file) => feeds_of(&std::fs::read_to_string(file)?)?,
                 None => Vec::new(),
             },
+            breached_passwords: self.breached_passwords.clone(),
             chains: self.chain.join(" "),
             witnesses,
             relay: !self.without_relay,

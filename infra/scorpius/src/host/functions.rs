@@ -133,7 +133,8 @@ impl Functions {
                 identity.clone(),
                 settings.sessions,
                 settings.password_cost,
-            ),
+            )
+            .asking(settings.breached_passwords.as_deref(), Arc::clone(&egress))?,
             mailer: scorpius_letter::worker::App {
                 store: Arc::clone(&store),
                 data_keys: DataKeys {

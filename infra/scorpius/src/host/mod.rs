@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scorpius_account::Cost;
-use scorpius_core::{Clock, PortError};
+use scorpius_core::{Clock, EgressError, PortError};
 use scorpius_edge::gateway::AuthorizerContext;
 use scorpius_edge::limit::Defaults;
 use scorpius_edge::manifest::{From, Manifest, Trigger};
@@ -77,6 +77,8 @@ pub struct Settings {
     pub limits: Defaults,
     /// What a guess at a password costs.
     pub password_cost: Cost,
+    /// The range API that is asked whether a new password was stolen.
+    pub breached_passwords: Option<String>,
     /// Whether the relay runs. Without it only the scheduled sweep carries events: what a dead stream looks like.
     pub relay: bool,
 }
@@ -101,6 +103,7 @@ impl Settings {
             sessions: SessionLimits::default(),
             limits: Defaults::UNLIMITED,
             password_cost: Cost::default(),
+            breached_passwords: None,
             relay: true,
         }
     }
@@ -115,6 +118,9 @@ pub enum HostError {
     /// The first tenant and key could not be made.
     #[error("the first tenant could not be made")]
     Bootstrap(#[from] scorpius_identity::BootstrapError),
+    /// The service of breached passwords cannot be called.
+    #[error("the service of breached passwords cannot be asked")]
+    BreachedPasswords(#[from] EgressError),
     /// Nothing listens.
     #[error("cannot listen on {address}")]
     Listen {

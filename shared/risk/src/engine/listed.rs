@@ -68,7 +68,7 @@ impl Inputs {
         let known: BTreeSet<_> =
             self.facts.iter().filter(|fact| fact.says == Says::WellKnown).map(|fact| fact.account).collect();
         self.facts.retain(|fact| fact.says != Says::Imitates || !known.contains(&fact.account));
-        self.facts.sort_by(|one, two| one.account.cmp(&two.account));
+        self.facts.sort_by_key(|fact| fact.account);
         self.sites.sort();
         self
     }
