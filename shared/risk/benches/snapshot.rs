@@ -1,6 +1,8 @@
 //! What a snapshot of a million addresses costs: its size, its reading, a look into it, and the first request
 //! after another one was published. `cargo bench -p scorpius-risk --bench snapshot`.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever runs it")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -15,10 +15,13 @@ use super::*;
 const ONE: &str = "0x098b716b8aaf21512996dc57eb0615e2383e2f96";
 const TWO: &str = "0xa7e5d5a720f06526557c513402f2e6b5fa20b008";
 
+/// Status, body and tag.
+type Served = (u16, String, Option<String>);
+
 /// Feeds by their path; counts who asked with a tag.
 #[derive(Default)]
 struct Web {
-    pages: Mutex<BTreeMap<String, (u16, String, Option<String>)>>,
+    pages: Mutex<BTreeMap<String, Served>>,
     tagged: Mutex<u32>,
 }
 

@@ -194,17 +194,16 @@ pub(super) async fn compare(app: &App, request: &Request) -> Result<Response, Pr
     if later.input != earlier.input {
         return Err(INVALID_REQUEST.because("one scan is of bytecode and the other of Solidity"));
     }
-    let shown = [
-        report_of(app, &later).await.map_err(problem)?,
-        report_of(app, &earlier).await.map_err(problem)?,
-    ];
+    let shown =
+        [report_of(app, &later).await.map_err(problem)?, report_of(app, &earlier).await.map_err(problem)?];
     let [mut ours, mut theirs] = [summaries(&shown[0]), summaries(&shown[1])];
     let fingerprints = ours.iter().chain(&theirs).map(|it| it.fingerprint.as_str());
     let decided = app.triage.of(request.tenant()?, fingerprints, request.received_at).await?;
     for finding in ours.iter_mut().chain(&mut theirs) {
         finding.state = decided.get(&finding.fingerprint).map(|it| it.state);
     }
-    let has = |all: &[FindingSummary], one: &FindingSummary| all.iter().any(|it| it.fingerprint == one.fingerprint);
+    let has =
+        |all: &[FindingSummary], one: &FindingSummary| all.iter().any(|it| it.fingerprint == one.fingerprint);
     let (unchanged, new): (Vec<_>, Vec<_>) = ours.iter().cloned().partition(|it| has(&theirs, it));
     let fixed: Vec<_> = theirs.iter().filter(|it| !has(&ours, it)).cloned().collect();
     let incomplete = [&later, &earlier].iter().any(|it| it.result.as_ref().is_some_and(|it| it.incomplete));

@@ -210,7 +210,9 @@ proptest::proptest! {
         torn.splice(at.min(SDN.len())..at.min(SDN.len()), bytes.clone());
         for format in [Format::OfacSdnXml, Format::OfacSdnCsv, Format::PhishingDetect, Format::Json, Format::Csv, Format::Stix21] {
             for body in [&bytes, &torn] {
-                let _ = read(format, &String::from_utf8_lossy(body));
+                // Read or refused, and what was read is within its limits.
+                let parsed = read(format, &String::from_utf8_lossy(body)).unwrap_or_default();
+                proptest::prop_assert!(parsed.rows.iter().all(|row| row.name.len() <= ROW_TEXT_BYTES_MAX));
             }
         }
     }

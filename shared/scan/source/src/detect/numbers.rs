@@ -66,7 +66,8 @@ fn width(digits: &str) -> u32 {
 
 fn divided_first(case: &Case<'_>, event: &Event, left: &Val, right: &Val, hits: &mut Vec<Hit>) {
     let quotients = |value: &Val| -> Vec<u32> {
-        let each = value.from.iter().filter_map(|it| if let Source::Quotient(at) = it { Some(*at) } else { None });
+        let each =
+            value.from.iter().filter_map(|it| if let Source::Quotient(at) = it { Some(*at) } else { None });
         each.collect()
     };
     for (divided, factor) in [(left, right), (right, left)] {
@@ -75,7 +76,9 @@ fn divided_first(case: &Case<'_>, event: &Event, left: &Val, right: &Val, hits: 
             let What::Arithmetic { left: above, right: below, .. } = &division.what else { continue };
             // Rounding down to a multiple: the divisor is the factor.
             let rounds = below.literal.is_some() && below.literal == factor.literal
-                || below.exact.is_some() && below.exact == factor.exact && !matches!(below.exact, Some(Source::Fixed));
+                || below.exact.is_some()
+                    && below.exact == factor.exact
+                    && !matches!(below.exact, Some(Source::Fixed));
             let same_text = division.function == event.function && division.contract == event.contract;
             let constant = above.is_fixed() && below.is_fixed();
             let whole_seconds = below.from.is_empty();
@@ -84,7 +87,10 @@ fn divided_first(case: &Case<'_>, event: &Event, left: &Val, right: &Val, hits: 
                 continue;
             }
             let what = "The quotient has lost its fraction before it is multiplied.";
-            hits.push(Hit::at("divide-before-multiply", Severity::Medium, event, what).with(division.span, "the division"));
+            hits.push(
+                Hit::at("divide-before-multiply", Severity::Medium, event, what)
+                    .with(division.span, "the division"),
+            );
             return;
         }
     }
@@ -115,7 +121,9 @@ fn wraps(case: &Case<'_>, event: &Event, operator: Operator, left: &Val, right: 
         .collect();
     // Conditions before and after: old code adds first and compares then.
     let asked = case.facts.events.iter().filter(|it| it.entry == event.entry).any(|it| match &it.what {
-        What::Condition(condition) => !is_empty_promise(&condition.test) && asks(&condition.test, &wanted, operator, left, right),
+        What::Condition(condition) => {
+            !is_empty_promise(&condition.test) && asks(&condition.test, &wanted, operator, left, right)
+        }
         _ => false,
     });
     if asked || !matters(case, event, &wanted) {
@@ -137,14 +145,21 @@ fn asks(test: &Test, wanted: &BTreeSet<Source>, operator: Operator, left: &Val, 
     super::each_leaf(test, &mut |leaf| {
         let Test::Compare(compared, one, other) = leaf else { return };
         let plain = |value: &Val| -> BTreeSet<Source> {
-            value.from.iter().copied().filter(|it| !matches!(it, Source::Fixed | Source::Quotient(_))).collect()
+            value
+                .from
+                .iter()
+                .copied()
+                .filter(|it| !matches!(it, Source::Fixed | Source::Quotient(_)))
+                .collect()
         };
         let (a, b) = (plain(one), plain(other));
         let all: BTreeSet<Source> = a.union(&b).copied().collect();
         found |= match operator {
             Operator::Sub => wanted.is_subset(&all),
             // `c >= a`, `c / a == b`; a balance that is compared with the result says nothing about it.
-            _ => all == *wanted && (a != b || wanted.len() == 1) || bounds(*compared, one, other, left, right),
+            _ => {
+                all == *wanted && (a != b || wanted.len() == 1) || bounds(*compared, one, other, left, right)
+            }
         };
     });
     found
@@ -154,7 +169,9 @@ fn asks(test: &Test, wanted: &BTreeSet<Source>, operator: Operator, left: &Val, 
 fn bounds(compared: Operator, one: &Val, other: &Val, left: &Val, right: &Val) -> bool {
     let ordered = matches!(compared, Operator::Lt | Operator::Le | Operator::Gt | Operator::Ge);
     let is_operand = |value: &Val| {
-        [left, right].iter().any(|it| it.any(|source| matches!(source, Source::Param(_))) && it.from == value.from)
+        [left, right]
+            .iter()
+            .any(|it| it.any(|source| matches!(source, Source::Param(_))) && it.from == value.from)
     };
     ordered && [(one, other), (other, one)].iter().any(|(value, bound)| is_operand(value) && !bound.is_zero())
 }

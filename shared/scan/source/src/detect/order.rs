@@ -56,7 +56,8 @@ fn compare(event: &Event, operator: Operator, left: &Val, right: &Val, hits: &mu
     let either = |source: Source| left.has(source) || right.has(source);
     if matches!(operator, Operator::Eq | Operator::Ne) {
         let exact = |value: &Val| {
-            (value.has(Source::OwnEther) || value.has(Source::Holding)) && !value.has(Source::Hash)
+            (value.has(Source::OwnEther) || value.has(Source::Holding))
+                && !value.has(Source::Hash)
                 && !value.any(|it| matches!(it, Source::Quotient(_)))
         };
         // Twice the same question is a check that nothing moved; zero asks whether there is anything.
@@ -72,7 +73,8 @@ fn compare(event: &Event, operator: Operator, left: &Val, right: &Val, hits: &mu
             hits.push(Hit::at("timestamp-dependence", Severity::Low, event, what));
         }
     } else if either(Source::Time) {
-        let what = "Whoever makes the block has some seconds of choice about its time, which is compared here.";
+        let what =
+            "Whoever makes the block has some seconds of choice about its time, which is compared here.";
         hits.push(Hit::at("timestamp-dependence", Severity::Info, event, what));
     }
 }
@@ -84,13 +86,20 @@ fn quotes(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let quoted = match &event.what {
             What::Write { value, .. } => value.has(Source::Quote) || divides_holdings(case, value),
             // A bound that the caller sets for himself is no price that decides.
-            What::Compare { left, right, .. } => [(left, right), (right, left)].iter().any(|(price, other)| {
-                let scaled = price.any(|it| matches!(it, Source::Param(_) | Source::Var(_) | Source::Value));
-                price.has(Source::Quote) && scaled && !other.has(Source::Quote) && !other.is_zero()
-            }),
+            What::Compare { left, right, .. } => {
+                [(left, right), (right, left)].iter().any(|(price, other)| {
+                    let scaled =
+                        price.any(|it| matches!(it, Source::Param(_) | Source::Var(_) | Source::Value));
+                    price.has(Source::Quote) && scaled && !other.has(Source::Quote) && !other.is_zero()
+                })
+            }
             What::Call(call) => {
                 !call.reads_only
-                    && call.args.iter().chain(&call.value).any(|it| it.has(Source::Quote) || divides_holdings(case, it))
+                    && call
+                        .args
+                        .iter()
+                        .chain(&call.value)
+                        .any(|it| it.has(Source::Quote) || divides_holdings(case, it))
             }
             _ => false,
         };
@@ -105,10 +114,15 @@ fn quotes(case: &Case<'_>, hits: &mut Vec<Hit>) {
 fn divides_holdings(case: &Case<'_>, value: &Val) -> bool {
     value.from.iter().any(|source| {
         let Source::Quotient(at) = source else { return false };
-        let Some(What::Arithmetic { left, right, .. }) = case.facts.events.get(*at as usize).map(|it| &it.what) else {
+        let Some(What::Arithmetic { left, right, .. }) =
+            case.facts.events.get(*at as usize).map(|it| &it.what)
+        else {
             return false;
         };
-        left.has(Source::Holding) && right.has(Source::Holding) && !own_books(case, left) && !own_books(case, right)
+        left.has(Source::Holding)
+            && right.has(Source::Holding)
+            && !own_books(case, left)
+            && !own_books(case, right)
     })
 }
 

@@ -42,12 +42,15 @@ fn late_write(case: &Case<'_>, event: &Event, var: VarId, pending: &Pending, hit
     let hit = match (decided, call.pays()) {
         (true, true) => {
             let severity = if trusted || authorized { Severity::Low } else { Severity::High };
-            let what = format!("Ether leaves before `{name}`, which was read before, is changed: called back, the function pays again.");
+            let what = format!(
+                "Ether leaves before `{name}`, which was read before, is changed: called back, the function pays again."
+            );
             Hit::at("reentrancy-eth", severity, call_event, what)
         }
         (true, false) => {
             let severity = if trusted || authorized { Severity::Low } else { Severity::Medium };
-            let what = format!("Another contract is called before `{name}`, which was read before, is changed.");
+            let what =
+                format!("Another contract is called before `{name}`, which was read before, is changed.");
             Hit::at("reentrancy-no-eth", severity, call_event, what)
         }
         (false, _) => {
@@ -63,7 +66,8 @@ fn late_write(case: &Case<'_>, event: &Event, var: VarId, pending: &Pending, hit
 /// A callee that neither the caller nor anyone chooses.
 fn is_trusted(case: &Case<'_>, call: &Call) -> bool {
     let target = &call.target;
-    let chosen = target.any(|it| matches!(it, Source::Sender | Source::Origin | Source::Param(_) | Source::Data));
+    let chosen =
+        target.any(|it| matches!(it, Source::Sender | Source::Origin | Source::Param(_) | Source::Data));
     let open = target.variables().any(|id| case.guards.open.contains(&id) || written_by_anyone(case, id));
     let from_elsewhere = target.any(|it| matches!(it, Source::Returned(_)));
     !chosen && !open && !from_elsewhere && !target.keyed_by_choice && !target.keyed_by_sender
@@ -102,10 +106,12 @@ fn counts_entries(case: &Case<'_>, call_event: &Event) -> bool {
     let mut later = case.facts.events.iter().filter(|it| it.entry == call_event.entry);
     later.any(|event| {
         let What::Compare { operator: Operator::Eq, left, right } = &event.what else { return false };
-        let behind = event.pending.iter().any(|it| {
-            case.facts.events.get(it.event as usize).is_some_and(|it| it.span == call_event.span)
-        });
-        let same: BTreeSet<VarId> = left.variables().filter(|id| right.variables().any(|it| it == *id)).collect();
+        let behind = event
+            .pending
+            .iter()
+            .any(|it| case.facts.events.get(it.event as usize).is_some_and(|it| it.span == call_event.span));
+        let same: BTreeSet<VarId> =
+            left.variables().filter(|id| right.variables().any(|it| it == *id)).collect();
         behind && same.iter().any(|id| call_event.written.contains(id))
     })
 }
@@ -149,4 +155,3 @@ fn read_only(
         hits.push(hit.with(event.span, wrote).with(reader.span, "what others ask"));
     }
 }
-

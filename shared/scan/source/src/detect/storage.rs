@@ -30,7 +30,8 @@ fn never_set(case: &Case<'_>, hits: &mut Vec<Hit>) {
     }
     let written: BTreeSet<VarId> = facts.writes().map(|(_, var, ..)| var).collect();
     for (id, variable) in (0u32..).zip(&facts.variables) {
-        let fine = variable.fixed || variable.has_value || written.contains(&id) || facts.escaped.contains(&id);
+        let fine =
+            variable.fixed || variable.has_value || written.contains(&id) || facts.escaped.contains(&id);
         let read = facts.entries.iter().any(|entry| entry.reads.contains(&id));
         if fine || !read || variable.name.starts_with("__") {
             continue;
@@ -63,13 +64,15 @@ fn locked_ether(case: &Case<'_>, hits: &mut Vec<Hit>) {
         return;
     }
     // A payable constructor alone takes ether once, from whoever deploys.
-    let Some(taker) = facts.entries.iter().find(|it| it.payable && it.kind != FunctionKind::Constructor) else {
+    let Some(taker) = facts.entries.iter().find(|it| it.payable && it.kind != FunctionKind::Constructor)
+    else {
         return;
     };
     let leaves = facts.events.iter().any(|event| match &event.what {
         What::Destroy(_) => true,
         What::Call(call) => {
-            call.value.is_some() || matches!(call.kind, CallKind::Delegate | CallKind::Send | CallKind::Transfer)
+            call.value.is_some()
+                || matches!(call.kind, CallKind::Delegate | CallKind::Send | CallKind::Transfer)
         }
         _ => false,
     });
@@ -82,7 +85,8 @@ fn locked_ether(case: &Case<'_>, hits: &mut Vec<Hit>) {
     });
     let ends = ends_by_force(case);
     if !leaves && !refuses && !ends {
-        let what = format!("`{}` takes ether, and no function of `{}` lets it out.", taker.name, contract.name);
+        let what =
+            format!("`{}` takes ether, and no function of `{}` lets it out.", taker.name, contract.name);
         let hit = Hit::of("locked-ether", Severity::Medium, taker.span, Some(facts.contract), what);
         hits.push(hit.within(&taker.name));
     }
@@ -90,7 +94,12 @@ fn locked_ether(case: &Case<'_>, hits: &mut Vec<Hit>) {
 
 /// Whether every payable function always reverts: nothing can be left of it.
 fn ends_by_force(case: &Case<'_>) -> bool {
-    let mut payable = case.facts.entries.iter().zip(0u32..).filter(|(it, _)| it.payable && it.kind != FunctionKind::Constructor);
+    let mut payable = case
+        .facts
+        .entries
+        .iter()
+        .zip(0u32..)
+        .filter(|(it, _)| it.payable && it.kind != FunctionKind::Constructor);
     payable.all(|(_, index)| {
         !case.facts.events.iter().any(|event| event.entry == index && matches!(event.what, What::Leave(_)))
     })
@@ -108,8 +117,12 @@ fn lengths(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let shrinks = *operator == Some(Operator::Sub) && !asked;
         if value.is_argument() && operator.is_none() || shrinks {
             let what = match shrinks {
-                true => "The length of an empty array becomes the largest number there is; any slot is then one of its elements.",
-                false => "Whoever calls says how long the array is; with it any slot of storage is one of its elements.",
+                true => {
+                    "The length of an empty array becomes the largest number there is; any slot is then one of its elements."
+                }
+                false => {
+                    "Whoever calls says how long the array is; with it any slot of storage is one of its elements."
+                }
             };
             hits.push(Hit::at("array-length-write", Severity::High, event, what));
         }
@@ -144,7 +157,8 @@ fn deletions(case: &Case<'_>, hits: &mut Vec<Hit>) {
                 let mut order = vec![event.contract];
                 order.extend(&case.facts.order);
                 let found = case.program.structure(event.contract.file, &order, path);
-                let mapped = found.and_then(|it| it.members.iter().find(|(_, ty)| matches!(ty, Type::Mapping(..))));
+                let mapped =
+                    found.and_then(|it| it.members.iter().find(|(_, ty)| matches!(ty, Type::Mapping(..))));
                 if let Some((member, _)) = mapped
                     && once(&mut seen, event.span)
                 {
@@ -153,8 +167,12 @@ fn deletions(case: &Case<'_>, hits: &mut Vec<Hit>) {
                 }
             }
             What::Copied { parameter, callee } if !is_constructor(case.facts, event) => {
-                let what = format!("The function works on a copy of the array, and what it writes to `{parameter}` is lost.");
-                hits.push(Hit::at("array-by-reference", Severity::High, event, what).with(*callee, "the function"));
+                let what = format!(
+                    "The function works on a copy of the array, and what it writes to `{parameter}` is lost."
+                );
+                hits.push(
+                    Hit::at("array-by-reference", Severity::High, event, what).with(*callee, "the function"),
+                );
             }
             _ => {}
         }

@@ -147,10 +147,15 @@ impl<'p> Walk<'p> {
         let value = self.eval(object, state);
         match member {
             "balance" if value.exact == Some(Source::This) => Val::of(Source::OwnEther).typed("uint256"),
-            "balance" if value.ty.as_ref().is_none_or(|ty| !matches!(ty, Type::User(_))) || !self.has_member(&value, "balance") => {
+            "balance"
+                if value.ty.as_ref().is_none_or(|ty| !matches!(ty, Type::User(_)))
+                    || !self.has_member(&value, "balance") =>
+            {
                 Val::of(Source::Holding).typed("uint256")
             }
-            "length" => Val { exact: None, place: None, literal: None, parts: None, ..value }.typed("uint256"),
+            "length" => {
+                Val { exact: None, place: None, literal: None, parts: None, ..value }.typed("uint256")
+            }
             "slot" | "offset" => {
                 if let Some(id) = value.place {
                     self.facts.escaped.insert(id);
@@ -211,7 +216,8 @@ impl<'p> Walk<'p> {
                 _ => Some(Val::of(Source::Fixed)),
             };
         }
-        let is_enum = self.facts.order.iter().any(|&id| self.program.contract(id).enums.iter().any(|it| it == name));
+        let is_enum =
+            self.facts.order.iter().any(|&id| self.program.contract(id).enums.iter().any(|it| it == name));
         is_enum.then(|| Val::of(Source::Fixed))
     }
 
@@ -236,7 +242,14 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn binary(&mut self, operator: Operator, left: &'p Expr, right: &'p Expr, span: Span, state: &mut State) -> Val {
+    fn binary(
+        &mut self,
+        operator: Operator,
+        left: &'p Expr,
+        right: &'p Expr,
+        span: Span,
+        state: &mut State,
+    ) -> Val {
         if matches!(operator, Operator::And | Operator::Or) {
             let first = self.eval(left, state);
             let test = Test::of(&first);

@@ -247,8 +247,16 @@ impl<'p> Walk<'p> {
             return unknown();
         }
         for (param, arg) in function.params.iter().zip(&args) {
-            if arg.place.is_some() && is_copied(param, arg) && function.returns.is_empty() && sets(function, &param.name) {
-                self.event(What::Copied { parameter: param.name.clone(), callee: function.span }, span, state);
+            if arg.place.is_some()
+                && is_copied(param, arg)
+                && function.returns.is_empty()
+                && sets(function, &param.name)
+            {
+                self.event(
+                    What::Copied { parameter: param.name.clone(), callee: function.span },
+                    span,
+                    state,
+                );
             }
         }
         let mut locals = HashMap::new();
@@ -397,7 +405,8 @@ impl<'p> Walk<'p> {
             let mut all = functions.iter().filter(fits).filter(|it| it.body.is_some());
             let first = all.next()?;
             // Overloads with as many arguments: the one whose types fit best.
-            let best = all.fold(first, |best, it| if fit(it, arguments) > fit(best, arguments) { it } else { best });
+            let best =
+                all.fold(first, |best, it| if fit(it, arguments) > fit(best, arguments) { it } else { best });
             Some((contract, best))
         })
     }
@@ -415,7 +424,9 @@ fn is_copied(param: &Local, arg: &Val) -> bool {
 /// How many arguments have exactly the parameter's type.
 fn fit(function: &Function, arguments: &[Val]) -> usize {
     let pairs = function.params.iter().zip(arguments);
-    pairs.filter(|(param, arg)| arg.ty.as_ref().is_some_and(|ty| ty.canonical() == param.ty.canonical())).count()
+    pairs
+        .filter(|(param, arg)| arg.ty.as_ref().is_some_and(|ty| ty.canonical() == param.ty.canonical()))
+        .count()
 }
 
 /// A value as a local of this type holds it: only a pointer to storage is still in storage.
@@ -436,11 +447,8 @@ fn bound(value: Val, ty: &Type, location: Option<&str>) -> Val {
 }
 
 fn named_returns(function: &Function, state: &State) -> Val {
-    let named: Vec<Val> = function
-        .returns
-        .iter()
-        .map(|local| state.local(&local.name).cloned().unwrap_or_default())
-        .collect();
+    let named: Vec<Val> =
+        function.returns.iter().map(|local| state.local(&local.name).cloned().unwrap_or_default()).collect();
     tuple(named)
 }
 
@@ -456,5 +464,6 @@ fn tuple(mut values: Vec<Val>) -> Val {
 
 fn sounds_like_a_lock(name: &str) -> bool {
     let name = name.to_lowercase();
-    name.contains("reentran") || matches!(name.as_str(), "lock" | "locked" | "mutex" | "synchronized" | "_lock")
+    name.contains("reentran")
+        || matches!(name.as_str(), "lock" | "locked" | "mutex" | "synchronized" | "_lock")
 }

@@ -163,7 +163,10 @@ impl Val {
     pub(crate) fn is_zero(&self) -> bool {
         self.literal.as_deref().is_some_and(|text| {
             let digits = text.trim_start_matches("0x");
-            text == "false" || text == "\"\"" || (!digits.is_empty() && digits.chars().all(|it| it == '0')) || text == "0x"
+            text == "false"
+                || text == "\"\""
+                || (!digits.is_empty() && digits.chars().all(|it| it == '0'))
+                || text == "0x"
         })
     }
 }
