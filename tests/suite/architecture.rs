@@ -18,11 +18,15 @@ const BETWEEN_CAPABILITIES: [(&str, &str); 1] = [
     ("shared/risk", "shared/ledger"),
 ];
 
+/// Who may run transactions.
+const USES_THE_EVM: [&str; 1] = ["shared/risk"];
+
 /// What is no capability.
-const FOUNDATIONS: [&str; 7] = [
+const FOUNDATIONS: [&str; 8] = [
     "shared/core",
     "shared/edge",
     "shared/chain",
+    "shared/evm",
     "shared/egress",
     "shared/relay",
     "shared/aws",
@@ -30,13 +34,14 @@ const FOUNDATIONS: [&str; 7] = [
 ];
 
 /// Third-party crates that are named in few places: a prefix, and who may name what begins with it.
-const OWNED: [(&str, &[&str]); 21] = [
+const OWNED: [(&str, &[&str]); 22] = [
     // The SDK of QLDB is linked into nothing that runs on AWS: it is what asks, and is built on demand.
     ("aws-", &["shared/aws", "shared/ledger/qldb-live"]),
     ("lambda_", &["shared/aws"]),
     ("rusqlite", &["shared/local"]),
     ("libsqlite3-sys", &["shared/local"]),
-    ("alloy-", &["shared/risk", "shared/scan"]),
+    ("alloy-", &["shared/evm", "shared/risk", "shared/scan"]),
+    ("revm", &["shared/evm"]),
     ("evmole", &["shared/scan"]),
     ("xorf", &["shared/risk"]),
     ("libm", &["shared/risk"]),
@@ -114,7 +119,7 @@ fn may_use(from: &str, to: &str, in_tests: bool) -> bool {
         "tests" => true,
         "infra/scorpius" => to != "shared/aws",
         "shared/core" => false,
-        "shared/edge" | "shared/chain" | "shared/egress" => to == "shared/core",
+        "shared/edge" | "shared/chain" | "shared/egress" | "shared/evm" => to == "shared/core",
         "shared/relay" => matches!(to, "shared/core" | "shared/edge"),
         "shared/aws" | "shared/local" => {
             matches!(to, "shared/core" | "shared/edge" | "shared/egress" | "shared/relay")
@@ -122,6 +127,7 @@ fn may_use(from: &str, to: &str, in_tests: bool) -> bool {
         _ if from.starts_with("functions/") => to != "shared/local",
         _ => {
             matches!(to, "shared/core" | "shared/edge")
+                || (to == "shared/evm" && USES_THE_EVM.contains(&from))
                 || room(from) == room(to)
                 || (is_capability(to) && BETWEEN_CAPABILITIES.contains(&(from, to)))
         }
@@ -213,6 +219,8 @@ fn a_forbidden_arrow_is_named() {
     check("shared/notify", "hyper");
     check("shared/ledger", "aws-sdk-kms");
     check("shared/egress", "native-tls");
+    check("shared/scan", "shared/evm");
+    check("shared/risk", "revm");
 }
 
 #[test]

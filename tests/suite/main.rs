@@ -24,6 +24,7 @@ mod platform;
 mod ports;
 mod qldb;
 mod sessions;
+mod simulation;
 mod stack;
 mod terraform;
 mod tokens;

@@ -418,4 +418,5 @@ proptest! {
 }
 
 mod messages;
+mod simulation;
 mod sites;
