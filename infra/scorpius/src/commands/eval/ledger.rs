@@ -21,10 +21,12 @@ pub(super) struct EvalLedger {
 }
 
 type Vectors = Result<Vec<Tally>, Box<dyn std::error::Error>>;
+/// Runs the vectors of one file.
+type Run = fn(&str) -> Vectors;
 
 impl EvalLedger {
     pub(super) fn run(self) -> Done {
-        let kinds: [(&str, fn(&str) -> Vectors); 6] = [
+        let kinds: [(&str, Run); 6] = [
             ("rfc6962-probes.json", |json| Ok(conformance::probes(json)?.tallies.into())),
             ("rfc6962.json", |json| Ok(conformance::rfc_6962(json)?)),
             ("tlog.json", |json| Ok(conformance::log(json)?)),
