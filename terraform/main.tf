@@ -83,6 +83,9 @@ locals {
       } : {},
       contains(function.uses.keys, "public:token") ? { ISSUER = local.issuer, AUDIENCE = local.audience } : {},
       contains(function.uses.keys, "public:ledger") ? { LOG_ORIGIN = local.log_origin } : {},
+      function.uses.chain && length(var.chains) > 0 ? {
+        CHAINS = join(" ", flatten([for chain, urls in var.chains : [for url in urls : "${chain}=${url}"]]))
+      } : {},
       function.uses.mail ? { MAIL_FROM = var.mail_from } : {},
       function.uses.bus ? { BUS = module.bus.name } : {},
       [

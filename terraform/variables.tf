@@ -288,3 +288,26 @@ variable "backup" {
   })
   default = null
 }
+
+variable "chains" {
+  description = "Nodes of EVM chains by EIP-155 number, the preferred one first. What their URLs hold is readable for whoever reads the function's settings or the state."
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    # Settings of a function have 4 KB in all.
+    condition     = length(flatten(values(var.chains))) <= 12
+    error_message = "At most 12 nodes: settings of a function have no room for more."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for chain, urls in var.chains : [
+        can(regex("^[1-9][0-9]{0,15}$", chain)),
+        length(urls) > 0 && length(urls) <= 16,
+        [for url in urls : can(regex("^https://[^[:space:]]+$", url))],
+      ]
+    ]))
+    error_message = "Chains are numbers, each with 1 to 16 https URLs."
+  }
+}

@@ -1,10 +1,10 @@
 //! Who may do what, on the real host: every operation for every kind of caller, tenants apart, and policies.
 
-mod callers;
+pub(crate) mod callers;
 mod elevation;
 mod isolation;
 mod matrix;
-mod policies;
+pub(crate) mod policies;
 
 use std::collections::BTreeMap;
 

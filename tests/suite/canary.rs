@@ -1,7 +1,12 @@
-//! No secret that callers hold is in a log, a metric, an event, or any file of the data folder but those of keys.
+//! No secret that callers hold is in a log, a metric, an event, or any file of the data folder but those of keys and
+//! letters: keys are for nobody else, and a letter is how its token reaches a person.
 //!
 //! The test runs itself again as a process of its own, whose every log line, of the finest level, it reads.
 
+mod passkey;
+mod people;
+
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -47,21 +52,43 @@ impl Write for Lines {
     }
 }
 
-/// Secrets by name.
+/// Secrets by name, and codes, which are so short that they are looked for as words only.
 #[derive(Default)]
-struct Secrets(Vec<(&'static str, String)>);
+struct Secrets {
+    named: Vec<(&'static str, String)>,
+    bytes: Vec<(&'static str, Vec<u8>)>,
+    codes: Vec<String>,
+}
 
 impl Secrets {
+    /// The secrets that are text, each once.
+    fn texts(&self) -> Vec<String> {
+        let mut texts: Vec<_> = self.named.iter().map(|(_, text)| text.clone()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        texts
+    }
+
+    fn keep_code(&mut self, code: String) -> String {
+        self.codes.push(code.clone());
+        code
+    }
+
+    fn keep_bytes(&mut self, name: &'static str, bytes: &[u8]) {
+        assert!(bytes.len() >= 16, "{name} is too short to be looked for");
+        self.bytes.push((name, bytes.to_vec()));
+    }
+
     fn keep(&mut self, name: &'static str, secret: &str) -> String {
         assert!(secret.len() >= 20, "{name} is too short to be looked for");
-        self.0.push((name, secret.to_owned()));
+        self.named.push((name, secret.to_owned()));
         secret.to_owned()
     }
 
     /// The forms that each could be written in. Of what carries ids, the part that is secret is looked for alone, too.
     fn forms(&self) -> Vec<(&'static str, Vec<u8>)> {
         let mut forms = Vec::new();
-        for (name, secret) in &self.0 {
+        for (name, secret) in &self.named {
             let mut texts = vec![secret.clone()];
             if secret.starts_with("sk_") {
                 texts.push(secret[52..95].to_owned());
@@ -69,25 +96,95 @@ impl Secrets {
             if secret.starts_with("eyJ") {
                 texts.push(secret.rsplit('.').next().expect("a signature").to_owned());
             }
-            if let Some(body) = secret.strip_prefix("scr_").or_else(|| secret.strip_prefix("whsec_")) {
+            let of_purpose = ["scr_", "sci_", "scp_", "sce_", "scs_", "whsec_"];
+            if let Some(body) = of_purpose.iter().find_map(|prefix| secret.strip_prefix(prefix)) {
                 texts.push(body[body.len() - 40..].to_owned());
             }
             for text in texts {
-                forms.push((*name, STANDARD.encode(&text).trim_end_matches('=').as_bytes().to_vec()));
-                forms.push((*name, URL_SAFE_NO_PAD.encode(&text).into_bytes()));
-                let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-                forms.push((*name, hex.into_bytes()));
+                forms.extend(encoded(text.as_bytes()).map(|form| (*name, form)));
+                forms.push((*name, text.replace(' ', "%20").into_bytes()));
+                forms.push((*name, text.replace(' ', "+").into_bytes()));
                 forms.push((*name, text.into_bytes()));
             }
         }
+        for (name, bytes) in &self.bytes {
+            forms.extend(encoded(bytes).map(|form| (*name, form)));
+            forms.push((*name, bytes.clone()));
+        }
+        forms.sort_unstable();
+        forms.dedup();
         forms
     }
 }
 
-/// Names of secrets that are in `bytes`.
-fn spilled(secrets: &Secrets, bytes: &[u8]) -> Vec<&'static str> {
-    let is_in = |form: &[u8]| bytes.windows(form.len()).any(|window| window == form);
-    secrets.forms().into_iter().filter(|(_, form)| is_in(form)).map(|(name, _)| name).collect()
+fn encoded(bytes: &[u8]) -> [Vec<u8>; 4] {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    // As `{:?}` prints bytes.
+    let list = format!("{bytes:?}");
+    let base64 = STANDARD.encode(bytes).trim_end_matches('=').as_bytes().to_vec();
+    [base64, URL_SAFE_NO_PAD.encode(bytes).into_bytes(), hex.into_bytes(), list.into_bytes()]
+}
+
+/// Bytes by which forms are found. Nothing that is looked for is shorter.
+const HEAD: usize = 6;
+
+/// What is looked for, by its first bytes, so that megabytes are gone through once.
+struct Search<'s>(HashMap<[u8; HEAD], Vec<Wanted<'s>>>);
+
+struct Wanted<'s> {
+    name: &'s str,
+    form: Vec<u8>,
+    /// Only between characters that are neither letters nor digits.
+    word: bool,
+}
+
+impl<'s> Search<'s> {
+    fn of(secrets: &'s Secrets) -> Self {
+        let forms = secrets.forms().into_iter().map(|(name, form)| Wanted { name, form, word: false });
+        let words = secrets.codes.iter().map(|code| code.clone().into_bytes());
+        let words = words.map(|form| Wanted { name: "a code", form, word: true });
+        let mut by_head: HashMap<_, Vec<_>> = HashMap::new();
+        for wanted in forms.chain(words) {
+            let head = *wanted.form.first_chunk().expect("long enough to be looked for");
+            by_head.entry(head).or_default().push(wanted);
+        }
+        Self(by_head)
+    }
+
+    /// Names of secrets that are in `bytes`, each once.
+    fn spilled(&self, bytes: &[u8]) -> BTreeSet<&'s str> {
+        let mut found = BTreeSet::new();
+        for (at, head) in bytes.array_windows::<HEAD>().enumerate() {
+            for wanted in self.0.get(head).into_iter().flatten() {
+                if wanted.is_at(at, bytes) {
+                    found.insert(wanted.name);
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Wanted<'_> {
+    fn is_at(&self, at: usize, bytes: &[u8]) -> bool {
+        let edge = |at: Option<&u8>| at.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        let is_word = || edge(before) && edge(bytes.get(at + self.form.len()));
+        bytes[at..].starts_with(&self.form) && (!self.word || is_word())
+    }
+}
+
+/// Log lines without how long each request took, which may have the digits of a code.
+fn without_times(lines: &[u8]) -> Vec<u8> {
+    let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let mut kept = Vec::new();
+    for line in lines {
+        let mut line: Value = serde_json::from_slice(line).expect("a log line is a JSON document");
+        line.as_object_mut().expect("with members").remove("took_us");
+        kept.extend_from_slice(line.to_string().as_bytes());
+        kept.push(b'\n');
+    }
+    kept
 }
 
 /// Whatever callers do with secrets, rightly and wrongly.
@@ -170,12 +267,12 @@ async fn journeys(desk: &Desk, secrets: &mut Secrets) {
     desk.settle().await;
 }
 
-/// Every file below `folder` but those of keys, and what is in it.
+/// Every file below `folder` but those of keys and letters, and what is in it.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() && path.file_name().is_some_and(|name| name != "keys") {
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "keys" && name != "mail") {
             found.extend(files(&path));
         } else if path.is_file() {
             found.push((path.display().to_string(), std::fs::read(&path).expect("a file")));
@@ -192,8 +289,11 @@ async fn look() {
     let desk = Desk::open().await;
     let mut secrets = Secrets::default();
     journeys(&desk, &mut secrets).await;
+    people::journeys(&desk, &mut secrets).await;
+    desk.settle().await;
 
-    let mut places = vec![("logs".to_owned(), logs.bytes()), ("metrics".to_owned(), metrics.bytes())];
+    let mut places =
+        vec![("logs".to_owned(), without_times(&logs.bytes())), ("metrics".to_owned(), metrics.bytes())];
     let mut events = 0;
     for shard in 0..OUTBOX_PARTITIONS {
         for row in all(&desk.host.local.store, &format!("outbox#{shard}")).await {
@@ -205,10 +305,12 @@ async fn look() {
     let stored = files(desk.folder());
     assert!(stored.iter().any(|(name, _)| name.ends_with("counters.db")), "not the data folder");
     places.extend(stored);
+    let search = Search::of(&secrets);
     let spills: Vec<_> = places
         .iter()
         .flat_map(|(place, bytes)| {
-            spilled(&secrets, bytes).into_iter().map(move |name| format!("{name} in {place}"))
+            let found = search.spilled(bytes);
+            found.into_iter().map(move |name| format!("{name} in {place}"))
         })
         .collect();
     assert!(spills.is_empty(), "{spills:#?}");
@@ -218,14 +320,26 @@ async fn look() {
     assert!(seen(SEEN_IN_LOGS, &places[0].1), "the logs are not those of the requests");
     assert!(seen("CloudWatchMetrics", &places[1].1), "the metrics are not those of the requests");
     assert!(places.iter().any(|(place, bytes)| place.contains("scorpius.db") && seen(SEEN_IN_STORE, bytes)));
-    let planted =
-        Secrets(vec![("planted", "scr_plantedplantedplantedplantedplantedplantedplanted".to_owned())]);
-    assert!(!spilled(&planted, b"x scr_plantedplantedplantedplantedplantedplantedplanted y").is_empty());
+    let mut planted = Secrets::default();
+    planted.keep("planted", "scr_plantedplantedplantedplantedplantedplantedplanted");
+    planted.keep_bytes("planted bytes", &[7; 20]);
+    planted.keep_code("123456".to_owned());
+    let planted = Search::of(&planted);
+    for (text, wanted) in [
+        ("x scr_plantedplantedplantedplantedplantedplantedplanted y", Some("planted")),
+        ("x BwcHBwcHBwcHBwcHBwcHBwcHBwc y", Some("planted bytes")),
+        ("{\"code\":\"123456\"}", Some("a code")),
+        ("123456", Some("a code")),
+        ("12:00:01.123456Z 0123456 a123456", None),
+    ] {
+        assert_eq!(planted.spilled(text.as_bytes()).first().copied(), wanted, "{text}");
+    }
     let lines = places[0].1.iter().filter(|byte| **byte == b'\n').count();
     say(&format!(
-        "canary: {} secrets in {} forms are in none of {} places ({lines} log lines, {events} rows of the outbox)",
-        secrets.0.len(),
+        "canary: {} secrets in {} forms and {} codes are in none of {} places ({lines} log lines, {events} rows of the outbox)",
+        secrets.texts().len() + secrets.bytes.len(),
         secrets.forms().len(),
+        secrets.codes.len(),
         places.len(),
     ));
 }

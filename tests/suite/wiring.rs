@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use scorpius_core::Fact;
 use scorpius_core::event::matches_kind;
+use scorpius_edge::denial::AccessDenied;
 use scorpius_edge::manifest::{Function, Manifest, Queue, Trigger, Uses};
 use scorpius_edge::{Access, Operation};
 
@@ -126,7 +128,10 @@ pub(crate) fn bad_entries(manifest: &Manifest) -> Vec<String> {
         if !purpose.ends_with('.') || purpose.len() < 10 || purpose.len() > 256 {
             wrong.push(format!("`{name}` has no one-sentence purpose"));
         }
-        if !emits.is_empty() && *store != Some(scorpius_edge::manifest::Level::ReadWrite) {
+        // What doors tell of by themselves is committed with counters alone.
+        let of_doors =
+            uses.counters && store.is_some() && emits.iter().all(|kind| kind == AccessDenied::TYPE);
+        if !emits.is_empty() && !of_doors && *store != Some(scorpius_edge::manifest::Level::ReadWrite) {
             wrong.push(format!("`{name}` emits and cannot commit"));
         }
         wrong.extend(
@@ -186,12 +191,21 @@ pub(crate) fn bad_routes(manifest: &Manifest, doors: &BTreeMap<String, Vec<Opera
     unwired.chain(closed).collect()
 }
 
-/// Functions that limit their callers and do not say that they count them.
+/// Functions that limit their callers and do not say that they count them, or that they tell of refusals.
 pub(crate) fn uncounted(manifest: &Manifest, doors: &BTreeMap<String, Vec<Operation>>) -> Vec<String> {
     let limits = |function: &String| doors.get(function).is_some_and(|all| all.iter().any(|one| one.limited));
     let counts = |function: &Function| function.uses.counters && function.uses.store.is_some();
     let wrong = manifest.functions.iter().filter(|(name, function)| limits(name) && !counts(function));
-    wrong.map(|(name, _)| format!("`{name}` limits callers and does not use `counters`")).collect()
+    let mut wrong: Vec<_> =
+        wrong.map(|(name, _)| format!("`{name}` limits callers and does not use `counters`")).collect();
+    let refuses = |function: &String| {
+        let closed = |operation: &Operation| operation.access != Access::Public;
+        doors.get(function).is_some_and(|all| all.iter().any(closed))
+    };
+    let tells = |function: &Function| function.emits.iter().any(|kind| kind == AccessDenied::TYPE);
+    let silent = manifest.functions.iter().filter(|(name, function)| refuses(name) && !tells(function));
+    wrong.extend(silent.map(|(name, _)| format!("`{name}` refuses callers and does not tell of it")));
+    wrong
 }
 
 /// Types that are emitted and not declared, and the reverse.
@@ -345,7 +359,10 @@ mod planted {
             bad_routes(&wired, &doors),
             ["`a`: GET /a (a:read) is not in the manifest", "`a`: GET /a (public) has no door"]
         );
-        assert_eq!(uncounted(&wired, &doors), ["`a` limits callers and does not use `counters`"]);
+        assert_eq!(
+            uncounted(&wired, &doors),
+            ["`a` limits callers and does not use `counters`", "`a` refuses callers and does not tell of it"]
+        );
         assert_eq!(
             bad_events(&wired, &["scorpius.a.done"]),
             [

@@ -41,7 +41,8 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
 /// Every type of event that code emits.
 #[must_use]
 pub fn events() -> Vec<EventSchema> {
-    let mut events = scorpius_identity::events();
+    let mut events = scorpius_edge::events();
+    events.extend(scorpius_identity::events());
     events.extend(scorpius_ledger::events());
     events.extend(scorpius_account::events());
     events.extend(scorpius_notify::events());

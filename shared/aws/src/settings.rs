@@ -14,6 +14,7 @@
 //! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
 //! | `LIMIT_TIER` | the tier of tenants whose records name none: `free`, `professional`, `enterprise` or `unlimited` |
 //! | `LIMIT_ADDRESS_MINUTE` | requests a minute of each address whose callers are not known; 0 is as many as come |
+//! | `CHAINS` | optional: nodes of EVM chains, each as `<EIP-155 id>=<URL>`, with spaces between; for `risk-score` |
 //! | `MAIL_FROM` | the address that letters come from; for `mailer` |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |

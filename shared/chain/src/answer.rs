@@ -60,6 +60,18 @@ pub(crate) enum Blame {
 }
 
 impl RpcError {
+    /// Whether a smaller batch might be answered.
+    pub(crate) fn may_be_of_the_batch(&self) -> bool {
+        match self {
+            Self::Egress(EgressError::TooLong) | Self::Form(_) | Self::Refused { .. } => true,
+            // 429 is about how often, and not about how much.
+            Self::Status(status) => (400..500).contains(status) && *status != 429,
+            Self::Egress(_) | Self::Hex(_) | Self::UnknownBlock | Self::OtherChain { .. } | Self::Resting => {
+                false
+            }
+        }
+    }
+
     pub(crate) fn blame(&self) -> Blame {
         match self {
             Self::UnknownBlock => Blame::Block,
@@ -111,6 +123,31 @@ pub(crate) fn result(body: &[u8], id: u64) -> Result<Value, RpcError> {
         (Some(result), None) => Ok(result),
         (None, None) => Err(RpcError::Form("neither result nor error")),
     }
+}
+
+/// The results in `body`, which answers requests `first` and the following in one batch, in any order.
+pub(crate) fn results(body: &[u8], first: u64, count: usize) -> Result<Vec<Value>, RpcError> {
+    let bad = || RpcError::Form("not the answers of a batch");
+    let answers: Vec<Box<serde_json::value::RawValue>> = match serde_json::from_slice(body) {
+        Ok(answers) => answers,
+        // A node without batches answers once, with an error.
+        Err(_) => return Err(result(body, first).err().unwrap_or_else(bad)),
+    };
+    if answers.len() != count {
+        return Err(bad());
+    }
+    let mut found: Vec<Option<Value>> = vec![None; count];
+    for answer in &answers {
+        #[derive(Deserialize)]
+        struct Numbered {
+            id: u64,
+        }
+        let numbered: Numbered = serde_json::from_str(answer.get()).map_err(|_| bad())?;
+        let place = numbered.id.checked_sub(first).and_then(|place| usize::try_from(place).ok());
+        let slot = place.and_then(|place| found.get_mut(place)).ok_or_else(bad)?;
+        *slot = Some(result(answer.get().as_bytes(), numbered.id)?);
+    }
+    found.into_iter().collect::<Option<_>>().ok_or_else(bad)
 }
 
 fn said(NodeError { code, message }: NodeError) -> RpcError {
@@ -183,10 +220,30 @@ mod tests {
         assert_eq!(blame(3, "execution reverted: block not found"), Blame::Endpoint);
     }
 
+    #[test]
+    fn a_batch_s_answers_come_in_any_order_and_each_once() {
+        let item = |id: u64| json!({"jsonrpc": "2.0", "id": id, "result": format!("0x{id:x}")});
+        let read = |items: &[Value]| results(Value::from(items.to_vec()).to_string().as_bytes(), 7, 2);
+        assert_eq!(read(&[item(8), item(7)]).expect("both"), ["0x7", "0x8"]);
+        for bad in
+            [&[item(7)][..], &[item(7), item(7)], &[item(7), item(9)], &[item(7), item(8), item(9)], &[]]
+        {
+            assert!(matches!(read(bad), Err(RpcError::Form(_))), "{bad:?}");
+        }
+        let refused = json!({"jsonrpc": "2.0", "id": 8, "error": {"code": -32001, "message": ""}});
+        assert!(matches!(read(&[item(7), refused]), Err(RpcError::UnknownBlock)));
+        let single =
+            json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32600, "message": "no batches"}});
+        let answered = results(single.to_string().as_bytes(), 7, 2);
+        assert!(matches!(answered, Err(RpcError::Refused { code: -32600, .. })));
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..256), text in any::<String>(), code: i64) {
             drop(result(&body, 7));
+            drop(results(&body, 7, 2));
+            drop(results(format!("[{}]", String::from_utf8_lossy(&body)).as_bytes(), 7, 1));
             drop(read(&json!({"jsonrpc": "2.0", "id": 7, "error": {"code": code, "message": text}})));
         }
     }

@@ -54,10 +54,19 @@ pub(crate) struct Endpoint {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+/// Calls in one request. Hosted nodes allow from ten to a thousand.
+const BATCH_MAX: usize = 100;
+
 struct State {
     breaker: Breaker,
     serves_its_chain: bool,
+    batch_max: usize,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { breaker: Breaker::default(), serves_its_chain: false, batch_max: BATCH_MAX }
+    }
 }
 
 impl Endpoint {
@@ -83,6 +92,16 @@ impl Endpoint {
 
     pub(crate) fn served_its_chain(&self) {
         self.with(|state| state.serves_its_chain = true);
+    }
+
+    /// Calls that it takes in one request, as far as is known.
+    pub(crate) fn batch_max(&self) -> usize {
+        self.with(|state| state.batch_max)
+    }
+
+    /// It refused twice as many.
+    pub(crate) fn takes_at_most(&self, calls: usize) {
+        self.with(|state| state.batch_max = calls.max(1).min(state.batch_max));
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {

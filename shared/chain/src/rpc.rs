@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use scorpius_core::chain::{BlockRef, ChainError};
+use scorpius_core::chain::{AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, Touched, TrialCall};
 use scorpius_core::{Chain, Clock, Egress, EgressError, EgressRequest, PortError};
 use serde_json::{Value, json};
 
-use crate::answer::{Blame, RpcError, result, text};
+use crate::answer::{Blame, RpcError, result, results, text};
 use crate::cache::CodeCache;
 use crate::endpoint::Endpoint;
 use crate::hex_text::{data, fixed, quantity, quantity_u64};
@@ -19,7 +19,7 @@ use crate::hex_text::{data, fixed, quantity, quantity_u64};
 /// Endpoints of one chain.
 const ENDPOINTS_MAX: usize = 16;
 /// Bytes of deployed code. EIP-170 has 24,576; chains with larger limits stay far below this.
-const CODE_BYTES_MAX: usize = 1_000_000;
+pub(crate) const CODE_BYTES_MAX: usize = 1_000_000;
 /// Bytes of any other answer: a block's head with all its transactions' hashes.
 const ANSWER_BYTES_MAX: usize = 1_000_000;
 /// Bytes of an answer that carries code: hex, and its envelope.
@@ -63,6 +63,9 @@ pub enum BadEndpoint {
         #[source]
         source: EgressError,
     },
+    /// Not the number of a chain, `=` and a URL; which is not shown, because it may hold a credential.
+    #[error("entry {0} of the chains is not a number, `=` and a URL")]
+    Entry(usize),
     /// None, or more than 16.
     #[error("chain {chain_id} has {count} endpoints")]
     Count {
@@ -121,12 +124,37 @@ impl RpcChain {
         Ok(Self { egress, clock, endpoints, options, requests: AtomicU64::new(1), codes })
     }
 
+    /// Asks what a setting names: `1=https://… 1=https://… 137=https://…`. `None` when it names nothing.
+    ///
+    /// The way out is made only if something is named. A wallet waits for the answer: each endpoint is asked once, and not for long.
+    ///
+    /// # Errors
+    /// `BadEndpoint`, before anything is sent.
+    pub fn configured(
+        egress: impl FnOnce() -> Arc<dyn Egress>,
+        clock: Arc<dyn Clock>,
+        chains: Option<&str>,
+    ) -> Result<Option<Arc<dyn Chain>>, BadEndpoint> {
+        let mut endpoints: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        for (index, entry) in chains.unwrap_or_default().split_whitespace().enumerate() {
+            let bad = || BadEndpoint::Entry(index + 1);
+            let (chain_id, url) = entry.split_once('=').ok_or_else(bad)?;
+            let chain_id = chain_id.parse().ok().filter(|chain_id| *chain_id > 0).ok_or_else(bad)?;
+            endpoints.entry(chain_id).or_default().push(url.to_owned());
+        }
+        if endpoints.is_empty() {
+            return Ok(None);
+        }
+        let options = ChainOptions { deadline: Duration::from_secs(1), passes: 1, ..ChainOptions::default() };
+        Ok(Some(Arc::new(Self::new(egress(), clock, endpoints, options)?)))
+    }
+
     /// Asks the endpoints in order until `read` accepts an answer; all of them again after a pass that failed.
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         chain_id: u64,
-        question: &Question<'_>,
-        read: impl Fn(&Value) -> Result<T, RpcError>,
+        question: &Question,
+        read: impl Fn(&[Value]) -> Result<T, RpcError>,
     ) -> Result<T, ChainError> {
         let endpoints = self.endpoints.get(&chain_id).ok_or(ChainError::NoEndpoint { chain_id })?;
         let passes = self.options.passes.clamp(1, 10);
@@ -138,10 +166,11 @@ impl RpcChain {
                     Ok(answer) => return Ok(answer),
                     Err(source) => source,
                 };
-                unknown_block |= source.blame() == Blame::Block;
-                worth_another |= source.blame() == Blame::Endpoint;
+                let blame = question.blame(&source);
+                unknown_block |= blame == Blame::Block;
+                worth_another |= blame == Blame::Endpoint;
                 // That one rests says less than why another one failed.
-                if last.is_none() || source.blame() != Blame::Nobody {
+                if last.is_none() || blame != Blame::Nobody {
                     last = Some(EndpointFailed { chain_id, place: index + 1, source });
                 }
             }
@@ -161,8 +190,8 @@ impl RpcChain {
         &self,
         chain_id: u64,
         endpoint: &Endpoint,
-        question: &Question<'_>,
-        read: impl Fn(&Value) -> Result<T, RpcError>,
+        question: &Question,
+        read: impl Fn(&[Value]) -> Result<T, RpcError>,
     ) -> Result<T, RpcError> {
         if !endpoint.admit(self.clock.now()) {
             return Err(RpcError::Resting);
@@ -170,15 +199,15 @@ impl RpcChain {
         let answer = async {
             if !endpoint.serves_its_chain() {
                 let asked = self.exchange(endpoint, &Question::new("eth_chainId", json!([]))).await?;
-                match quantity_u64(text(&asked)?)? {
+                match quantity_u64(text(only(&asked)?)?)? {
                     found if found == chain_id => endpoint.served_its_chain(),
                     found => return Err(RpcError::OtherChain { found }),
                 }
             }
-            read(&self.exchange(endpoint, question).await?)
+            read(&self.exchange_in_parts(endpoint, question).await?)
         };
         let answer = answer.await;
-        match answer.as_ref().map_err(RpcError::blame) {
+        match answer.as_ref().map_err(|error| question.blame(error)) {
             Ok(_) | Err(Blame::Block | Blame::Question) => endpoint.succeeded(),
             Err(Blame::Endpoint) => endpoint.failed(self.clock.now()),
             Err(Blame::Nobody) => {}
@@ -186,10 +215,40 @@ impl RpcChain {
         answer
     }
 
-    async fn exchange(&self, endpoint: &Endpoint, question: &Question<'_>) -> Result<Value, RpcError> {
-        let id = self.requests.fetch_add(1, Ordering::Relaxed);
-        let body =
-            json!({"jsonrpc": "2.0", "id": id, "method": question.method, "params": question.parameters});
+    /// All calls of `question` in one request; in halves, where the node takes no batch of this size.
+    async fn exchange_in_parts(
+        &self,
+        endpoint: &Endpoint,
+        question: &Question,
+    ) -> Result<Vec<Value>, RpcError> {
+        let mut answers = Vec::with_capacity(question.calls.len());
+        let mut rest = &question.calls[..];
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(rest.len().min(endpoint.batch_max()));
+            let asked = Question { calls: part.to_vec(), ..*question };
+            match self.exchange(endpoint, &asked).await {
+                Ok(answered) => {
+                    answers.extend(answered);
+                    rest = later;
+                }
+                Err(error) if part.len() > 1 && error.may_be_of_the_batch() => {
+                    endpoint.takes_at_most(part.len() / 2);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn exchange(&self, endpoint: &Endpoint, question: &Question) -> Result<Vec<Value>, RpcError> {
+        let count = u64::try_from(question.calls.len()).unwrap_or(u64::MAX);
+        let first = self.requests.fetch_add(count, Ordering::Relaxed);
+        let call = |(id, (method, parameters)): (u64, &(&str, Value))| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": parameters});
+        let calls: Vec<_> = (first..).zip(&question.calls).map(call).collect();
+        let body = match &calls[..] {
+            [call] => call.to_string(),
+            calls => Value::from(calls.to_vec()).to_string(),
+        };
         let request = EgressRequest {
             method: "POST",
             url: endpoint.url.clone(),
@@ -198,14 +257,15 @@ impl RpcChain {
                 ("accept".to_owned(), "application/json".to_owned()),
                 ("user-agent".to_owned(), concat!("scorpius-chain/", env!("CARGO_PKG_VERSION")).to_owned()),
             ],
-            body: Bytes::from(body.to_string()),
+            body: Bytes::from(body),
             deadline: self.options.deadline,
             answer_bytes_max: question.answer_bytes_max,
         };
         let answer = self.egress.send(request).await.map_err(RpcError::Egress)?;
-        match answer.status {
-            200 => result(&answer.body, id),
-            status => Err(RpcError::Status(status)),
+        match (answer.status, calls.len()) {
+            (200, 1) => Ok(vec![result(&answer.body, first)?]),
+            (200, count) => results(&answer.body, first, count),
+            (status, _) => Err(RpcError::Status(status)),
         }
     }
 
@@ -218,35 +278,53 @@ impl RpcChain {
         whole.mul_f64(0.5 + share / 2.0)
     }
 
-    fn codes(&self) -> std::sync::MutexGuard<'_, CodeCache> {
+    pub(crate) fn codes(&self) -> std::sync::MutexGuard<'_, CodeCache> {
         // Losing entries to a panic costs a request each, and nothing else.
         self.codes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What is asked.
-struct Question<'a> {
-    method: &'a str,
-    parameters: Value,
-    answer_bytes_max: usize,
+/// What is asked: one call, or several at once.
+#[derive(Clone)]
+pub(crate) struct Question {
+    pub(crate) calls: Vec<(&'static str, Value)>,
+    pub(crate) answer_bytes_max: usize,
+    /// Nodes may well refuse it, and are not worse for it.
+    pub(crate) is_hint: bool,
 }
 
-impl<'a> Question<'a> {
-    fn new(method: &'a str, parameters: Value) -> Self {
-        Self { method, parameters, answer_bytes_max: ANSWER_BYTES_MAX }
+impl Question {
+    pub(crate) fn new(method: &'static str, parameters: Value) -> Self {
+        Self { calls: vec![(method, parameters)], answer_bytes_max: ANSWER_BYTES_MAX, is_hint: false }
+    }
+
+    fn blame(&self, error: &RpcError) -> Blame {
+        match error {
+            RpcError::Refused { .. } if self.is_hint => Blame::Question,
+            error => error.blame(),
+        }
+    }
+}
+
+/// The answer to a question of one call.
+pub(crate) fn only(answers: &[Value]) -> Result<&Value, RpcError> {
+    match answers {
+        [answer] => Ok(answer),
+        _ => Err(RpcError::Form("not one answer to one call")),
     }
 }
 
 /// EIP-1898: this very block, as long as it is canonical.
-fn pinned(at: &BlockRef) -> Value {
+pub(crate) fn pinned(at: &BlockRef) -> Value {
     json!({"blockHash": hex_of(&at.hash), "requireCanonical": true})
 }
 
-fn hex_of(bytes: &[u8]) -> String {
+pub(crate) fn hex_of(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
-fn head_of(block: &Value) -> Result<BlockRef, RpcError> {
+fn head_of(answers: &[Value]) -> Result<BlockRef, RpcError> {
+    let block = only(answers)?;
     let member = |name: &str| {
         block.get(name).and_then(Value::as_str).ok_or(RpcError::Form("a block without number or hash"))
     };
@@ -270,7 +348,7 @@ impl Chain for RpcChain {
             answer_bytes_max: CODE_ANSWER_BYTES_MAX,
             ..Question::new("eth_getCode", json!([hex_of(&address), pinned(at)]))
         };
-        let read = |result: &Value| Ok(data(text(result)?, CODE_BYTES_MAX)?);
+        let read = |answers: &[Value]| Ok(data(text(only(answers)?)?, CODE_BYTES_MAX)?);
         let code = self.ask(chain_id, &question, read).await?;
         self.codes().put(key, code.clone());
         Ok(code)
@@ -278,12 +356,12 @@ impl Chain for RpcChain {
 
     async fn balance(&self, chain_id: u64, address: [u8; 20], at: &BlockRef) -> Result<[u8; 32], ChainError> {
         let question = Question::new("eth_getBalance", json!([hex_of(&address), pinned(at)]));
-        self.ask(chain_id, &question, |result| Ok(quantity(text(result)?)?)).await
+        self.ask(chain_id, &question, |answers| Ok(quantity(text(only(answers)?)?)?)).await
     }
 
     async fn nonce(&self, chain_id: u64, address: [u8; 20], at: &BlockRef) -> Result<u64, ChainError> {
         let question = Question::new("eth_getTransactionCount", json!([hex_of(&address), pinned(at)]));
-        self.ask(chain_id, &question, |result| Ok(quantity_u64(text(result)?)?)).await
+        self.ask(chain_id, &question, |answers| Ok(quantity_u64(text(only(answers)?)?)?)).await
     }
 
     async fn storage(
@@ -295,6 +373,29 @@ impl Chain for RpcChain {
     ) -> Result<[u8; 32], ChainError> {
         let parameters = json!([hex_of(&address), hex_of(&slot), pinned(at)]);
         let question = Question::new("eth_getStorageAt", parameters);
-        self.ask(chain_id, &question, |result| Ok(fixed(text(result)?)?)).await
+        self.ask(chain_id, &question, |answers| Ok(fixed(text(only(answers)?)?)?)).await
+    }
+
+    async fn latest(&self, chain_id: u64) -> Result<BlockHead, ChainError> {
+        self.read_latest(chain_id).await
+    }
+
+    async fn block_hash(&self, chain_id: u64, number: u64) -> Result<[u8; 32], ChainError> {
+        let question = Question::new("eth_getBlockByNumber", json!([format!("0x{number:x}"), false]));
+        let head = self.ask(chain_id, &question, head_of).await?;
+        if head.number == number { Ok(head.hash) } else { Err(ChainError::UnknownBlock) }
+    }
+
+    async fn accounts(
+        &self,
+        chain_id: u64,
+        asks: &[AccountAsk],
+        at: &BlockRef,
+    ) -> Result<Vec<AccountRead>, ChainError> {
+        self.read_accounts(chain_id, asks, at).await
+    }
+
+    async fn touched(&self, chain_id: u64, call: &TrialCall, at: &BlockRef) -> Result<Touched, ChainError> {
+        self.read_touched(chain_id, call, at).await
     }
 }

@@ -23,6 +23,8 @@ const SECOND: &str = "https://second.example/";
 const AT: BlockRef = BlockRef { number: 1_024, hash: [0xab; 32] };
 const ADDRESS: [u8; 20] = [0x11; 20];
 
+mod state;
+
 /// What an endpoint does with a method and its parameters.
 type Node = Box<dyn Fn(&str, &Value) -> Result<Value, EgressError> + Send + Sync>;
 
@@ -31,6 +33,8 @@ type Node = Box<dyn Fn(&str, &Value) -> Result<Value, EgressError> + Send + Sync
 struct Network {
     nodes: BTreeMap<String, Node>,
     asked: Mutex<Vec<(String, String, Value)>>,
+    batches: Mutex<Vec<usize>>,
+    batch_max: Option<usize>,
 }
 
 impl Network {
@@ -41,6 +45,36 @@ impl Network {
     ) -> Self {
         self.nodes.insert(url.to_owned(), Box::new(node));
         self
+    }
+
+    fn one(&self, url: &str, asked: &Value) -> Result<(u16, Value), EgressError> {
+        let (method, parameters) = (asked["method"].as_str().expect("a method"), &asked["params"]);
+        let entry = (url.to_owned(), method.to_owned(), parameters.clone());
+        self.asked.lock().expect("no panic holds it").push(entry);
+        let mut answer = self.nodes[url](method, parameters)?;
+        let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
+        answer["jsonrpc"] = json!("2.0");
+        answer["id"] = asked["id"].clone();
+        Ok((status, answer))
+    }
+
+    /// A batch's answers, last one first; more than the limit is refused as hosted nodes do.
+    fn batch(&self, url: &str, calls: &[Value]) -> Result<EgressResponse, EgressError> {
+        self.batches.lock().expect("no panic holds it").push(calls.len());
+        let answer = |body: Value| {
+            Ok(EgressResponse { status: 200, headers: Vec::new(), body: Bytes::from(body.to_string()) })
+        };
+        if self.batch_max.is_some_and(|max| calls.len() > max) {
+            return answer(
+                json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32600, "message": "too many"}}),
+            );
+        }
+        let mut answers = calls
+            .iter()
+            .map(|call| self.one(url, call).map(|(_, answer)| answer))
+            .collect::<Result<Vec<_>, _>>()?;
+        answers.reverse();
+        answer(Value::from(answers))
     }
 
     fn asked(&self) -> Vec<(String, String, Value)> {
@@ -56,13 +90,10 @@ impl Network {
 impl Egress for Network {
     async fn send(&self, request: EgressRequest) -> Result<EgressResponse, EgressError> {
         let asked: Value = serde_json::from_slice(&request.body).expect("a request");
-        let (method, parameters) = (asked["method"].as_str().expect("a method"), &asked["params"]);
-        let entry = (request.url.clone(), method.to_owned(), parameters.clone());
-        self.asked.lock().expect("no panic holds it").push(entry);
-        let mut answer = self.nodes[&request.url](method, parameters)?;
-        let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
-        answer["jsonrpc"] = json!("2.0");
-        answer["id"] = asked["id"].clone();
+        if let Value::Array(calls) = asked {
+            return self.batch(&request.url, &calls);
+        }
+        let (status, answer) = self.one(&request.url, &asked)?;
         Ok(EgressResponse { status, headers: Vec::new(), body: Bytes::from(answer.to_string()) })
     }
 

@@ -14,6 +14,74 @@ pub struct BlockRef {
     pub hash: [u8; 32],
 }
 
+/// A block's head, as far as contracts can see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockHead {
+    /// Which block.
+    pub reference: BlockRef,
+    /// Seconds since 1970.
+    pub timestamp: u64,
+    /// Who gets its fees.
+    pub coinbase: [u8; 20],
+    /// EIP-4399; zero on chains without.
+    pub prevrandao: [u8; 32],
+    /// Wei per gas; zero before EIP-1559.
+    pub base_fee: u64,
+    /// Gas that fits in it.
+    pub gas_limit: u64,
+    /// Blob gas above the target (EIP-4844); zero on chains without.
+    pub excess_blob_gas: u64,
+}
+
+/// A call as a node would try it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialCall {
+    /// Who calls.
+    pub from: [u8; 20],
+    /// Whom.
+    pub to: [u8; 20],
+    /// Wei, big-endian.
+    pub value: [u8; 32],
+    /// Calldata.
+    pub data: Bytes,
+}
+
+/// What is asked of one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountAsk {
+    /// Which account.
+    pub address: [u8; 20],
+    /// Whether balance, nonce and code are asked.
+    pub itself: bool,
+    /// Which storage slots.
+    pub slots: Vec<[u8; 32]>,
+}
+
+/// Balance, nonce and code of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountBody {
+    /// Wei, big-endian.
+    pub balance: [u8; 32],
+    /// Transactions sent, or contracts created.
+    pub nonce: u64,
+    /// Deployed code.
+    pub code: Bytes,
+}
+
+/// What was read of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRead {
+    /// Which account.
+    pub address: [u8; 20],
+    /// The account itself, if it was asked.
+    pub body: Option<AccountBody>,
+    /// Slots with what is in them, as they were asked.
+    pub slots: Vec<([u8; 32], [u8; 32])>,
+}
+
+/// Accounts with the slots of each.
+pub type Touched = Vec<([u8; 20], Vec<[u8; 32]>)>;
+
 /// Why a chain was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
@@ -54,4 +122,21 @@ pub trait Chain: Send + Sync {
         slot: [u8; 32],
         at: &BlockRef,
     ) -> Result<[u8; 32], ChainError>;
+
+    /// The head as the first healthy endpoint sees it, with what contracts see of it.
+    async fn latest(&self, chain_id: u64) -> Result<BlockHead, ChainError>;
+
+    /// The hash of the block at a height, on the chain as it is now.
+    async fn block_hash(&self, chain_id: u64, number: u64) -> Result<[u8; 32], ChainError>;
+
+    /// All of `asks` in as few round trips as the node allows, in their order.
+    async fn accounts(
+        &self,
+        chain_id: u64,
+        asks: &[AccountAsk],
+        at: &BlockRef,
+    ) -> Result<Vec<AccountRead>, ChainError>;
+
+    /// What `call` would read, as the node guesses it. A hint: it may be short, or empty where no node offers it.
+    async fn touched(&self, chain_id: u64, call: &TrialCall, at: &BlockRef) -> Result<Touched, ChainError>;
 }

@@ -5,12 +5,13 @@
 //! ```
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use scorpius_core::{StoreError, TenantId, UnixMillis};
 
+use crate::operation::Access;
 use crate::principal::Principal;
 use crate::problem::{FORBIDDEN, Problem};
 
@@ -190,6 +191,8 @@ pub struct Judge {
     gate: Option<Arc<dyn Authorize>>,
     action: &'static str,
     state: Arc<AtomicU8>,
+    /// By which policies the last refusal was; none where nothing permitted it.
+    refused_by: Arc<Mutex<Option<Vec<String>>>>,
 }
 
 impl fmt::Debug for Judge {
@@ -199,16 +202,26 @@ impl fmt::Debug for Judge {
 }
 
 impl Judge {
-    /// For one request for `action`; `pending` when only a single thing could still be permitted.
-    pub(crate) fn new(gate: Arc<dyn Authorize>, action: &'static str, pending: bool) -> Self {
-        let state = if pending { PENDING } else { OPEN };
-        Self { gate: Some(gate), action, state: Arc::new(AtomicU8::new(state)) }
+    /// For one request for what `access` takes.
+    pub(crate) fn before(gate: &Arc<dyn Authorize>, access: Access) -> Self {
+        match access {
+            Access::Public => Self::absent(),
+            Access::Action(action) => Self { gate: Some(Arc::clone(gate)), action, ..Self::absent() },
+        }
     }
 
     /// For requests that come to a door without `serve`, as in tests of one room: everything is allowed.
     #[must_use]
     pub fn absent() -> Self {
-        Self { gate: None, action: "", state: Arc::new(AtomicU8::new(OPEN)) }
+        Self { gate: None, action: "", state: Arc::new(AtomicU8::new(OPEN)), refused_by: Arc::default() }
+    }
+
+    /// Asks about the tenant as a whole; `pending` when a single thing could be permitted all the same.
+    pub(crate) async fn begin(&self, question: Question<'_>, pending: bool) -> Result<Decision, Problem> {
+        let decision = self.decide(question).await?;
+        let state = if !decision.allowed && pending { PENDING } else { OPEN };
+        self.state.store(state, Ordering::Relaxed);
+        Ok(decision)
     }
 
     /// Whether nothing but single things may be permitted, and none was.
@@ -222,11 +235,30 @@ impl Judge {
     }
 
     pub(crate) async fn ask(&self, question: Question<'_>) -> Result<Decision, Problem> {
+        let decision = self.decide(question).await?;
+        if self.gate.is_some() {
+            let state = if decision.allowed { ALLOWED } else { REFUSED };
+            self.state.store(state, Ordering::Relaxed);
+        }
+        Ok(decision)
+    }
+
+    async fn decide(&self, question: Question<'_>) -> Result<Decision, Problem> {
         let Some(gate) = &self.gate else { return Ok(Decision { allowed: true, policies: Vec::new() }) };
         let decision = gate.decide(&Question { action: self.action, ..question }).await?;
-        let state = if decision.allowed { ALLOWED } else { REFUSED };
-        self.state.store(state, Ordering::Relaxed);
+        let by = (!decision.allowed).then(|| decision.policies.clone());
+        *self.refused_by.lock().unwrap_or_else(PoisonError::into_inner) = by;
         Ok(decision)
+    }
+
+    /// What it is for; empty where everybody may.
+    pub(crate) fn action(&self) -> &'static str {
+        self.action
+    }
+
+    /// The policies that forbade what was asked last, none where nothing permitted it; `None` where it was allowed.
+    pub(crate) fn refused_by(&self) -> Option<Vec<String>> {
+        self.refused_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn refusal(&self, decision: &Decision) -> Problem {

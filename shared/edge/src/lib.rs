@@ -9,6 +9,7 @@ pub mod asyncapi;
 pub mod authorize;
 pub mod body;
 pub mod cursor;
+pub mod denial;
 pub mod gateway;
 pub mod health;
 pub mod idempotency;
@@ -36,3 +37,9 @@ pub use queue::{Message, Outcome};
 pub use request::Request;
 pub use response::Response;
 pub use serve::serve;
+
+/// Every type of event that doors tell of by themselves.
+#[must_use]
+pub fn events() -> Vec<scorpius_core::EventSchema> {
+    vec![scorpius_core::EventSchema::of::<denial::AccessDenied>()]
+}

@@ -91,6 +91,11 @@ impl Limiter {
         Self { store, clock, defaults, leases: Mutex::default(), salts: Salts::default() }
     }
 
+    /// What it counts in.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// Takes a permit of every quota that `caller`, who asks from the address `network`, stands under. Where one is
     /// used up, none is taken: `Standing::check` says so.
     ///

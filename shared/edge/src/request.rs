@@ -90,10 +90,7 @@ impl Request {
     /// # Errors
     /// 401 for an anonymous caller.
     pub fn actor(&self) -> Result<Actor, Problem> {
-        let traceparent = self.headers.get("traceparent").filter(|value| is_traceparent(value)).cloned();
-        let principal = self.principal()?;
-        Ok(Actor::request(principal.subject.clone(), traceparent)
-            .proved(principal.strength_said(), principal.network_tag.clone()))
+        Ok(actor_of(self.principal()?, self.headers.get("traceparent")))
     }
 
     /// Who asks a public door, as events name it: `name` says what the door found out.
@@ -141,6 +138,13 @@ impl Request {
                 .at("/limit", "not a whole number from 1 to 200")),
         }
     }
+}
+
+/// `principal` as events name it, with the trace context that was sent, if it is one.
+pub(crate) fn actor_of(principal: &Principal, traceparent: Option<&String>) -> Actor {
+    let traceparent = traceparent.filter(|value| is_traceparent(value)).cloned();
+    Actor::request(principal.subject.clone(), traceparent)
+        .proved(principal.strength_said(), principal.network_tag.clone())
 }
 
 /// The value of the cookie `name` in a `Cookie` header.

@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::FutureExt;
-use scorpius_core::{Clock, UnixMillis, new_id};
+use scorpius_core::{Actor, Clock, UnixMillis, new_id};
 
 use crate::authorize::{Authorize, Judge, Question, Thing, refusal};
+use crate::denial::{Denial, Denials, Refused};
 use crate::gateway::{HttpAnswer, HttpEvent};
 use crate::idempotency;
 use crate::limit::{Limiter, Standing};
 use crate::operation::{Access, Operation};
-use crate::principal::{Anonymous, Caller};
+use crate::principal::{Anonymous, Caller, Principal};
 use crate::problem::{
     INTERNAL, INVALID_REQUEST, NOT_FOUND, Problem, STEP_UP_REQUIRED, TIMEOUT, TOO_LARGE, UNAUTHENTICATED,
 };
-use crate::request::Request;
+use crate::request::{Request, actor_of};
 use crate::response::{BODY_BYTES_MAX, Response};
 use crate::telemetry::{self, Invocation};
 
@@ -39,7 +40,7 @@ pub struct Door<'a> {
     pub gate: Arc<dyn Authorize>,
     /// Time and randomness.
     pub clock: &'a dyn Clock,
-    /// Counts requests; without one, nobody is limited.
+    /// Counts requests and refusals; without one, nobody is limited, and of no refusal an event tells.
     pub limiter: Option<&'a Limiter>,
 }
 
@@ -61,15 +62,17 @@ where
     let (method, path) = (event.request_context.http.method.clone(), event.raw_path.clone());
     let mut invocation = Invocation::new(door.function, &request_id, &method, &path);
 
-    let mut standing = Standing::default();
+    let mut seen = Seen::default();
     let work = async {
-        match admit(door, event, &request_id, &mut invocation, &mut standing).await {
+        let response = match admit(door, event, &request_id, &mut invocation, &mut seen).await {
             Err(problem) => problem.into_response(&request_id),
             Ok((request, operation)) => {
                 let judge = request.judge.clone();
                 judged(operation, &judge, handle(request).await, &request_id)
             }
-        }
+        };
+        tell_if_denied(door, &seen, &response).await;
+        response
     };
     let work = AssertUnwindSafe(work).catch_unwind();
     let response = match futures::future::select(std::pin::pin!(work), std::pin::pin!(patience)).await {
@@ -83,11 +86,46 @@ where
             TIMEOUT.because("the door's deadline passed").into_response(&request_id)
         }
     };
-    let response = standing.told(response);
+    let response = seen.standing.told(response);
     let response = finish(response, &request_id);
     invocation.answered(&response, started.elapsed());
     telemetry::record(&invocation);
     response.into()
+}
+
+/// What was found out about a request on its way to the door.
+#[derive(Default)]
+struct Seen {
+    standing: Standing,
+    asker: Option<Asker>,
+}
+
+/// Somebody known, who asked for what not everybody may.
+struct Asker {
+    principal: Principal,
+    actor: Actor,
+    operation: &'static str,
+    judge: Judge,
+}
+
+/// Counts a refusal of somebody known, and tells of it now and then. What the store cannot take is in the log alone:
+/// the refusal stands.
+async fn tell_if_denied(door: &Door<'_>, seen: &Seen, response: &Response) {
+    let (Some(limiter), Some(asker)) = (door.limiter, &seen.asker) else { return };
+    if response.status != http::StatusCode::FORBIDDEN {
+        return;
+    }
+    let (reason, policies) = match asker.judge.refused_by() {
+        None => (Refused::Rule, Vec::new()),
+        Some(policies) if policies.is_empty() => (Refused::NoPermission, policies),
+        Some(policies) => (Refused::Policy, policies),
+    };
+    let Asker { principal, actor, operation, judge } = asker;
+    let denial = Denial { principal, actor, action: judge.action(), operation, reason, policies };
+    let denials = Denials { store: limiter.store(), clock: door.clock };
+    if let Err(error) = denials.tell(&denial).await {
+        tracing::error!(error = scorpius_core::error::chain(&error), "a refusal was not told of");
+    }
 }
 
 /// What a panic said, for the log.
@@ -125,7 +163,7 @@ async fn admit<'a>(
     event: HttpEvent,
     request_id: &str,
     invocation: &mut Invocation,
-    standing: &mut Standing,
+    seen: &mut Seen,
 ) -> Result<(Request, &'a Operation), Problem> {
     let operation = door
         .operations
@@ -146,10 +184,16 @@ async fn admit<'a>(
     let network = event.request_context.http.source_ip.clone();
     known(&caller, invocation);
     if let (Some(limiter), true) = (door.limiter, operation.limited) {
-        *standing = limiter.admit(&caller, &network).await?;
-        standing.check()?;
+        seen.standing = limiter.admit(&caller, &network).await?;
+        seen.standing.check()?;
     }
-    let judge = authorize(door, operation, &caller, now, &network).await?;
+    let judge = Judge::before(&door.gate, operation.access);
+    if let (Access::Action(_), Caller::Known(principal)) = (operation.access, &caller) {
+        let actor = actor_of(principal, event.headers.get("traceparent"));
+        let (principal, judge) = (principal.clone(), judge.clone());
+        seen.asker = Some(Asker { principal, actor, operation: operation.id, judge });
+    }
+    authorize(&judge, operation, &caller, now, &network).await?;
     step_up(operation, &caller, now)?;
     let body = event.body_bytes().ok_or_else(|| INVALID_REQUEST.because("the body is not Base64"))?;
     if body.len() > REQUEST_BYTES_MAX {
@@ -189,20 +233,20 @@ fn known(caller: &Caller, invocation: &mut Invocation) {
 /// Whether the caller may do this at all. Where the operation is about one thing, and the tenant has policies
 /// of its own, a refusal is not the end: one of them may permit that thing, and the door asks once it has it.
 async fn authorize(
-    door: &Door<'_>,
+    judge: &Judge,
     operation: &Operation,
     caller: &Caller,
     now: UnixMillis,
     network: &str,
-) -> Result<Judge, Problem> {
+) -> Result<(), Problem> {
     match (operation.access, caller) {
-        (Access::Public, _) => Ok(Judge::absent()),
+        (Access::Public, _) => Ok(()),
         (Access::Action(action), Caller::Known(principal)) => {
             let thing = Thing::whole(&principal.tenant);
-            let decision = door.gate.decide(&Question { principal, action, thing, now, network }).await?;
             let pending = operation.about.is_some() && principal.standing.policy_version > 0;
+            let decision = judge.begin(Question { principal, action, thing, now, network }, pending).await?;
             match decision.allowed || pending {
-                true => Ok(Judge::new(Arc::clone(&door.gate), action, !decision.allowed)),
+                true => Ok(()),
                 false => Err(refusal(action, &decision)),
             }
         }

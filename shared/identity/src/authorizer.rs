@@ -15,7 +15,9 @@ use scorpius_token::access::revoked_at;
 use scorpius_token::api::ACCESS_COOKIE;
 use scorpius_token::claims::OWN_CLIENT;
 use scorpius_token::session::sha256_hex;
-use scorpius_token::{Claims, IdentitySettings, Session, TokenError, User, UserStatus, Verifier};
+use scorpius_token::{
+    Claims, IdentitySettings, Session, Tenant, TenantStatus, TokenError, User, UserStatus, Verifier,
+};
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
@@ -23,7 +25,6 @@ use crate::keys::{ApiKey, KeyState};
 use crate::last_used::LastUsed;
 use crate::power::Power;
 use crate::secret::ApiSecret;
-use crate::tenants::{Tenant, TenantStatus};
 
 #[cfg(test)]
 mod hostile_tokens;

@@ -7,11 +7,12 @@ use scorpius_core::{
 };
 use scorpius_edge::Role;
 use scorpius_edge::idempotency::commit_with_retry;
+use scorpius_token::tenant::{NAME_CHARS_MAX, is_name};
+use scorpius_token::{Tenant, TenantStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{ApiKey, created, creation};
 use crate::secret::{ApiSecret, KeyKind};
-use crate::tenants::{NAME_CHARS_MAX, Tenant, TenantStatus, is_name};
 
 /// What the first start made. The key is shown once: only its hash is stored.
 #[derive(Serialize)]

@@ -17,7 +17,6 @@ mod keys;
 mod last_used;
 mod power;
 mod secret;
-mod tenants;
 
 #[cfg(test)]
 mod testing;

@@ -10,13 +10,13 @@ use scorpius_edge::gateway::{AuthorizerAnswerContext, AuthorizerContext, Authori
 use scorpius_edge::serve::Door;
 use scorpius_edge::{Caller, HttpAnswer, Role, serve};
 use scorpius_local::{FileKeys, SqliteStore};
+use scorpius_token::{Tenant, TenantStatus};
 use serde_json::Value;
 
 use crate::bootstrap::{Bootstrap, bootstrap};
 use crate::keys::{ApiKey, creation};
 use crate::last_used::LastUsed;
 use crate::secret::{ApiSecret, KeyKind};
-use crate::tenants::{Tenant, TenantStatus};
 use crate::{IdentitySettings, SessionLimits, api, authorizer};
 
 /// Where the clock stands: 2026-11-21T09:40:40Z.

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use http::StatusCode;
 use scorpius_core::event::Event;
 use scorpius_core::id::is_id;
-use scorpius_core::{Blobs, Clock, Store, Write, new_id};
+use scorpius_core::{Blobs, Chain, Clock, Store, Write, new_id};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{INTERNAL, NOT_FOUND, Problem, ProblemType};
 use scorpius_edge::{Access, Answer, Kind, Operation, Request, Response, Thing};
+use scorpius_evm::{Address, Limits, State, U256, Unread, prefetch};
 use scorpius_ledger::Proofs;
 use sha2::{Digest, Sha256};
 
@@ -24,6 +25,7 @@ pub use crate::api::documents::{
     AccountRequest, AddressRequest, AuthorizationRequest, DomainRequest, Proof, ProvedVerdict, Replay,
     SignatureRequest, TransactionRequest,
 };
+use crate::engine::ground::{Ground, Teller};
 use crate::engine::inputs::{AccountState, Inputs, Question};
 use crate::engine::rules::RuleSet;
 use crate::engine::verdict::Verdict;
@@ -66,6 +68,11 @@ pub const ENGINE_NOT_AVAILABLE: ProblemType = ProblemType {
 /// A permit of ERC-2612: everything, to an account on no list.
 const SIGNATURE_EXAMPLE: &str = r#"{"chain": "ethereum", "origin": "app.example.com", "typed_data": {"types": {"EIP712Domain": [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}, {"name": "chainId", "type": "uint256"}, {"name": "verifyingContract", "type": "address"}], "Permit": [{"name": "owner", "type": "address"}, {"name": "spender", "type": "address"}, {"name": "value", "type": "uint256"}, {"name": "nonce", "type": "uint256"}, {"name": "deadline", "type": "uint256"}]}, "primaryType": "Permit", "domain": {"name": "USD Coin", "version": "2", "chainId": "1", "verifyingContract": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"}, "message": {"owner": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "spender": "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", "value": "115792089237316195423570985008687907853269984665640564039457584007913129639935", "nonce": "0", "deadline": "1795257640"}}}"#;
 
+/// How long a chain is read for one transaction. The request that is on its way then is waited for.
+const READING_MS_MAX: u64 = 1_500;
+/// Parties whose state is read besides what the transaction touches.
+const PARTIES_READ_MAX: usize = 64;
+
 /// What the doors need.
 pub struct App {
     /// What was judged before.
@@ -76,6 +83,8 @@ pub struct App {
     pub lists: Lists,
     /// Proofs that a verdict's event is in the ledger.
     pub proofs: Proofs,
+    /// Where transactions' state is read, if anywhere.
+    pub chain: Option<Arc<dyn Chain>>,
 }
 
 impl App {
@@ -83,7 +92,13 @@ impl App {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let proofs = Proofs { store: store.clone(), blobs: blobs.clone() };
-        Self { verdicts: Verdicts { store, blobs }, clock, lists: Lists::seed(), proofs }
+        Self { verdicts: Verdicts { store, blobs }, clock, lists: Lists::seed(), proofs, chain: None }
+    }
+
+    /// Reads what a transaction needs from `chain`, and simulates it.
+    #[must_use]
+    pub fn reading(self, chain: Option<Arc<dyn Chain>>) -> Self {
+        Self { chain, ..self }
     }
 }
 
@@ -168,6 +183,15 @@ struct Asked {
     question: Question,
     history: Vec<Account>,
     accounts: Vec<AccountState>,
+    run: Run,
+}
+
+/// How a transaction is to be run.
+#[derive(Default)]
+struct Run {
+    state: Option<State>,
+    gas_limit: Option<u64>,
+    gas_price: Option<U256>,
 }
 
 async fn score(
@@ -179,9 +203,11 @@ async fn score(
     if let Some(answer) = once.answered(&*app.verdicts.store).await? {
         return Ok(answer);
     }
-    let Asked { question, history, accounts } = read(request)?;
+    let Asked { question, history, accounts, run } = read(request)?;
     let id = new_id("vrd", &*app.clock);
+    let ground = ground(app, &question, run).await;
     let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at).told(&accounts);
+    let inputs = inputs.over(ground);
     let bytes = inputs.canonical();
     let verdict = decide_hashed(&inputs, sha256(&bytes), RuleSet::base());
     let answer = verdict.canonical();
@@ -196,6 +222,25 @@ async fn score(
     let writes = vec![put, Write::emit(event)];
     let response = Response::json_bytes(StatusCode::OK, answer);
     once.commit(&*app.verdicts.store, &*app.clock, writes, response).await
+}
+
+/// What a transaction is simulated over: what was told, else what a node says. `None` without either.
+async fn ground(app: &App, question: &Question, run: Run) -> Option<Ground> {
+    let Run { state, gas_limit, gas_price } = run;
+    let told = |told_by, state, unread| Ground { told_by, state, unread, gas_limit, gas_price };
+    if let Some(state) = state {
+        return Some(told(Teller::Asker, Some(state), None));
+    }
+    let (chain, chain_id) = (app.chain.as_ref()?, question.chain()?.number());
+    let transaction = told(Teller::Chain, None, None).transaction(question)?;
+    let parties = question.parties(&question.read());
+    let parties =
+        parties.iter().map(|party| Address::from(*party.account.bytes())).take(PARTIES_READ_MAX).collect();
+    let until = app.clock.now().plus_ms(READING_MS_MAX);
+    let late = || app.clock.now() >= until;
+    let read = prefetch(&**chain, chain_id, &transaction, &parties, &Limits::standard(), &late).await;
+    // A chain that nobody configured is not one that could not be read.
+    (read.unread != Some(Unread::NoEndpoint)).then(|| told(Teller::Chain, read.state, read.unread))
 }
 
 fn scored(verdict: &Verdict, canonical: &[u8]) -> Scored {

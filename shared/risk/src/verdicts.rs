@@ -12,8 +12,8 @@ use scorpius_core::{
 
 /// Inputs of this many bytes and more are a blob. A record takes 350 KB, and a verdict needs its part.
 pub const INPUTS_INLINE_BYTES_MAX: usize = 65_536;
-/// Bytes of inputs that are read back; calldata in hex and a full history are below.
-const INPUTS_BYTES_MAX: u64 = 4_000_000;
+/// Bytes of inputs that are read back: the largest state, calldata in hex and a full history are below.
+const INPUTS_BYTES_MAX: u64 = 4_500_000;
 const FOLDER: &str = "verdict-inputs";
 
 /// One verdict, kept.

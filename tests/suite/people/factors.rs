@@ -10,13 +10,13 @@ use crate::desk::{Desk, Said};
 const ADA: &str = "ada@example.com";
 
 /// An authenticator program.
-pub(super) struct Program {
+pub(crate) struct Program {
     secret: Vec<u8>,
 }
 
 impl Program {
     /// Reads what the offer shows.
-    pub(super) fn scan(offer: &Value) -> Self {
+    pub(crate) fn scan(offer: &Value) -> Self {
         let text = offer["secret"].as_str().expect("a secret");
         assert!(offer["uri"].as_str().expect("a URI").contains(&format!("secret={text}&")));
         let mut bits = text.bytes().flat_map(|letter| {
@@ -29,7 +29,11 @@ impl Program {
         Self { secret: (0..totp::SECRET_BYTES).map(|_| byte(&mut bits)).collect() }
     }
 
-    pub(super) fn code(&self, desk: &Desk) -> String {
+    pub(crate) fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
+    pub(crate) fn code(&self, desk: &Desk) -> String {
         totp::code(&self.secret, desk.clock.now().as_s() / totp::STEP_S)
     }
 }

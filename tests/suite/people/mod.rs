@@ -13,15 +13,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, Said};
+pub(crate) use factors::Program;
 
 /// A password that nobody else has.
 const PASSWORD: &str = "correct horse battery staple";
 /// What the browser of these tests calls itself.
 const AGENT: &str = "browser/1.0";
-const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Asks a public door, from a browser.
-async fn ask(desk: &Desk, path: &str, body: &Value) -> Said {
+pub(crate) async fn ask(desk: &Desk, path: &str, body: &Value) -> Said {
     ask_from(desk, AGENT, path, body).await
 }
 
@@ -30,7 +31,7 @@ async fn ask_from(desk: &Desk, agent: &str, path: &str, body: &Value) -> Said {
 }
 
 /// Asks as whoever holds `token`.
-async fn ask_as(desk: &Desk, token: &str, method: &str, path: &str, body: &Value) -> Said {
+pub(crate) async fn ask_as(desk: &Desk, token: &str, method: &str, path: &str, body: &Value) -> Said {
     let bearer = format!("Bearer {token}");
     let headers = [("authorization", bearer.as_str()), JSON, ("user-agent", AGENT)];
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -57,7 +58,7 @@ async fn letters(desk: &Desk, address: &str) -> Vec<(String, String)> {
 }
 
 /// The token that begins with `prefix` in the last letter to `address`.
-async fn token(desk: &Desk, address: &str, prefix: &str) -> String {
+pub(crate) async fn token(desk: &Desk, address: &str, prefix: &str) -> String {
     let letters = letters(desk, address).await;
     let mut words = letters.iter().rev().flat_map(|(_, text)| text.split_whitespace());
     words

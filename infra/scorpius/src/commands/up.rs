@@ -43,6 +43,9 @@ pub struct Up {
     /// A webhook target that may be plain HTTP or private, as host:port; may be given several times.
     #[arg(long, value_name = "HOST:PORT")]
     allow_target: Vec<String>,
+    /// A node of an EVM chain, as its EIP-155 number, `=` and a URL; may be given several times.
+    #[arg(long, value_name = "ID=URL")]
+    chain: Vec<String>,
     /// The URL that people reach the platform under, when it is not the address it listens on.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -87,6 +90,7 @@ impl Up {
         let settings = Settings {
             cors: Cors { origins: self.cors.clone() },
             egress_allow: allow,
+            chains: self.chain.join(" "),
             witnesses,
             relay: !self.without_relay,
             limits: Defaults { tier: self.tier, address_minute: NonZeroU32::new(self.address_limit) },

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use scorpius_core::{Blobs, Bus, Clock, Egress, Keys, Mail, NoTopics, Store};
+use scorpius_chain::RpcChain;
+use scorpius_core::{Blobs, Bus, Chain, Clock, Egress, Keys, Mail, NoTopics, Store};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, health};
-use scorpius_egress::{EgressOptions, GuardedEgress};
+use scorpius_egress::{AllowedTarget, EgressOptions, GuardedEgress};
 use scorpius_identity::authorizer::AuthorizerError;
 use scorpius_identity::first_start::{self, FirstStart};
 use scorpius_identity::{Bootstrap, BootstrapError, IdentitySettings};
@@ -61,6 +62,17 @@ fn asking(
     }
 }
 
+/// Chains at the endpoints that the operator names, which may be on this machine.
+fn chain(settings: &Settings) -> Result<Option<Arc<dyn Chain>>, HostError> {
+    let mut options = EgressOptions::default();
+    options.allow.extend(settings.chains.split_whitespace().filter_map(|entry| {
+        let url = url::Url::parse(entry.split_once('=')?.1).ok()?;
+        Some(AllowedTarget { host: url.host_str()?.to_owned(), port: url.port_or_known_default()? })
+    }));
+    let egress = || -> Arc<dyn Egress> { Arc::new(GuardedEgress::new(options)) };
+    Ok(RpcChain::configured(egress, Arc::clone(&settings.clock), Some(&settings.chains))?)
+}
+
 impl Functions {
     pub(super) async fn wire(local: &Local, settings: &Settings) -> Result<Self, HostError> {
         let store: Arc<dyn Store> = Arc::new(local.store.clone());
@@ -71,6 +83,7 @@ impl Functions {
         let clock = Arc::clone(&settings.clock);
         let options = EgressOptions { allow: settings.egress_allow.clone(), ..EgressOptions::default() };
         let egress: Arc<dyn Egress> = Arc::new(GuardedEgress::new(options));
+        let chain = chain(settings)?;
         let origin: scorpius_ledger::Origin = settings.origin.clone();
         let verifier_key = VerifierKey::of_log(&*keys, &origin).await?;
         let identity =
@@ -159,7 +172,8 @@ impl Functions {
                 Arc::clone(&store),
                 Arc::clone(&blobs),
                 Arc::clone(&clock),
-            ),
+            )
+            .reading(chain),
             scan: scorpius_scan::api::App::new(Arc::clone(&store), Arc::clone(&blobs), Arc::clone(&clock)),
             scan_job: scorpius_scan::worker::App::new(Arc::clone(&store), blobs, Arc::clone(&clock)),
             webhooks: scorpius_notify::api::App {

@@ -58,6 +58,9 @@ pub struct Settings {
     pub cors: Cors,
     /// Targets of webhooks that may be plain HTTP or private.
     pub egress_allow: Vec<AllowedTarget>,
+    /// Nodes of EVM chains, each as `<EIP-155 id>=<URL>`, with spaces between; those of one chain in the order in which they
+    /// are asked.
+    pub chains: String,
     /// The ledger's name, which tokens carry too. It never changes for a folder.
     pub origin: Origin,
     /// Whom the ledger asks to cosign its checkpoints, and how many must.
@@ -86,6 +89,7 @@ impl Settings {
             clock: Arc::new(scorpius_core::SystemClock),
             cors: Cors::default(),
             egress_allow: Vec::new(),
+            chains: String::new(),
             origin: "scorpius.local/ledger".parse().expect("a constant origin"),
             witnesses: None,
             public_url: "http://localhost:8480".to_owned(),
@@ -115,6 +119,9 @@ pub enum HostError {
         #[source]
         source: std::io::Error,
     },
+    /// The chains are not as they must be.
+    #[error(transparent)]
+    Chains(#[from] scorpius_chain::BadEndpoint),
     /// The relay.
     #[error(transparent)]
     Relay(#[from] RelayError),

@@ -6,13 +6,13 @@ use scorpius_core::{UnixMillis, Write, new_id};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{FORBIDDEN, INVALID_REQUEST, UNAUTHENTICATED};
 use scorpius_edge::{Principal, Problem, Request, Response};
+use scorpius_token::tenant::{NAME_CHARS_MAX, is_name};
 
 use super::maker::{Maker, NoMaker};
 use super::{App, CreateApiKey, CreatedApiKey, ShownApiKey, TOO_MANY_API_KEYS};
 use crate::keys::{ApiKey, KEYS_MAX, created, creation};
 use crate::power::{GrantError, Power};
 use crate::secret::{ApiSecret, KeyKind};
-use crate::tenants::{NAME_CHARS_MAX, is_name};
 
 /// Requests a minute that a key can be limited to.
 const RATE_LIMIT_MAX: u32 = 1_000_000;

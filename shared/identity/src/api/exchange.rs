@@ -8,14 +8,13 @@ use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{FORBIDDEN, UNAUTHENTICATED};
 use scorpius_edge::{Principal, Problem, Request, Response, Strength};
 use scorpius_token::access::sign;
-use scorpius_token::{Claims, Method, Refused, Who, may_issue};
+use scorpius_token::{Claims, Method, Refused, Tenant, Who, may_issue};
 
 use super::create::grant_problem;
 use super::{App, IssueToken, IssuedToken};
 use crate::facts::TokenIssued;
 use crate::keys::{ApiKeys, KeyState};
 use crate::power::{GrantError, Power};
-use crate::tenants::Tenant;
 
 #[derive(Debug, thiserror::Error)]
 enum ExchangeError {

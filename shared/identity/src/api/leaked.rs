@@ -5,12 +5,12 @@ use http::StatusCode;
 use scorpius_core::{Actor, CommitId, Condition, Event, StoreError, UnixMillis, Write};
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::{Problem, Request, Response};
+use scorpius_token::Tenant;
 
 use super::{App, ReportLeakedApiKey};
 use crate::facts::{ApiKeyLeaked, ApiKeyRevoked, LeakedSecret, RevokeReason};
 use crate::keys::{ApiKey, KeyState, Shown, revocation};
 use crate::secret::ApiSecret;
-use crate::tenants::Tenant;
 
 /// A key is changed rarely: by a rotation, or by another report of the same leak.
 const ATTEMPTS_MAX: u32 = 4;

@@ -5,10 +5,10 @@ use scorpius_core::{Actor, CommitId, Condition, Event, StoreError, TenantId, Wri
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{Problem, Request, Response, Tier};
+use scorpius_token::{Tenant, TenantStatus};
 
 use super::{App, SetTier, TenantTier};
 use crate::facts::TenantTierChanged;
-use crate::tenants::{Tenant, TenantStatus};
 
 /// A tenant's record is changed rarely.
 const ATTEMPTS_MAX: u32 = 4;

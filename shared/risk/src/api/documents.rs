@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use scorpius_edge::Request;
 use scorpius_edge::problem::{Problem, TOO_LARGE};
+use scorpius_evm::State;
 use scorpius_ledger::ProofDocument;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Account, BadAddress, ChainId};
 use crate::api::{
-    Asked, INVALID_ADDRESS, INVALID_DOMAIN, INVALID_MESSAGE, INVALID_TRANSACTION, UNSUPPORTED_ADDRESS,
+    Asked, INVALID_ADDRESS, INVALID_DOMAIN, INVALID_MESSAGE, INVALID_TRANSACTION, Run, UNSUPPORTED_ADDRESS,
     UNSUPPORTED_CHAIN,
 };
-use crate::engine::inputs::{ACCOUNTS_MAX, AccountState, Calldata, Code, HISTORY_MAX, Question};
+use crate::engine::inputs::{ACCOUNTS_MAX, AccountState, Calldata, Code, HISTORY_MAX, Question, Wei};
 use crate::engine::verdict::Verdict;
 use crate::message::{Hash, Message, TEXT_BYTES_MAX};
 use crate::typed::TypedDocument;
@@ -57,6 +58,18 @@ pub struct TransactionRequest {
     /// What you know of the state of accounts in it, at most 64: a spender, for one.
     #[serde(default)]
     pub accounts: Vec<AccountRequest>,
+    /// Gas that it may use. Without it, as much as a transaction may have.
+    #[serde(default)]
+    pub gas_limit: Option<u64>,
+    /// Wei per gas that it would pay, a decimal number. Without it, the base fee and one gwei.
+    #[serde(default)]
+    pub gas_price: Option<String>,
+    /// State to simulate it over, which is not checked: `chain_id`, `rules` (`cancun`, `prague`, `osaka`), `block` (`number`,
+    /// `hash`, `timestamp`, `coinbase`, `prevrandao`, `base_fee`, `gas_limit`), `accounts` by address with `balance`, `nonce`,
+    /// `code` and `storage`, and `whole`, if what is not in it is empty. Without it, a node of the chain is asked, where one
+    /// is configured.
+    #[serde(default)]
+    pub state: Option<BTreeMap<String, Value>>,
 }
 
 /// Asks about a message before it is signed: exactly one of `typed_data`, `message`, `authorization` and `hash`.
@@ -181,6 +194,7 @@ pub(super) fn address(request: &Request) -> Result<Asked, Problem> {
         question: Question::Address { chain, address },
         history: history(&asked.history)?,
         accounts: Vec::new(),
+        run: Run::default(),
     })
 }
 
@@ -196,11 +210,43 @@ pub(super) fn transaction(request: &Request) -> Result<Asked, Problem> {
         .data
         .try_into()
         .map_err(|error| INVALID_TRANSACTION.because("`data` is not calldata").at("/data", error))?;
+    let run = run(asked.state, asked.gas_limit, asked.gas_price, chain, from.is_some())?;
     Ok(Asked {
         question: Question::Transaction { chain, from, to, value, data, irregular: Vec::new() },
         history: history(&asked.history)?,
         accounts: accounts(&asked.accounts)?,
+        run,
     })
+}
+
+/// How a transaction is to be run.
+fn run(
+    state: Option<BTreeMap<String, Value>>,
+    gas_limit: Option<u64>,
+    gas_price: Option<String>,
+    chain: ChainId,
+    has_sender: bool,
+) -> Result<Run, Problem> {
+    let bad = |pointer: &str, error: &dyn std::fmt::Display| {
+        INVALID_TRANSACTION.because(format_args!("`{}` is not of its form", &pointer[1..])).at(pointer, error)
+    };
+    if gas_limit.is_some_and(|gas| gas > ChainId::MAX) {
+        return Err(bad("/gas_limit", &"a number above 2^53 - 1"));
+    }
+    let gas_price = gas_price.map(Wei::try_from).transpose().map_err(|error| bad("/gas_price", &error))?;
+    let state = state.map(|members| {
+        let state: State =
+            serde_json::from_value(members.into_iter().collect()).map_err(|error| bad("/state", &error))?;
+        state.check().map_err(|error| bad("/state", &error))?;
+        if state.chain_id != chain.number() {
+            return Err(bad("/state/chain_id", &"another chain than the transaction's"));
+        }
+        if !has_sender {
+            return Err(bad("/from", &"it is needed to simulate a transaction"));
+        }
+        Ok(state)
+    });
+    Ok(Run { state: state.transpose()?, gas_limit, gas_price: gas_price.map(|price| price.amount()) })
 }
 
 pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
@@ -210,14 +256,15 @@ pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
     let origin = asked.origin.as_deref().map(host).transpose()?;
     let (history, accounts) = (history(&asked.history)?, accounts(&asked.accounts)?);
     let message = message(asked)?;
-    Ok(Asked { question: Question::Signature { chain, from, origin, message }, history, accounts })
+    let question = Question::Signature { chain, from, origin, message };
+    Ok(Asked { question, history, accounts, run: Run::default() })
 }
 
 pub(super) fn domain(request: &Request) -> Result<Asked, Problem> {
     let asked: DomainRequest = request.json()?;
     let domain = asked.domain.parse().map_err(|error| INVALID_DOMAIN.because(error).at("/domain", error))?;
     let question = Question::Domain { domain, age_days: asked.age_days };
-    Ok(Asked { question, history: Vec::new(), accounts: Vec::new() })
+    Ok(Asked { question, history: Vec::new(), accounts: Vec::new(), run: Run::default() })
 }
 
 fn message(asked: SignatureRequest) -> Result<Message, Problem> {

@@ -417,4 +417,5 @@ proptest! {
 }
 
 mod messages;
+mod simulation;
 mod sites;

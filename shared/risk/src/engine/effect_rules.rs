@@ -138,15 +138,16 @@ impl<'a> EffectRules<'a> {
         if self.is_signature() {
             add(SignalId::SignedPermission, who());
         }
-        let Some(state) = self.known.state(spender) else { return };
-        let with = |name: &str, value: Value| {
+        let Some((state, code_told_by)) = self.known.state(spender) else { return };
+        let told = |name: &str, value: Value, by: &str| {
             let mut evidence = who();
             evidence[name] = value;
-            evidence["told_by"] = Value::from("asker");
+            evidence["told_by"] = Value::from(by);
             evidence
         };
+        let with = |name: &str, value: Value| told(name, value, "asker");
         if matches!(state.code, Some(Code::None | Code::Delegated)) {
-            add(SignalId::SpenderIsEoa, with("code", json!(state.code)));
+            add(SignalId::SpenderIsEoa, told("code", json!(state.code), code_told_by));
         }
         if let Some(days) = state.age_days.filter(|days| *days < self.rules.fresh_days) {
             add(SignalId::SpenderIsFresh, with("age_days", Value::from(days)));

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::address::{Account, ChainId};
 use crate::calldata::{self, CALLDATA_BYTES_MAX, Role};
 use crate::domain::{self, Domain};
+use crate::engine::ground::Ground;
 use crate::engine::rules::SignalId;
 use crate::engine::verdict::{Block, Subject};
 use crate::lists::{ListKind, ListRef, Lists, Row};
@@ -59,6 +60,12 @@ impl Wei {
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.0.is_zero()
+    }
+
+    /// As a number.
+    #[must_use]
+    pub fn amount(&self) -> U256 {
+        self.0
     }
 }
 
@@ -360,6 +367,9 @@ pub struct Inputs {
     /// What the asker tells of accounts, by address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountState>,
+    /// What a transaction is simulated over, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Ground>,
 }
 
 impl Inputs {
@@ -388,6 +398,7 @@ impl Inputs {
             facts,
             block: None,
             accounts: Vec::new(),
+            simulation: None,
         }
     }
 
@@ -400,12 +411,23 @@ impl Inputs {
         self
     }
 
+    /// With what the transaction is simulated over.
+    #[must_use]
+    pub fn over(mut self, ground: Option<Ground>) -> Self {
+        self.block = ground.as_ref().and_then(Ground::block);
+        self.simulation = ground;
+        self
+    }
+
     /// Reads what `canonical` wrote.
     ///
     /// # Errors
     /// When it is another document or of another form.
     pub fn parse(json: &[u8]) -> Result<Self, BadInputs> {
         let inputs: Self = serde_json::from_slice(json)?;
+        if let Some(ground) = &inputs.simulation {
+            ground.check()?;
+        }
         match inputs.schema == SCHEMA && inputs.asked_at.parse::<UnixMillis>().is_ok() {
             true => Ok(inputs),
             false => Err(BadInputs::Schema(inputs.schema)),
@@ -428,6 +450,9 @@ pub enum BadInputs {
     /// Of another shape.
     #[error("not the inputs of a verdict")]
     Form(#[from] serde_json::Error),
+    /// With a state that cannot be run over.
+    #[error("a state that cannot be run over")]
+    State(#[from] scorpius_evm::BadState),
     /// Of a form that this release does not read, or without a time.
     #[error("inputs of form {0} are not read")]
     Schema(u32),

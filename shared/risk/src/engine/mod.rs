@@ -1,17 +1,19 @@
 //! The engine: inputs and rules in, verdict out. No I/O, no clock, no randomness.
 //!
 //! ```text
-//! Question + history + lists ─> Inputs ─┐
-//!                          RuleSet ─────┴─> decide ─> Verdict, the same bytes everywhere
+//! Question + history + lists + state ─> Inputs ─┐
+//!                                  RuleSet ─────┴─> decide ─> Verdict, the same bytes everywhere
 //! ```
 
 mod domain_rules;
 mod effect_rules;
 mod findings;
+pub mod ground;
 pub mod inputs;
 pub mod odds;
 mod party_rules;
 pub mod rules;
+mod simulation_rules;
 mod transaction_rules;
 pub mod verdict;
 
@@ -27,7 +29,7 @@ use crate::engine::verdict::{Level, Signal, Verdict};
 
 /// This engine. It changes whenever the same inputs and rules would give other bytes (the golden
 /// verdicts say so), because a verdict is only replayed by the engine that made it.
-pub const ENGINE: &str = "scorpius-risk/2";
+pub const ENGINE: &str = "scorpius-risk/3";
 
 /// Judges `inputs` by `rules`.
 #[must_use]
@@ -46,6 +48,7 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
         Question::Address { .. } => rules.prior.address,
         Question::Transaction { .. } => {
             transaction_rules::look(&reading, inputs, rules, &known, &mut findings);
+            simulation_rules::look(&reading, inputs, &known, &mut findings);
             rules.prior.transaction
         }
         Question::Signature { .. } => {
@@ -148,4 +151,4 @@ fn advice(level: Level, weighed: &[(&SignalRule, Signal)], rules: &RuleSet) -> S
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -55,9 +55,22 @@ impl<'a> Known<'a> {
         self.said(account, Says::WellKnown).filter_map(|fact| fact.row.kind.as_deref())
     }
 
-    /// What the asker tells of `account`.
-    pub(super) fn state(&self, account: &Account) -> Option<&'a AccountState> {
-        self.inputs.accounts.iter().find(|state| state.address == *account)
+    /// What the asker tells of `account`, and what the chain has there; who says what is there.
+    pub(super) fn state(&self, account: &Account) -> Option<(AccountState, &'static str)> {
+        let told = self.inputs.accounts.iter().find(|state| state.address == *account).cloned();
+        let read = self
+            .inputs
+            .simulation
+            .as_ref()
+            .and_then(|ground| Some((ground.code(account)?, ground.told_by())));
+        match (told, read) {
+            (told, Some((code, by))) => {
+                let unknown = AccountState { address: *account, code: None, age_days: None, verified: None };
+                Some((AccountState { code: Some(code), ..told.unwrap_or(unknown) }, by))
+            }
+            (Some(told), None) => Some((told, "asker")),
+            (None, None) => None,
+        }
     }
 
     pub(super) fn is_fungible(&self, account: &Account) -> bool {
@@ -161,10 +174,8 @@ impl<'a> Known<'a> {
                 }
             }
         }
-        if self.inputs.block.is_none() {
-            for party in unknown().filter(|party| self.state(&party.account).is_none()) {
-                findings.add(SignalId::NoChainData, self.asked("chain", party.evidence()));
-            }
+        for party in unknown().filter(|party| self.state(&party.account).is_none()) {
+            findings.add(SignalId::NoChainData, self.asked("chain", party.evidence()));
         }
     }
 }

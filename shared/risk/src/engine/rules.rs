@@ -75,11 +75,22 @@ pub enum SignalId {
     LureName,
     FreshDomain,
     NoDomainData,
+    SimulatedFailure,
+    OutflowToAccount,
+    OutflowForNothing,
+    ProceedsElsewhere,
+    HiddenApproval,
+    SurroundingsMatter,
+    MomentOrSenderMatters,
+    EventsContradictBalances,
+    ControlChanged,
+    NotSimulated,
+    Simulated,
 }
 
 impl SignalId {
     /// Every signal.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 67] = [
         Self::SanctionsList,
         Self::LookalikeHistory,
         Self::LookalikeKnown,
@@ -136,6 +147,17 @@ impl SignalId {
         Self::LureName,
         Self::FreshDomain,
         Self::NoDomainData,
+        Self::SimulatedFailure,
+        Self::OutflowToAccount,
+        Self::OutflowForNothing,
+        Self::ProceedsElsewhere,
+        Self::HiddenApproval,
+        Self::SurroundingsMatter,
+        Self::MomentOrSenderMatters,
+        Self::EventsContradictBalances,
+        Self::ControlChanged,
+        Self::NotSimulated,
+        Self::Simulated,
     ];
 
     /// As verdicts name it.

@@ -389,3 +389,4 @@ impl SignalIds {
 }
 
 mod requests;
+pub(crate) mod simulation;

@@ -122,7 +122,7 @@ pub struct Signal {
     pub contribution: i64,
     /// What was found: `count`, and the first of them under `found`.
     pub evidence: Value,
-    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `chain` or `list:<name>`.
+    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `chain`, `simulation` or `list:<name>`.
     pub source: String,
     /// Of when that is.
     pub as_of: String,
