@@ -44,7 +44,7 @@ locals {
     {
       name      = "Count"
       when      = local.uses.counters
-      actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]
       resources = [var.tables.counters]
     },
     {
