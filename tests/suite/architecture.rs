@@ -34,7 +34,7 @@ const FOUNDATIONS: [&str; 8] = [
 ];
 
 /// Third-party crates that are named in few places: a prefix, and who may name what begins with it.
-const OWNED: [(&str, &[&str]); 22] = [
+const OWNED: [(&str, &[&str]); 23] = [
     ("aws-", &["shared/aws"]),
     ("lambda_", &["shared/aws"]),
     ("rusqlite", &["shared/local"]),

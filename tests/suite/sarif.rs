@@ -48,7 +48,11 @@ fn objections(program: &Path, document: &Value) -> Vec<String> {
     command.args(["validate", "--log", "ForceOverwrite", "--rule-kind", "Sarif;Ghas", "--output"]);
     let ended = command.arg(&said).arg(&given).output().expect("the validator starts");
     let text = std::fs::read_to_string(&said).unwrap_or_else(|error| {
-        panic!("{error}: {}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr))
+        panic!(
+            "{error}: {}{}",
+            String::from_utf8_lossy(&ended.stdout),
+            String::from_utf8_lossy(&ended.stderr)
+        )
     });
     let said: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).expect("JSON");
     let results = said["runs"][0]["results"].as_array().cloned().unwrap_or_default();

@@ -54,8 +54,14 @@ fn solidity_is_scanned_with_lines_and_excerpts() {
         std::fs::write(path, text).expect("the folder is writable");
     };
     put("remappings.txt", "@own/=lib/own/\n");
-    put("lib/own/Ends.sol", "contract Ends { function stop() internal { selfdestruct(payable(msg.sender)); } }");
-    put("src/A.sol", "import \"@own/Ends.sol\";\ncontract A is Ends {\n  function end(address code) external {\n    code.delegatecall(\"\");\n  }\n}\n");
+    put(
+        "lib/own/Ends.sol",
+        "contract Ends { function stop() internal { selfdestruct(payable(msg.sender)); } }",
+    );
+    put(
+        "src/A.sol",
+        "import \"@own/Ends.sol\";\ncontract A is Ends {\n  function end(address code) external {\n    code.delegatecall(\"\");\n  }\n}\n",
+    );
     let root = folder.path().to_str().expect("UTF-8");
     let found = scorpius(&["scan", root]);
     let text = said(&found.stdout);
@@ -65,7 +71,10 @@ fn solidity_is_scanned_with_lines_and_excerpts() {
     let sarif = scorpius(&["scan", root, "--sarif", "--fail-on", "critical"]);
     let sarif: serde_json::Value = serde_json::from_slice(&sarif.stdout).expect("JSON");
     let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
-    assert_eq!((place["artifactLocation"]["uri"].as_str(), place["region"]["startLine"].as_u64()), (Some("src/A.sol"), Some(4)));
+    assert_eq!(
+        (place["artifactLocation"]["uri"].as_str(), place["region"]["startLine"].as_u64()),
+        (Some("src/A.sol"), Some(4))
+    );
     let baseline = folder.path().join("report.json");
     std::fs::write(&baseline, scorpius(&["scan", root, "--json"]).stdout).expect("the folder is writable");
     let slither = folder.path().join("slither.json");

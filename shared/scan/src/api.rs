@@ -1,6 +1,6 @@
 //! The doors of function `scan`.
 
-mod findings;
+pub mod findings;
 mod input;
 
 use std::collections::BTreeMap;
@@ -328,7 +328,9 @@ async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
 fn filter<T: DeserializeOwned>(request: &Request, name: &'static str) -> Result<Option<T>, Problem> {
     let Some(word) = request.query.get(name) else { return Ok(None) };
     serde_json::from_value(serde_json::Value::String(word.clone())).map(Some).map_err(|_| {
-        INVALID_REQUEST.because(format_args!("`{name}` is none of its words")).at(format!("/{name}"), "unknown")
+        INVALID_REQUEST
+            .because(format_args!("`{name}` is none of its words"))
+            .at(format!("/{name}"), "unknown")
     })
 }
 

@@ -117,7 +117,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<ExternalFinding>, NotAReport> {
     if bytes.len() > REPORT_BYTES_MAX {
         return Err(NotAReport::TooMuch);
     }
-    let report: Value = serde_json::from_slice(bytes).map_err(|error| NotAReport::NotJson(error.to_string()))?;
+    let report: Value =
+        serde_json::from_slice(bytes).map_err(|error| NotAReport::NotJson(error.to_string()))?;
     let all = sarif(&report)
         .or_else(|| slither(&report))
         .or_else(|| aderyn(&report))
@@ -134,7 +135,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<ExternalFinding>, NotAReport> {
 pub fn merged(report: &SourceReport, found: Vec<ExternalFinding>) -> Vec<ExternalFinding> {
     let mut kept: Vec<ExternalFinding> = Vec::new();
     for mut finding in found {
-        finding.same_as = report.findings.iter().find(|ours| is_same(&finding, ours)).map(|it| it.fingerprint.clone());
+        finding.same_as =
+            report.findings.iter().find(|ours| is_same(&finding, ours)).map(|it| it.fingerprint.clone());
         let twice = kept.iter().any(|it| {
             (it.tool.as_str(), it.rule.as_str(), &it.path, it.line)
                 == (finding.tool.as_str(), finding.rule.as_str(), &finding.path, finding.line)
@@ -148,12 +150,15 @@ pub fn merged(report: &SourceReport, found: Vec<ExternalFinding>) -> Vec<Externa
 
 fn is_same(theirs: &ExternalFinding, ours: &crate::source::SourceFinding) -> bool {
     let file = theirs.path.as_deref().is_some_and(|path| {
-        path == ours.place.path || path.ends_with(&format!("/{}", ours.place.path)) || ours.place.path.ends_with(&format!("/{path}"))
+        path == ours.place.path
+            || path.ends_with(&format!("/{}", ours.place.path))
+            || ours.place.path.ends_with(&format!("/{path}"))
     });
     let near = theirs.line.is_some_and(|line| {
         line + LINES_APART >= ours.place.line && line <= ours.place.end_line + LINES_APART
     });
-    let rule = our_rule(&theirs.rule) == Some(ours.detector.as_str()) || theirs.swc.is_some() && theirs.swc == ours.swc;
+    let rule = our_rule(&theirs.rule) == Some(ours.detector.as_str())
+        || theirs.swc.is_some() && theirs.swc == ours.swc;
     file && near && rule
 }
 

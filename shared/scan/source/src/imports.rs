@@ -25,7 +25,10 @@ impl<'p> Resolver<'p> {
     pub(crate) fn resolve(&self, file: u32, import: &str) -> Option<u32> {
         let from = self.paths.get(file as usize)?;
         let likely = candidates(from, import, self.project.remappings());
-        likely.iter().find_map(|path| self.by_path.get(path.as_str()).copied()).or_else(|| self.only_ending(import))
+        likely
+            .iter()
+            .find_map(|path| self.by_path.get(path.as_str()).copied())
+            .or_else(|| self.only_ending(import))
     }
 
     /// The only file whose path ends like this: a package that lies where nobody said.

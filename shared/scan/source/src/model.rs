@@ -73,7 +73,9 @@ impl Program {
         for (target, names) in direct.get(file).into_iter().flatten() {
             for (name, alias) in names {
                 let found = self.everywhere.get(name).and_then(|all| {
-                    all.iter().find(|id| id.file == *target).or_else(|| all.iter().find(|id| seen.contains(&id.file)))
+                    all.iter()
+                        .find(|id| id.file == *target)
+                        .or_else(|| all.iter().find(|id| seen.contains(&id.file)))
                 });
                 if let Some(&id) = found {
                     scope.insert(alias.clone(), id);
@@ -85,7 +87,8 @@ impl Program {
     }
 
     fn add(&self, file: u32, scope: &mut HashMap<String, ContractId>) {
-        let contracts = self.units.get(file as usize).map(|unit| unit.contracts.as_slice()).unwrap_or_default();
+        let contracts =
+            self.units.get(file as usize).map(|unit| unit.contracts.as_slice()).unwrap_or_default();
         for (index, contract) in (0u32..).zip(contracts) {
             scope.insert(contract.name.clone(), ContractId { file, index });
         }
@@ -97,11 +100,15 @@ impl Program {
             let contract = self.contract(id);
             for base in &contract.bases {
                 if self.lookup(id.file, base).is_none() {
-                    unresolved.push((contract.span, format!("the base `{base}` of `{}` is not there", contract.name)));
+                    unresolved.push((
+                        contract.span,
+                        format!("the base `{base}` of `{}` is not there", contract.name),
+                    ));
                 }
             }
             if self.merged(id, 0).is_none() {
-                unresolved.push((contract.span, format!("`{}` inherits in an impossible order", contract.name)));
+                unresolved
+                    .push((contract.span, format!("`{}` inherits in an impossible order", contract.name)));
             }
         }
         self.unresolved = unresolved;
@@ -110,8 +117,10 @@ impl Program {
     /// Every contract.
     pub(crate) fn contracts(&self) -> Vec<ContractId> {
         let each = (0u32..).zip(&self.units);
-        each.flat_map(|(file, unit)| (0u32..).zip(&unit.contracts).map(move |(index, _)| ContractId { file, index }))
-            .collect()
+        each.flat_map(|(file, unit)| {
+            (0u32..).zip(&unit.contracts).map(move |(index, _)| ContractId { file, index })
+        })
+        .collect()
     }
 
     /// A contract that this program gave out.
@@ -155,7 +164,12 @@ impl Program {
 
     fn bases(&self, id: ContractId) -> Vec<ContractId> {
         let contract = self.contract(id);
-        contract.bases.iter().filter_map(|base| self.lookup(id.file, base)).filter(|&base| base != id).collect()
+        contract
+            .bases
+            .iter()
+            .filter_map(|base| self.lookup(id.file, base))
+            .filter(|&base| base != id)
+            .collect()
     }
 
     fn depth_first(&self, id: ContractId, all: &mut Vec<ContractId>) {
@@ -204,9 +218,13 @@ impl Program {
             return false;
         }
         let order = self.linearized(id);
-        let promised = order.iter().flat_map(|&base| &self.contract(base).functions).filter(|it| it.body.is_none());
+        let promised =
+            order.iter().flat_map(|&base| &self.contract(base).functions).filter(|it| it.body.is_none());
         let kept = |name: &str| {
-            order.iter().flat_map(|&base| &self.contract(base).functions).any(|it| it.name == name && it.body.is_some())
+            order
+                .iter()
+                .flat_map(|&base| &self.contract(base).functions)
+                .any(|it| it.name == name && it.body.is_some())
                 || order.iter().flat_map(|&base| &self.contract(base).variables).any(|it| it.name == name)
         };
         promised.into_iter().filter(|it| it.kind == FunctionKind::Function).all(|it| kept(&it.name))
@@ -231,7 +249,8 @@ impl Program {
         }
         order.iter().copied().find_map(of).or_else(|| {
             let seen = self.seen.get(file as usize)?;
-            seen.iter().find_map(|&other| self.units.get(other as usize)?.structs.iter().find(|it| it.name == name))
+            seen.iter()
+                .find_map(|&other| self.units.get(other as usize)?.structs.iter().find(|it| it.name == name))
         })
     }
 

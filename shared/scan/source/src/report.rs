@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scorpius_scan::engine::{Budget, Confidence, SOURCE_RULES};
 use scorpius_scan::source::{
-    ENGINE, Place, Project, Related, SOURCE_FINDINGS_MAX, SourceContract, SourceFile, SourceFinding, SourceGap,
-    SourceReport,
+    ENGINE, Place, Project, Related, SOURCE_FINDINGS_MAX, SourceContract, SourceFile, SourceFinding,
+    SourceGap, SourceReport,
 };
 use sha2::{Digest, Sha256};
 
@@ -50,7 +50,11 @@ impl Gaps {
     /// A contract that nobody had time for.
     pub(crate) fn late(&mut self, contract: &Contract) {
         self.stopped_by_time = true;
-        self.found.insert(("contract", Some(contract.span), format!("no time was left for `{}`", contract.name)));
+        self.found.insert((
+            "contract",
+            Some(contract.span),
+            format!("no time was left for `{}`", contract.name),
+        ));
     }
 
     /// What walking one contract left out.
@@ -239,7 +243,8 @@ fn findings(program: &Program, texts: &[Text<'_>], hits: Vec<Hit>) -> Vec<Source
         });
     }
     all.sort_by(|a, b| {
-        let worst = |it: &SourceFinding| std::cmp::Reverse((it.severity, it.confidence == Confidence::Likely));
+        let worst =
+            |it: &SourceFinding| std::cmp::Reverse((it.severity, it.confidence == Confidence::Likely));
         worst(a).cmp(&worst(b)).then_with(|| (&a.place, &a.detector).cmp(&(&b.place, &b.detector)))
     });
     all

@@ -8,7 +8,8 @@ use scorpius_scan::source::{Project, SourceReport};
 use super::*;
 
 fn project(files: &[(&str, &str)]) -> Project {
-    Project::new(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())), []).expect("a project")
+    Project::new(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())), [])
+        .expect("a project")
 }
 
 fn report(files: &[(&str, &str)]) -> SourceReport {
@@ -34,7 +35,9 @@ fn fixtures() -> Vec<(String, String)> {
 fn expected(text: &str) -> BTreeSet<(usize, String)> {
     let lines = text.lines().zip(1usize..);
     let marked = lines.filter_map(|(line, number)| Some((line.split_once("//~ ")?.1, number)));
-    marked.flat_map(|(rules, number)| rules.split_whitespace().map(move |rule| (number, rule.to_owned()))).collect()
+    marked
+        .flat_map(|(rules, number)| rules.split_whitespace().map(move |rule| (number, rule.to_owned())))
+        .collect()
 }
 
 #[test]
@@ -49,11 +52,15 @@ fn every_fixture_has_exactly_the_findings_that_it_names() {
             .findings
             .iter()
             .map(|it| (it.place.line, it.detector.clone(), it.severity))
-            .filter(|(line, rule, severity)| *severity > Severity::Info || wanted.contains(&(*line, rule.clone())))
+            .filter(|(line, rule, severity)| {
+                *severity > Severity::Info || wanted.contains(&(*line, rule.clone()))
+            })
             .map(|(line, rule, _)| (line, rule))
             .collect();
         wrong.extend(wanted.difference(&found).map(|(line, rule)| format!("{name}:{line}: no {rule}")));
-        wrong.extend(found.difference(&wanted).map(|(line, rule)| format!("{name}:{line}: {rule} is too much")));
+        wrong.extend(
+            found.difference(&wanted).map(|(line, rule)| format!("{name}:{line}: {rule} is too much")),
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -65,10 +72,16 @@ fn every_rule_has_a_fixture_that_shows_it_and_a_twin_that_does_not() {
     for (_, text) in fixtures() {
         shown.extend(expected(&text).into_iter().map(|(_, rule)| rule));
         let good = text.lines().filter_map(|line| line.split_once("// good: "));
-        twins.extend(good.flat_map(|(_, rules)| rules.split_whitespace().map(str::to_owned).collect::<Vec<_>>()));
+        twins.extend(
+            good.flat_map(|(_, rules)| rules.split_whitespace().map(str::to_owned).collect::<Vec<_>>()),
+        );
     }
     let rules: BTreeSet<String> = SOURCE_RULES.iter().map(|rule| rule.id.to_owned()).collect();
-    assert_eq!(rules.difference(&shown).collect::<Vec<_>>(), Vec::<&String>::new(), "rules without a fixture");
+    assert_eq!(
+        rules.difference(&shown).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "rules without a fixture"
+    );
     assert_eq!(rules.difference(&twins).collect::<Vec<_>>(), Vec::<&String>::new(), "rules without a twin");
     assert_eq!(shown.union(&twins).filter(|it| !rules.contains(*it)).count(), 0, "a fixture names no rule");
 }
@@ -101,7 +114,8 @@ fn what_is_written_into_the_regression_contracts_is_found_and_their_twins_are_no
             if let Some(text) = line.strip_prefix("//@ ") {
                 label = Some(text);
             }
-            let Some(name) = line.strip_prefix("contract ").and_then(|rest| rest.split([' ', '{']).next()) else {
+            let Some(name) = line.strip_prefix("contract ").and_then(|rest| rest.split([' ', '{']).next())
+            else {
                 continue;
             };
             let Some(said) = label.take() else { continue };
@@ -139,7 +153,10 @@ fn what_is_written_into_the_regression_contracts_is_found_and_their_twins_are_no
 
 #[test]
 fn what_is_not_solidity_makes_a_report_incomplete_and_the_rest_is_scanned() {
-    let report = report(&[("a.sol", "contract A { function end() public { selfdestruct(msg.sender); } }\ncontract B { if }")]);
+    let report = report(&[(
+        "a.sol",
+        "contract A { function end() public { selfdestruct(msg.sender); } }\ncontract B { if }",
+    )]);
     assert!(report.incomplete);
     assert_eq!(report.not_explored[0].what, "syntax");
     assert_eq!(report.not_explored[0].place.as_ref().map(|it| it.line), Some(2));
@@ -155,7 +172,8 @@ fn an_import_that_is_not_there_is_told() {
 
 #[test]
 fn a_guard_from_another_file_guards() {
-    let owned = "contract Owned { address owner = msg.sender; modifier only() { require(msg.sender == owner); _; } }";
+    let owned =
+        "contract Owned { address owner = msg.sender; modifier only() { require(msg.sender == owner); _; } }";
     let ends = "import \"../lib/Owned.sol\"; contract A is Owned { function end() external only { selfdestruct(payable(msg.sender)); } }";
     let both = report(&[("lib/Owned.sol", owned), ("src/A.sol", ends)]);
     assert_eq!((both.incomplete, both.findings.len()), (false, 0), "{:?}", both.findings);
@@ -163,7 +181,10 @@ fn a_guard_from_another_file_guards() {
 
 #[test]
 fn a_place_is_a_line_and_a_column_in_characters() {
-    let report = report(&[("ä.sol", "contract A {\n  /* ä */ function end() public { selfdestruct(msg.sender); }\n}")]);
+    let report = report(&[(
+        "ä.sol",
+        "contract A {\n  /* ä */ function end() public { selfdestruct(msg.sender); }\n}",
+    )]);
     let place = &report.findings[0].place;
     assert_eq!((place.line, place.column, place.end_line, place.end_column), (2, 35, 2, 59));
     assert!(report.findings[0].excerpt.starts_with("/* ä */ function end()"));
@@ -173,9 +194,14 @@ fn a_place_is_a_line_and_a_column_in_characters() {
 fn a_fingerprint_survives_lines_above_and_other_spaces() {
     let of = |text: &str| report(&[("a.sol", text)]).findings[0].fingerprint.clone();
     let first = of("contract A { function end() public { selfdestruct(msg.sender); } }");
-    let moved = of("// more\n\ncontract A {\n uint256 constant B = 1;\n function end() public {\n  selfdestruct( msg.sender ); } }");
+    let moved = of(
+        "// more\n\ncontract A {\n uint256 constant B = 1;\n function end() public {\n  selfdestruct( msg.sender ); } }",
+    );
     assert_ne!(first, of("contract C { function end() public { selfdestruct(msg.sender); } }"));
-    assert_eq!(first, of("// more\n\ncontract A {\n function end() public {\n  selfdestruct(msg.sender); } }"));
+    assert_eq!(
+        first,
+        of("// more\n\ncontract A {\n function end() public {\n  selfdestruct(msg.sender); } }")
+    );
     assert_eq!(moved.len(), 32);
 }
 
@@ -204,7 +230,8 @@ fn deep_nesting_is_told_and_not_followed() {
         );
         assert!(report(&[("a.sol", &text)]).incomplete, "{open}");
     }
-    let blocks = format!("contract A {{ function f() public {{ {}{} }} }}", "{".repeat(3000), "}".repeat(3000));
+    let blocks =
+        format!("contract A {{ function f() public {{ {}{} }} }}", "{".repeat(3000), "}".repeat(3000));
     assert!(report(&[("a.sol", &blocks)]).incomplete);
     let sums = format!("contract A {{ uint256 x = {}1; }}", "1+".repeat(3000));
     assert!(report(&[("a.sol", &sums)]).incomplete);
@@ -212,7 +239,10 @@ fn deep_nesting_is_told_and_not_followed() {
 
 #[test]
 fn inheritance_in_a_circle_ends() {
-    let report = report(&[("a.sol", "contract A is B {} contract B is A { function end() public { selfdestruct(msg.sender); } }")]);
+    let report = report(&[(
+        "a.sol",
+        "contract A is B {} contract B is A { function end() public { selfdestruct(msg.sender); } }",
+    )]);
     assert!(report.incomplete);
 }
 

@@ -7,7 +7,7 @@ use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::operation::{PAGING, Parameter};
 use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
-use scorpius_edge::{Access, Answer, Kind, Operation, Problem, Request, Response, Thing};
+use scorpius_edge::{Access, Answer, Kind, Operation, Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{App, SCAN_FAILED, SCAN_NOT_FINISHED, Shown, find_as, problem, report_of};
@@ -194,17 +194,16 @@ pub(super) async fn compare(app: &App, request: &Request) -> Result<Response, Pr
     if later.input != earlier.input {
         return Err(INVALID_REQUEST.because("one scan is of bytecode and the other of Solidity"));
     }
-    let shown = [
-        report_of(app, &later).await.map_err(problem)?,
-        report_of(app, &earlier).await.map_err(problem)?,
-    ];
+    let shown =
+        [report_of(app, &later).await.map_err(problem)?, report_of(app, &earlier).await.map_err(problem)?];
     let [mut ours, mut theirs] = [summaries(&shown[0]), summaries(&shown[1])];
     let fingerprints = ours.iter().chain(&theirs).map(|it| it.fingerprint.as_str());
     let decided = app.triage.of(request.tenant()?, fingerprints, request.received_at).await?;
     for finding in ours.iter_mut().chain(&mut theirs) {
         finding.state = decided.get(&finding.fingerprint).map(|it| it.state);
     }
-    let has = |all: &[FindingSummary], one: &FindingSummary| all.iter().any(|it| it.fingerprint == one.fingerprint);
+    let has =
+        |all: &[FindingSummary], one: &FindingSummary| all.iter().any(|it| it.fingerprint == one.fingerprint);
     let (unchanged, new): (Vec<_>, Vec<_>) = ours.iter().cloned().partition(|it| has(&theirs, it));
     let fixed: Vec<_> = theirs.iter().filter(|it| !has(&ours, it)).cloned().collect();
     let incomplete = [&later, &earlier].iter().any(|it| it.result.as_ref().is_some_and(|it| it.incomplete));

@@ -32,7 +32,8 @@ async fn decide(world: &World, fingerprint: &str, body: &Value) -> (u16, Value) 
 async fn two_scans_are_compared_finding_by_finding() {
     let world = World::new();
     // CALLER SELFDESTRUCT, and nothing.
-    let (bad, good, again) = (done(&world, "0x33ff").await, done(&world, "0x00").await, done(&world, "0x33ff").await);
+    let (bad, good, again) =
+        (done(&world, "0x33ff").await, done(&world, "0x00").await, done(&world, "0x33ff").await);
     let (_, better) = compare(&world, &good, &bad).await;
     assert_eq!([&better["new_count"], &better["fixed_count"], &better["unchanged_count"]], [0, 1, 0]);
     assert_eq!(better["fixed"][0]["detector"], "unguarded-selfdestruct");
@@ -50,9 +51,13 @@ async fn what_cannot_be_compared_is_refused() {
     let solidity = json(&world.ask(post("createScan", &json!({"files": {"A.sol": "contract A {}"}}))).await);
     let solidity = solidity["id"].as_str().expect("an id");
     assert_eq!(worker::handle(&world.worker, &world.message(solidity).await).await, Outcome::Done);
-    for (against, status) in
-        [("", 400), (queued.as_str(), 409), ("scn_00000000000000000000000000000000", 404), ("x", 404), (solidity, 400)]
-    {
+    for (against, status) in [
+        ("", 400),
+        (queued.as_str(), 409),
+        ("scn_00000000000000000000000000000000", 404),
+        ("x", 404),
+        (solidity, 400),
+    ] {
         assert_eq!(compare(&world, &first, against).await.0, status, "{against}");
     }
     let mut theirs = get("compareScans", OTHER_TENANT, Some(&first));
@@ -73,7 +78,8 @@ async fn a_scan_is_called_off_once_and_never_runs() {
     assert_eq!((second.status.as_u16(), json(&second)["code"].as_str()), (409, Some("scan-finished")));
     assert_eq!(worker::handle(&world.worker, &message).await, Outcome::Done);
     let events = world.emitted().await;
-    let of_scan: Vec<_> = events.iter().filter(|it| it.aggregate == id).map(|it| (it.kind.as_str(), it.sequence)).collect();
+    let of_scan: Vec<_> =
+        events.iter().filter(|it| it.aggregate == id).map(|it| (it.kind.as_str(), it.sequence)).collect();
     assert_eq!(of_scan, [("scorpius.scan.requested.v1", 1), ("scorpius.scan.cancelled.v1", 2)]);
     let sarif = world.ask(get("getScanSarif", TENANT, Some(&id))).await;
     assert_eq!(json(&sarif)["code"], "scan-failed");
@@ -108,11 +114,15 @@ async fn a_decision_stands_beside_its_finding_until_it_expires() {
     let shown = json(&world.ask(get("getScan", TENANT, Some(&id))).await);
     let fingerprint = shown["report"]["findings"][0]["fingerprint"].as_str().expect("one").to_owned();
     assert!(shown.get("triage").is_none());
-    let body = json!({"state": "accepted_risk", "reason": "it ends in May", "expires_at": "2030-05-31T00:00:00Z"});
+    let body =
+        json!({"state": "accepted_risk", "reason": "it ends in May", "expires_at": "2030-05-31T00:00:00Z"});
     let (status, decision) = decide(&world, &fingerprint, &body).await;
     assert_eq!((status, decision["revision"].as_u64()), (200, Some(1)));
     let shown = json(&world.ask(get("getScan", TENANT, Some(&id))).await);
-    assert_eq!((&shown["triage"][0]["fingerprint"], &shown["triage"][0]["state"]), (&json!(fingerprint), &json!("accepted_risk")));
+    assert_eq!(
+        (&shown["triage"][0]["fingerprint"], &shown["triage"][0]["state"]),
+        (&json!(fingerprint), &json!("accepted_risk"))
+    );
     let sarif = json(&world.ask(get("getScanSarif", TENANT, Some(&id))).await);
     assert_eq!(
         sarif["runs"][0]["results"][0]["suppressions"],
@@ -123,7 +133,8 @@ async fn a_decision_stands_beside_its_finding_until_it_expires() {
     // Of another tenant it says nothing.
     let theirs = json(&world.ask(get("listDecisions", OTHER_TENANT, None)).await);
     assert_eq!(theirs["decisions"], json!([]));
-    let (_, again) = decide(&world, &fingerprint, &json!({"state": "confirmed", "reason": "it is true"})).await;
+    let (_, again) =
+        decide(&world, &fingerprint, &json!({"state": "confirmed", "reason": "it is true"})).await;
     assert_eq!(again["revision"], 2);
     let events = world.emitted().await;
     let last = events.iter().rfind(|it| it.aggregate == fingerprint).expect("an event");
@@ -140,7 +151,8 @@ async fn a_decision_that_is_over_is_listed_and_no_longer_holds() {
     let shown = json(&world.ask(get("getScan", TENANT, Some(&id))).await);
     let fingerprint = shown["report"]["findings"][0]["fingerprint"].as_str().expect("one").to_owned();
     let soon = scorpius_core::UnixMillis(crate::testing::NOW.0 + 60_000).to_string();
-    decide(&world, &fingerprint, &json!({"state": "false_positive", "reason": "looked", "expires_at": soon})).await;
+    decide(&world, &fingerprint, &json!({"state": "false_positive", "reason": "looked", "expires_at": soon}))
+        .await;
     let mut later = get("getScan", TENANT, Some(&id));
     later.received_at = scorpius_core::UnixMillis(crate::testing::NOW.0 + 60_000);
     assert!(json(&world.ask(later).await).get("triage").is_none());

@@ -17,7 +17,9 @@ pub(super) enum Given {
 
 pub(super) fn given(asked: &NewScan) -> Result<Given, Problem> {
     if asked.remappings.is_some() && asked.files.is_none() {
-        return Err(INVALID_REQUEST.because("`remappings` goes with `files`").at("/remappings", "without `files`"));
+        return Err(INVALID_REQUEST
+            .because("`remappings` goes with `files`")
+            .at("/remappings", "without `files`"));
     }
     let said = (&asked.bytecode, &asked.files, &asked.standard_json, &asked.archive);
     let project = match said {

@@ -141,12 +141,15 @@ mod tests {
     fn a_corpus_line_becomes_a_result_line() {
         // CALLER SELFDESTRUCT
         let result =
-            case(r#"{"id": "a", "runtime_bytecode": "0x33ff", "labels": 7}"#, Budget::Quick, solidity).expect("a line");
+            case(r#"{"id": "a", "runtime_bytecode": "0x33ff", "labels": 7}"#, Budget::Quick, solidity)
+                .expect("a line");
         assert_eq!((result.id.as_str(), result.findings.len()), ("a", 1));
         assert_eq!(result.findings[0].swc, Some(106));
-        let broken = case(r#"{"id": "b", "runtime_bytecode": "0x3"}"#, Budget::Quick, solidity).expect("a line");
+        let broken =
+            case(r#"{"id": "b", "runtime_bytecode": "0x3"}"#, Budget::Quick, solidity).expect("a line");
         assert!(broken.error.is_some());
-        let only_source = case(r#"{"id": "c", "source": "contract A {}"}"#, Budget::Quick, solidity).expect("a line");
+        let only_source =
+            case(r#"{"id": "c", "source": "contract A {}"}"#, Budget::Quick, solidity).expect("a line");
         assert!(only_source.error.is_none());
         let a_name = case(r#"{"id": "d", "source": "a.sol"}"#, Budget::Quick, solidity).expect("a line");
         assert!(a_name.error.is_some());

@@ -1,9 +1,9 @@
 //! Reports on bytecode.
 
 use super::{
-    Address, Artifact, ArtifactLocation, AutomationDetails, CodeFlow, DescriptorReference, Document, Fingerprints,
-    Hashes, Invocation, Location, LogicalLocation, Notification, PhysicalLocation, Region, ResultProperties, Run,
-    SarifResult, Text, ThreadFlow, ThreadFlowLocation, Tool, caveat, driver, level,
+    Address, Artifact, ArtifactLocation, AutomationDetails, CodeFlow, DescriptorReference, Document,
+    Fingerprints, Hashes, Invocation, Location, LogicalLocation, Notification, PhysicalLocation, Region,
+    ResultProperties, Run, SarifResult, Text, ThreadFlow, ThreadFlowLocation, Tool, caveat, driver, level,
 };
 use crate::engine::{CrossCheck, Finding, RULES, Report};
 

@@ -1,9 +1,9 @@
 //! Reports on Solidity.
 
 use super::{
-    Artifact, ArtifactLocation, AutomationDetails, DescriptorReference, Document, Fingerprints, Hashes, Invocation,
-    Location, LogicalLocation, Notification, PhysicalLocation, Region, ResultProperties, Run, SarifResult, Text,
-    Tool, caveat, driver, level,
+    Artifact, ArtifactLocation, AutomationDetails, DescriptorReference, Document, Fingerprints, Hashes,
+    Invocation, Location, LogicalLocation, Notification, PhysicalLocation, Region, ResultProperties, Run,
+    SarifResult, Text, Tool, caveat, driver, level,
 };
 use crate::engine::SOURCE_RULES;
 use crate::source::{Place, SourceFinding, SourceReport};
@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn a_finding_is_a_region_of_a_file() {
-        let place = |line| Place { path: "src/a b.sol".to_owned(), line, column: 3, end_line: line, end_column: 9 };
+        let place =
+            |line| Place { path: "src/a b.sol".to_owned(), line, column: 3, end_line: line, end_column: 9 };
         let report = SourceReport {
             engine: ENGINE.to_owned(),
             budget: Budget::Quick,

@@ -20,7 +20,9 @@ pub enum NotAnArchive {
     #[error("not a zip archive: {0}")]
     Broken(&'static str),
     /// Too long, or more in it than is taken.
-    #[error("an archive of more than {ARCHIVE_BYTES_MAX} bytes, {ENTRIES_MAX} entries or {PROJECT_BYTES_MAX} bytes of Solidity")]
+    #[error(
+        "an archive of more than {ARCHIVE_BYTES_MAX} bytes, {ENTRIES_MAX} entries or {PROJECT_BYTES_MAX} bytes of Solidity"
+    )]
     TooMuch,
     /// A text that is none.
     #[error("`{0}` is not UTF-8")]
@@ -54,7 +56,8 @@ impl Project {
             };
             let content = unpacked(bytes, entry, limit)?;
             left -= content.len();
-            let text = String::from_utf8(content).map_err(|_| NotAnArchive::NotText(path.chars().take(80).collect()))?;
+            let text = String::from_utf8(content)
+                .map_err(|_| NotAnArchive::NotText(path.chars().take(80).collect()))?;
             match path {
                 "remappings.txt" => remappings.extend(lines(&text)),
                 path => files.push((path.to_owned(), text)),
@@ -87,7 +90,8 @@ fn entries(bytes: &[u8]) -> Result<Vec<Entry>, NotAnArchive> {
     let broken = NotAnArchive::Broken;
     let from = bytes.len().saturating_sub(END_BYTES_MAX);
     let tail = bytes.get(from..).unwrap_or_default();
-    let end = tail.windows(4).rposition(|four| four == b"PK\x05\x06").ok_or(broken("it has no end record"))? + from;
+    let end =
+        tail.windows(4).rposition(|four| four == b"PK\x05\x06").ok_or(broken("it has no end record"))? + from;
     let read = |at: usize, width: usize| number(bytes, at, width).ok_or(broken("it is cut short"));
     let (count, mut at) = (read(end + 10, 2)?, read(end + 16, 4)?);
     if count == 0xffff || at == 0xffff_ffff {
@@ -119,11 +123,15 @@ fn entries(bytes: &[u8]) -> Result<Vec<Entry>, NotAnArchive> {
 
 /// The folder that all entries lie in, with its slash, as in archives that code hosts make; else nothing.
 fn common_folder(entries: &[Entry]) -> String {
-    let first = entries.first().and_then(|entry| entry.path.split_once('/')).map(|(folder, _)| format!("{folder}/"));
+    let first =
+        entries.first().and_then(|entry| entry.path.split_once('/')).map(|(folder, _)| format!("{folder}/"));
     // `src/` and its like mean something in imports.
     let telling = ["src/", "contracts/", "lib/", "node_modules/", "../", "./"];
     match first {
-        Some(folder) if !telling.contains(&folder.as_str()) && entries.iter().all(|it| it.path.starts_with(&folder)) => {
+        Some(folder)
+            if !telling.contains(&folder.as_str())
+                && entries.iter().all(|it| it.path.starts_with(&folder)) =>
+        {
             folder
         }
         _ => String::new(),

@@ -114,7 +114,8 @@ impl Project {
         if input["language"].as_str().is_some_and(|language| language != "Solidity") {
             return Err(NotAProject::NotStandardInput("`language` is not `Solidity`"));
         }
-        let sources = input["sources"].as_object().ok_or(NotAProject::NotStandardInput("`sources` is no object"))?;
+        let sources =
+            input["sources"].as_object().ok_or(NotAProject::NotStandardInput("`sources` is no object"))?;
         if sources.len() > FILES_MAX {
             return Err(NotAProject::TooManyFiles);
         }
@@ -233,7 +234,9 @@ mod tests {
             assert!(of(&[path]).is_ok(), "{path}");
         }
         let long = "a".repeat(PATH_BYTES_MAX + 1);
-        for path in ["", "/etc/a.sol", "../a.sol", "src/../../a.sol", "a\\b.sol", "C:/a.sol", "a\0.sol", ".", &long] {
+        for path in
+            ["", "/etc/a.sol", "../a.sol", "src/../../a.sol", "a\\b.sol", "C:/a.sol", "a\0.sol", ".", &long]
+        {
             assert!(matches!(of(&[path]), Err(NotAProject::BadPath(_))), "{path}");
         }
         assert_eq!(of(&["src/A.sol", "./src//A.sol"]), Err(NotAProject::Twice("./src//A.sol".to_owned())));

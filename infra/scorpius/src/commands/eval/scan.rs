@@ -100,7 +100,8 @@ impl EvalScan {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(line) = lines.get(index) else { return };
                         // Nobody listens any more when writing has failed.
-                        if give.send((index, evaluation::case(line, budget, scorpius_source::scan))).is_err() {
+                        if give.send((index, evaluation::case(line, budget, scorpius_source::scan))).is_err()
+                        {
                             return;
                         }
                     }

@@ -7,8 +7,18 @@ use std::path::{Path, PathBuf};
 use scorpius_scan::source::{ARCHIVE_BYTES_MAX, FILE_BYTES_MAX, FILES_MAX, Project};
 
 /// Folders that hold what tools made, or what is read only when it is imported.
-const NOT_WALKED: [&str; 10] =
-    ["node_modules", "lib", "dependencies", "out", "artifacts", "cache", "target", "build", "coverage", "typechain"];
+const NOT_WALKED: [&str; 10] = [
+    "node_modules",
+    "lib",
+    "dependencies",
+    "out",
+    "artifacts",
+    "cache",
+    "target",
+    "build",
+    "coverage",
+    "typechain",
+];
 /// Files that mark the folder that imports are seen from.
 const MARKS: [&str; 7] = [
     "foundry.toml",
@@ -35,7 +45,9 @@ pub(super) fn project(input: &Path) -> Result<Option<Project>, Box<dyn Error>> {
     }
     let size = input.metadata()?.len();
     if size > ARCHIVE_BYTES_MAX as u64 {
-        return Err(format!("{} has {size} bytes; at most {ARCHIVE_BYTES_MAX} are read", input.display()).into());
+        return Err(
+            format!("{} has {size} bytes; at most {ARCHIVE_BYTES_MAX} are read", input.display()).into()
+        );
     }
     Ok(Some(match ending {
         "zip" => Project::from_zip(&std::fs::read(input)?)?,
@@ -46,7 +58,8 @@ pub(super) fn project(input: &Path) -> Result<Option<Project>, Box<dyn Error>> {
 
 fn one_file(file: &Path) -> Result<Project, Box<dyn Error>> {
     let folder = file.parent().unwrap_or(file);
-    let marked = folder.ancestors().take(DEPTH_MAX).find(|it| MARKS.iter().any(|mark| it.join(mark).exists()));
+    let marked =
+        folder.ancestors().take(DEPTH_MAX).find(|it| MARKS.iter().any(|mark| it.join(mark).exists()));
     let mut tree = Tree::new(marked.unwrap_or(folder))?;
     tree.take(file)?;
     tree.finish()
@@ -89,11 +102,12 @@ impl Tree {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if kind.is_dir() && depth < DEPTH_MAX {
-                let skipped = NOT_WALKED.contains(&name.as_ref()) && !self.packages_too || name.starts_with('.');
+                let skipped =
+                    NOT_WALKED.contains(&name.as_ref()) && !self.packages_too || name.starts_with('.');
                 if !skipped {
                     self.walk(&path, depth + 1)?;
                 }
-            } else if kind.is_file() && name.ends_with(".sol") {
+            } else if kind.is_file() && name.ends_with(".sol") && !is_of_forge(&name) {
                 self.take(&path)?;
             }
         }
@@ -102,7 +116,8 @@ impl Tree {
 
     fn take(&mut self, path: &Path) -> Result<(), Box<dyn Error>> {
         let inside = path.strip_prefix(&self.root)?;
-        let name = inside.components().map(|it| it.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+        let name =
+            inside.components().map(|it| it.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
         if self.files.len() >= FILES_MAX {
             return Err(format!("more than {FILES_MAX} Solidity files; scan a part of them").into());
         }
@@ -122,10 +137,13 @@ impl Tree {
         let mut open: Vec<String> = self.files.keys().cloned().collect();
         let mut asked = BTreeSet::new();
         while let Some(from) = open.pop() {
-            let imports = self.files.get(&from).map(|text| scorpius_source::imports_of(text)).unwrap_or_default();
+            let imports =
+                self.files.get(&from).map(|text| scorpius_source::imports_of(text)).unwrap_or_default();
             for import in imports {
                 let places = scorpius_source::candidates(&from, &import, parsed.remappings());
-                if places.iter().any(|place| self.files.contains_key(place)) || !asked.insert((from.clone(), import)) {
+                if places.iter().any(|place| self.files.contains_key(place))
+                    || !asked.insert((from.clone(), import))
+                {
                     continue;
                 }
                 let found = places.into_iter().find(|place| self.is_inside(place));
@@ -145,12 +163,19 @@ impl Tree {
     }
 }
 
+/// Foundry's tests and scripts: nobody deploys them. Named by itself, such a file is scanned.
+fn is_of_forge(name: &str) -> bool {
+    name.ends_with(".t.sol") || name.ends_with(".s.sol")
+}
+
 /// From `remappings.txt`, and from the list in `foundry.toml`.
 fn remappings(root: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     let read = |name: &str| -> Result<String, Box<dyn Error>> {
         let path = root.join(name);
         match path.metadata() {
-            Ok(about) if about.is_file() && about.len() <= SETTINGS_BYTES_MAX => Ok(std::fs::read_to_string(path)?),
+            Ok(about) if about.is_file() && about.len() <= SETTINGS_BYTES_MAX => {
+                Ok(std::fs::read_to_string(path)?)
+            }
             Ok(about) if about.is_file() => Err(format!("{name} has {} bytes", about.len()).into()),
             _ => Ok(String::new()),
         }
@@ -191,6 +216,7 @@ mod tests {
         put("lib/own/src/Unused.sol", "");
         put("node_modules/@x/c/D.sol", "");
         put("out/A.sol", "no");
+        put("test/A.t.sol", "contract T {}");
         let project = project(folder.path()).expect("a project").expect("Solidity");
         let paths: Vec<&str> = project.files().map(|(path, _)| path).collect();
         assert_eq!(paths, ["lib/own/src/B.sol", "lib/own/src/C.sol", "node_modules/@x/c/D.sol", "src/A.sol"]);
@@ -199,9 +225,11 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn links_lead_nowhere() {
-        let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let (folder, other) =
+            (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         std::fs::write(other.path().join("S.sol"), "contract Secret {}").expect("a file");
-        std::fs::write(folder.path().join("A.sol"), "import \"./linked/S.sol\";\nimport \"./L.sol\";").expect("a file");
+        std::fs::write(folder.path().join("A.sol"), "import \"./linked/S.sol\";\nimport \"./L.sol\";")
+            .expect("a file");
         std::os::unix::fs::symlink(other.path(), folder.path().join("linked")).expect("a link");
         std::os::unix::fs::symlink(other.path().join("S.sol"), folder.path().join("L.sol")).expect("a link");
         let project = project(folder.path()).expect("a project").expect("Solidity");

@@ -92,7 +92,8 @@ impl Scan {
             None => self.bytecode(&known)?,
         };
         let limit = self.fail_on.severity();
-        let failed = found.iter().any(|(fingerprint, severity)| *severity >= limit && !known.contains(fingerprint));
+        let failed =
+            found.iter().any(|(fingerprint, severity)| *severity >= limit && !known.contains(fingerprint));
         Ok(if failed { Verdict::NotFine } else { Verdict::Fine })
     }
 
@@ -105,7 +106,9 @@ impl Scan {
         let imported = external::merged(&report, imported);
         let terminal = Terminal::default();
         if self.sarif {
-            terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::source_document(&report))? + "\n"));
+            terminal.text(
+                &(serde_json::to_string_pretty(&scorpius_scan::sarif::source_document(&report))? + "\n"),
+            );
         } else if self.json {
             let mut document = serde_json::to_value(&report)?;
             if !self.import.is_empty() {

@@ -44,10 +44,12 @@ fn show(project: &Project, finding: &SourceFinding, terminal: &Terminal) {
         finding.detector
     ));
     terminal.line(format!("  --> {}:{}:{}", place.path, place.line, place.column));
-    let text = project.files().find(|(path, _)| *path == place.path).map(|(_, text)| text).unwrap_or_default();
+    let text =
+        project.files().find(|(path, _)| *path == place.path).map(|(_, text)| text).unwrap_or_default();
     let line = text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
     // What a file says may turn the terminal round.
-    let line: String = line.chars().map(|it| if it.is_control() || is_turning(it) { ' ' } else { it }).collect();
+    let line: String =
+        line.chars().map(|it| if it.is_control() || is_turning(it) { ' ' } else { it }).collect();
     let width = place.line.to_string().len();
     let end = if place.end_line == place.line { place.end_column } else { line.chars().count() + 1 };
     let marks = "^".repeat(end.saturating_sub(place.column).clamp(1, 200));

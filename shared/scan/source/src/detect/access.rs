@@ -35,7 +35,11 @@ fn destroy(case: &Case<'_>, event: &Event, to: &Val, hits: &mut Vec<Hit>) {
     if case.guards.authorized(case.facts, event) {
         return;
     }
-    let gain = if to.any(Source::is_chosen) { "and its ether goes to whom he names" } else { "and its users lose it" };
+    let gain = if to.any(Source::is_chosen) {
+        "and its ether goes to whom he names"
+    } else {
+        "and its users lose it"
+    };
     let severity = if is_personal(case, event, to) { Severity::High } else { Severity::Critical };
     let summary = format!("Anyone can destroy the contract, {gain}.");
     hits.push(Hit::at("unguarded-selfdestruct", severity, event, summary));
@@ -53,7 +57,8 @@ fn delegate(case: &Case<'_>, event: &Event, call: &Call, hits: &mut Vec<Hit>) {
     });
     if (call.target.is_argument() || call.target.exact == Some(Source::Sender)) && !own {
         if !case.guards.authorized(case.facts, event) {
-            let what = "Whoever calls says which code runs in the contract, on its storage and with its ether.";
+            let what =
+                "Whoever calls says which code runs in the contract, on its storage and with its ether.";
             hits.push(Hit::at("unguarded-delegatecall", Severity::Critical, event, what));
         } else if !is_constructor(case.facts, event) {
             let what = "A privileged caller says which code runs in the contract, on its storage and with its ether.";
@@ -78,7 +83,11 @@ fn pay(case: &Case<'_>, event: &Event, call: &Call, hits: &mut Vec<Hit>) {
     if value.has(Source::Value) && !value.has(Source::OwnEther) {
         return;
     }
-    if is_personal(case, event, value) || value.keyed_by_choice || call.target.keyed_by_choice {
+    if signed(case, event)
+        || is_personal(case, event, value)
+        || value.keyed_by_choice
+        || call.target.keyed_by_choice
+    {
         return;
     }
     let booked = value.variables().next().is_some() && !value.is_argument() && !value.has(Source::OwnEther);
@@ -103,7 +112,7 @@ fn anything(case: &Case<'_>, event: &Event, call: &Call, hits: &mut Vec<Hit>) {
     let chosen = call.kind == CallKind::Low
         && call.target.is_argument()
         && call.target.place.is_none()
-        && call.args.iter().any(|data| data.is_argument() && data.ty.as_ref().is_none_or(crate::syntax::ast::Type::is_dynamic));
+        && call.args.iter().any(|data| matches!(data.exact, Some(Source::Param(_) | Source::Data)));
     if chosen && !case.guards.authorized(case.facts, event) && !signed(case, event) {
         let what = "Whoever calls makes the contract call anything, with what others gave and allowed it.";
         hits.push(Hit::at("arbitrary-call", Severity::High, event, what));
@@ -121,7 +130,9 @@ pub(super) fn is_personal(case: &Case<'_>, event: &Event, value: &Val) -> bool {
             What::Write { keys, operator, value, .. } => {
                 other.entry == event.entry
                     && keys.iter().any(|key| key.exact == Some(Source::Sender))
-                    && (*operator == Some(Operator::Sub) || value.is_zero() || *operator == Some(Operator::Delete))
+                    && (*operator == Some(Operator::Sub)
+                        || value.is_zero()
+                        || *operator == Some(Operator::Delete))
             }
             _ => false,
         })
@@ -149,7 +160,9 @@ fn act_for_others(case: &Case<'_>, event: &Event, call: &Call, hits: &mut Vec<Hi
         return;
     }
     let permit = case.facts.calls().find(|(_, other, it)| {
-        other.entry == event.entry && matches!(it.method.as_str(), "permit" | "safePermit") && it.kind == CallKind::External
+        other.entry == event.entry
+            && matches!(it.method.as_str(), "permit" | "safePermit")
+            && it.kind == CallKind::External
     });
     match permit {
         Some((_, other, _)) => hits.push(
@@ -230,7 +243,9 @@ fn replay(case: &Case<'_>, event: &Event, args: &[Val], hits: &mut Vec<Hit>) {
     let signed = args.first().cloned().unwrap_or_default();
     let writes: Vec<_> = case.facts.writes().filter(|(write, ..)| write.entry == event.entry).collect();
     let acts = !writes.is_empty()
-        || case.facts.calls().any(|(_, other, call)| other.entry == event.entry && !call.reads_only && call.kind != CallKind::Static);
+        || case.facts.calls().any(|(_, other, call)| {
+            other.entry == event.entry && !call.reads_only && call.kind != CallKind::Static
+        });
     if !acts {
         return;
     }
@@ -249,13 +264,22 @@ fn replay(case: &Case<'_>, event: &Event, args: &[Val], hits: &mut Vec<Hit>) {
     let remembered = writes.iter().any(|(_, var, keys, _)| {
         let source = Source::Var(*var);
         signed.has(source)
-            || asked.contains(&source) && keys.iter().any(|key| key.from.iter().any(|it| signed.has(*it)) || key.has(Source::Hash))
+            || asked.contains(&source)
+                && keys.iter().any(|key| key.from.iter().any(|it| signed.has(*it)) || key.has(Source::Hash))
             || asked.contains(&source) && keys.is_empty()
     });
-    if !remembered {
-        let what = "Nothing remembers that this signature was used, and nothing that changes is signed with it.";
-        let hit = Hit::at("signature-replay", Severity::High, event, what);
-        hits.push(if signed.from.is_empty() { hit.possible() } else { hit });
+    // What is signed is not always known: a library puts it together in assembly. Then any counter will do.
+    let known = signed.any(|it| matches!(it, Source::Param(_) | Source::Var(_) | Source::Sender));
+    let counts = writes.iter().any(|(write, _, keys, value)| {
+        let step = matches!(&write.what, What::Write { operator: Some(Operator::Add), .. });
+        !keys.is_empty() && (step || value.literal.as_deref() == Some("true"))
+    });
+    if !remembered && (known || !counts) {
+        let what =
+            "Nothing remembers that this signature was used, and nothing that changes is signed with it.";
+        let severity = if known { Severity::High } else { Severity::Medium };
+        let hit = Hit::at("signature-replay", severity, event, what);
+        hits.push(if known { hit } else { hit.possible() });
     }
 }
 
@@ -293,14 +317,19 @@ fn unprotected_upgrade(case: &Case<'_>, hits: &mut Vec<Hit>) {
     let dangerous = facts.events.iter().find(|event| {
         let direct = facts.entry(event).is_some_and(|it| it.kind != FunctionKind::Constructor);
         let proxied = event.conditions.iter().any(|it| it.test.sources().contains(&Source::This));
-        direct && !proxied && matches!(&event.what, What::Destroy(_) | What::Call(Call { kind: CallKind::Delegate, .. }))
+        direct
+            && !proxied
+            && matches!(&event.what, What::Destroy(_) | What::Call(Call { kind: CallKind::Delegate, .. }))
     });
     if let (Some(event), false) = (dangerous, disabled) {
         let what = format!(
             "Anyone can call `{}` on the implementation itself and then end it, for all proxies that use it.",
             initializer.name
         );
-        hits.push(Hit::at("unguarded-upgrade", Severity::High, event, what).with(initializer.span, "the initializer"));
+        hits.push(
+            Hit::at("unguarded-upgrade", Severity::High, event, what)
+                .with(initializer.span, "the initializer"),
+        );
     }
 }
 

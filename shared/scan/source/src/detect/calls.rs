@@ -37,12 +37,16 @@ fn dropped(case: &Case<'_>, hits: &mut Vec<Hit>) {
         }
         match call.kind {
             CallKind::Low | CallKind::Delegate | CallKind::Send | CallKind::Static => {
-                let what = format!("Nobody looks whether this `{}` succeeded; what follows happens either way.", call.method);
+                let what = format!(
+                    "Nobody looks whether this `{}` succeeded; what follows happens either way.",
+                    call.method
+                );
                 let severity = if call.kind == CallKind::Static { Severity::Low } else { Severity::Medium };
                 hits.push(Hit::at("unchecked-call", severity, event, what));
             }
             CallKind::External if TOKEN_MOVES.contains(&call.method.as_str()) && moves_tokens(call) => {
-                let what = "A token that answers `false` instead of reverting moved nothing, and nobody looks.";
+                let what =
+                    "A token that answers `false` instead of reverting moved nothing, and nobody looks.";
                 hits.push(Hit::at("unchecked-token-transfer", Severity::Medium, event, what));
             }
             // An approval that is dropped is the habit of old tokens.
@@ -68,7 +72,10 @@ fn locks(case: &Case<'_>, event: &Event, call: &Call, hits: &mut Vec<Hit>) {
     let required = call.kind == CallKind::Transfer
         || matches!(call.kind, CallKind::Send | CallKind::Low) && reverts_on_failure(case, event);
     let taken = case.facts.writes().any(|(write, var, keys, value)| {
-        var == id && keys.is_empty() && write.entry == event.entry && value.exact == Some(Source::Sender)
+        var == id
+            && keys.is_empty()
+            && write.entry == event.entry
+            && value.exact == Some(Source::Sender)
             && !case.guards.authorized(case.facts, write)
     });
     if call.pays() && required && taken {
@@ -100,25 +107,29 @@ fn in_loop(case: &Case<'_>, event: &Event, call: &Call, hits: &mut Vec<Hit>) {
 }
 
 fn push_payment(event: &Event, call: &Call, hits: &mut Vec<Hit>, severity: Severity) {
-    let what = format!("If one of the callees of `{}` fails, all rounds of the loop are undone.", call.method);
+    let what =
+        format!("If one of the callees of `{}` fails, all rounds of the loop are undone.", call.method);
     hits.push(Hit::at("call-in-loop", severity, event, what));
 }
 
 /// One that was chosen once, by whoever made the contract, or by the caller himself.
 fn fixed(target: &Val) -> bool {
-    target.is_fixed() || target.exact == Some(Source::Sender) || target.exact.is_some_and(|it| matches!(it, Source::Var(_)))
+    target.is_fixed()
+        || target.exact == Some(Source::Sender)
+        || target.exact.is_some_and(|it| matches!(it, Source::Var(_)))
 }
 
 /// Whether the outcome of the call at `event` is required.
 fn reverts_on_failure(case: &Case<'_>, event: &Event) -> bool {
-    let ok = |source: &Source| {
-        matches!(source, Source::Ok(index) if case.facts.events.get(*index as usize).is_some_and(|it| it.span == event.span))
-    };
+    let ok = |source: &Source| matches!(source, Source::Ok(index) if case.facts.events.get(*index as usize).is_some_and(|it| it.span == event.span));
     let later = case.facts.events.iter().filter(|other| other.entry == event.entry);
     later.into_iter().any(|other| match &other.what {
         // Both branches are walked for an `if`; `require` knows only the one.
-        What::Condition(condition) => condition.holds && condition.test.sources().iter().any(ok)
-            && !case.facts.events.iter().any(|it| matches!(&it.what, What::Condition(more) if !more.holds && more.span == condition.span)),
+        What::Condition(condition) => condition.holds
+            && condition.test.sources().iter().any(ok)
+            && !case.facts.events.iter().any(
+                |it| matches!(&it.what, What::Condition(more) if !more.holds && more.span == condition.span),
+            ),
         _ => false,
     })
 }
@@ -156,7 +167,12 @@ fn stale_price(case: &Case<'_>, hits: &mut Vec<Hit>) {
         }
         let timed = matches!(
             call.method.as_str(),
-            "latestRoundData" | "getRoundData" | "getPriceUnsafe" | "getEmaPriceUnsafe" | "tryRead" | "readWithAge"
+            "latestRoundData"
+                | "getRoundData"
+                | "getPriceUnsafe"
+                | "getEmaPriceUnsafe"
+                | "tryRead"
+                | "readWithAge"
         );
         if !timed || call.kind != CallKind::External {
             continue;
@@ -165,7 +181,8 @@ fn stale_price(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let asked = case.facts.events.iter().any(|other| match &other.what {
             What::Condition(condition) => {
                 let sources = condition.test.sources();
-                sources.contains(&Source::Returned(index)) && (sources.contains(&Source::Time) || rounds(&condition.test, index))
+                sources.contains(&Source::Returned(index))
+                    && (sources.contains(&Source::Time) || rounds(&condition.test, index))
             }
             What::Leave(value) => value.parts.is_some() && value.has(Source::Returned(index)),
             _ => false,

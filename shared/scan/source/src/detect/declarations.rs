@@ -55,7 +55,8 @@ fn hidden_variables(program: &Program, id: ContractId, contract: &Contract, hits
         });
         if let Some(hidden) = hidden {
             let severity = if variable.constant && hidden.constant { Severity::Low } else { Severity::High };
-            let what = format!("`{}` hides a variable of a base, which goes on using its own.", variable.name);
+            let what =
+                format!("`{}` hides a variable of a base, which goes on using its own.", variable.name);
             let hit = Hit::of("shadowed-state-variable", severity, variable.span, Some(id), what);
             hits.push(hit.with(hidden.span, "the hidden one"));
         }
@@ -89,8 +90,12 @@ fn constructors(program: &Program, id: ContractId, contract: &Contract, hits: &m
     if !real.is_empty() || program.version(id.file) >= (0, 5, 0) {
         return;
     }
-    for function in contract.functions.iter().filter(|it| it.is_entry() && it.kind == FunctionKind::Function) {
-        if is_almost(&function.name, &contract.name) && takes_the_sender(function) && function.modifiers.is_empty() {
+    for function in contract.functions.iter().filter(|it| it.is_entry() && it.kind == FunctionKind::Function)
+    {
+        if is_almost(&function.name, &contract.name)
+            && takes_the_sender(function)
+            && function.modifiers.is_empty()
+        {
             let what = format!(
                 "`{}` sets up `{}` and is no constructor: anyone can call it at any time.",
                 function.name, contract.name
@@ -105,7 +110,11 @@ fn constructors(program: &Program, id: ContractId, contract: &Contract, hits: &m
 fn is_almost(name: &str, contract: &str) -> bool {
     let (a, b) = (name.to_lowercase(), contract.to_lowercase());
     let contained = a.len() >= 4 && b.len() >= 4 && (a.contains(&b) || b.contains(&a));
-    a == b || a == "constructor" || a == format!("init{b}") || contained || distance(&a, &b) <= 2 && b.len() >= 5
+    a == b
+        || a == "constructor"
+        || a == format!("init{b}")
+        || contained
+        || distance(&a, &b) <= 2 && b.len() >= 5
 }
 
 /// Letters to insert, remove or replace (Levenshtein); names longer than 64 are not compared.
@@ -145,7 +154,8 @@ fn visibility(program: &Program, id: ContractId, contract: &Contract, hits: &mut
         return;
     }
     for function in &contract.functions {
-        let open = function.kind == FunctionKind::Function && !function.visibility_said && function.body.is_some();
+        let open =
+            function.kind == FunctionKind::Function && !function.visibility_said && function.body.is_some();
         if !open || function.reads_only {
             continue;
         }
@@ -190,7 +200,9 @@ mod tests {
 
     #[test]
     fn names_that_were_meant_to_be_the_same_are_close() {
-        for (name, contract) in [("missing", "Missing"), ("IamMissing", "Missing"), ("Ruibxi", "Rubixi"), ("Constructor", "A")] {
+        for (name, contract) in
+            [("missing", "Missing"), ("IamMissing", "Missing"), ("Ruibxi", "Rubixi"), ("Constructor", "A")]
+        {
             assert!(is_almost(name, contract), "{name} {contract}");
         }
         for (name, contract) in [("withdraw", "Wallet"), ("a", "b"), ("setOwner", "Registry")] {

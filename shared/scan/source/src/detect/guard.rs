@@ -53,6 +53,11 @@ impl Guards {
 
     fn leaf_authorizes(&self, facts: &Facts, leaf: &Test, truth: bool) -> bool {
         match leaf {
+            // What is done was asked for before, by whoever may ask; `!used[hash]` only keeps it from being done twice.
+            Test::Compare(_, left, right) if left.keyed_by_hash != right.keyed_by_hash => {
+                let one = if left.keyed_by_hash { left } else { right };
+                self.is_trusted(one)
+            }
             Test::Compare(operator, left, right) => {
                 let equal = matches!((operator, truth), (Operator::Eq, true) | (Operator::Ne, false));
                 let unequal = matches!((operator, truth), (Operator::Ne, true) | (Operator::Eq, false));
@@ -66,19 +71,25 @@ impl Guards {
                         return true;
                     }
                     // A secret or a proof: a hash of what is given is one that the contract keeps.
-                    if equal && one.has(Source::Hash) && other.variables().next().is_some() && !other.is_argument() {
+                    if equal
+                        && one.has(Source::Hash)
+                        && other.variables().next().is_some()
+                        && !other.is_argument()
+                    {
                         return true;
                     }
                     // `wards[msg.sender] == 1`, `role[msg.sender] != Role.None`
                     if (equal || unequal) && one.keyed_by_sender && other.is_fixed() && self.is_trusted(one) {
-                        let switch = !one.ty.as_ref().is_some_and(Type::is_integer) || equal && !other.is_zero();
+                        let switch =
+                            !one.ty.as_ref().is_some_and(Type::is_integer) || equal && !other.is_zero();
                         return switch && (equal != other.is_zero());
                     }
                 }
                 false
             }
             Test::Truth(value) if truth => {
-                value.keyed_by_sender && self.is_trusted(value) || self.is_permission(facts, value)
+                (value.keyed_by_sender || value.keyed_by_hash) && self.is_trusted(value)
+                    || self.is_permission(facts, value)
             }
             _ => false,
         }
@@ -91,9 +102,8 @@ impl Guards {
 
     /// Somebody's name: stored, constant, or told by another contract.
     fn is_name(&self, other: &Val) -> bool {
-        let somebody = other.any(|it| {
-            matches!(it, Source::Var(_) | Source::Fixed | Source::This | Source::Returned(_))
-        });
+        let somebody =
+            other.any(|it| matches!(it, Source::Var(_) | Source::Fixed | Source::This | Source::Returned(_)));
         let caller = other.any(|it| matches!(it, Source::Sender | Source::Origin));
         somebody && !caller && !other.is_argument() && !other.is_zero() && self.is_trusted(other)
     }
@@ -171,7 +181,10 @@ fn gives_rights(facts: &Facts, var: VarId, keys: &[Val], value: &Val) -> bool {
     let chosen = value.any(Source::is_chosen);
     match keys.is_empty() {
         true => chosen && (stored.is_address() || matches!(stored, Type::User(_))),
-        false => chosen_key && switch && !value.is_zero() || chosen && stored.is_address() && keys.iter().all(|key| key.is_argument()),
+        false => {
+            chosen_key && switch && !value.is_zero()
+                || chosen && stored.is_address() && keys.iter().all(|key| key.is_argument())
+        }
     }
 }
 

@@ -37,7 +37,10 @@ pub(super) fn detect(program: &Program, id: ContractId, hits: &mut Vec<Hit>) {
         order.iter().flat_map(|&base| &program.contract(base).functions).any(|it| is(it, signature))
     };
     let getter = |name: &str| {
-        order.iter().flat_map(|&base| &program.contract(base).variables).any(|it| it.public && it.name == name)
+        order
+            .iter()
+            .flat_map(|&base| &program.contract(base).variables)
+            .any(|it| it.public && it.name == name)
     };
     let standard: &[(&str, Option<&str>)] = if has("ownerOf(uint256)") {
         if !has("getApproved(uint256)") && !has("setApprovalForAll(address,bool)") {

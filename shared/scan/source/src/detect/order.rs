@@ -19,7 +19,7 @@ pub(super) fn detect(case: &Case<'_>, hits: &mut Vec<Hit>) {
                 }
             }
             What::Condition(condition) => draws(event, &condition.test, hits),
-            What::Compare { operator, left, right } => compare(event, *operator, left, right, hits),
+            What::Compare { operator, left, right, .. } => compare(event, *operator, left, right, hits),
             What::Write { value, .. } => {
                 if is_drawn(value) && once(&mut seen, event.span) {
                     randomness(event, hits);
@@ -34,12 +34,12 @@ pub(super) fn detect(case: &Case<'_>, hits: &mut Vec<Hit>) {
 /// What is known of the block before it is made: a hash of it, or the rest of a division.
 fn is_chance(value: &Val) -> bool {
     value.has(Source::Chance)
-        || value.any(Source::is_of_block) && value.has(Source::Hash)
+        || value.has(Source::Drawn)
         || value.any(|it| matches!(it, Source::Time | Source::Number)) && value.exact.is_some()
 }
 
 fn is_drawn(value: &Val) -> bool {
-    value.has(Source::Hash) && value.any(Source::is_of_block) && !value.has(Source::Signer)
+    value.has(Source::Drawn) && !value.has(Source::Signer)
 }
 
 fn randomness(event: &Event, hits: &mut Vec<Hit>) {
@@ -58,7 +58,8 @@ fn compare(event: &Event, operator: Operator, left: &Val, right: &Val, hits: &mu
     let either = |source: Source| left.has(source) || right.has(source);
     if matches!(operator, Operator::Eq | Operator::Ne) {
         let exact = |value: &Val| {
-            (value.has(Source::OwnEther) || value.has(Source::Holding)) && !value.has(Source::Hash)
+            (value.has(Source::OwnEther) || value.has(Source::Holding))
+                && !value.has(Source::Hash)
                 && !value.any(|it| matches!(it, Source::Quotient(_)))
         };
         // Twice the same question is a check that nothing moved; zero asks whether there is anything.
@@ -74,7 +75,8 @@ fn compare(event: &Event, operator: Operator, left: &Val, right: &Val, hits: &mu
             hits.push(Hit::at("timestamp-dependence", Severity::Low, event, what));
         }
     } else if either(Source::Time) {
-        let what = "Whoever makes the block has some seconds of choice about its time, which is compared here.";
+        let what =
+            "Whoever makes the block has some seconds of choice about its time, which is compared here.";
         hits.push(Hit::at("timestamp-dependence", Severity::Info, event, what));
     }
 }
@@ -86,13 +88,20 @@ fn quotes(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let quoted = match &event.what {
             What::Write { value, .. } => value.has(Source::Quote) || divides_holdings(case, value),
             // A bound that the caller sets for himself is no price that decides.
-            What::Compare { left, right, .. } => [(left, right), (right, left)].iter().any(|(price, other)| {
-                let scaled = price.any(|it| matches!(it, Source::Param(_) | Source::Var(_) | Source::Value));
-                price.has(Source::Quote) && scaled && !other.has(Source::Quote) && !other.is_zero()
-            }),
+            What::Compare { left, right, .. } => {
+                [(left, right), (right, left)].iter().any(|(price, other)| {
+                    let scaled =
+                        price.any(|it| matches!(it, Source::Param(_) | Source::Var(_) | Source::Value));
+                    price.has(Source::Quote) && scaled && !other.has(Source::Quote) && !other.is_zero()
+                })
+            }
             What::Call(call) => {
                 !call.reads_only
-                    && call.args.iter().chain(&call.value).any(|it| it.has(Source::Quote) || divides_holdings(case, it))
+                    && call
+                        .args
+                        .iter()
+                        .chain(&call.value)
+                        .any(|it| it.has(Source::Quote) || divides_holdings(case, it))
             }
             _ => false,
         };
@@ -107,10 +116,15 @@ fn quotes(case: &Case<'_>, hits: &mut Vec<Hit>) {
 fn divides_holdings(case: &Case<'_>, value: &Val) -> bool {
     value.from.iter().any(|source| {
         let Source::Quotient(at) = source else { return false };
-        let Some(What::Arithmetic { left, right, .. }) = case.facts.events.get(*at as usize).map(|it| &it.what) else {
+        let Some(What::Arithmetic { left, right, .. }) =
+            case.facts.events.get(*at as usize).map(|it| &it.what)
+        else {
             return false;
         };
-        left.has(Source::Holding) && right.has(Source::Holding) && !own_books(case, left) && !own_books(case, right)
+        left.has(Source::Holding)
+            && right.has(Source::Holding)
+            && !own_books(case, left)
+            && !own_books(case, right)
     })
 }
 

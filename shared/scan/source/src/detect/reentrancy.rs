@@ -11,8 +11,10 @@ use crate::walk::facts::{Call, CallKind, Event, Pending, What};
 use crate::walk::value::{Source, VarId};
 
 pub(super) fn detect(case: &Case<'_>, hits: &mut Vec<Hit>) {
-    for (event, var, ..) in case.facts.writes() {
-        if is_constructor(case.facts, event) {
+    for (event, var, _, value) in case.facts.writes() {
+        // What was there before is put back.
+        let restores = value.exact == Some(Source::Var(var));
+        if is_constructor(case.facts, event) || restores {
             continue;
         }
         for pending in event.pending.iter() {
@@ -38,16 +40,25 @@ fn late_write(case: &Case<'_>, event: &Event, var: VarId, pending: &Pending, hit
     }
     let trusted = is_trusted(case, call);
     let decided = pending.read.contains(&var);
-    let authorized = case.guards.authorized(case.facts, call_event);
+    // The write of the next round of a loop: in its own round it comes first.
+    let earlier = case.facts.events.get(..pending.event as usize).unwrap_or_default();
+    let next_round = event.loops > 0
+        && earlier.iter().any(|it| {
+            it.span == event.span && it.entry == event.entry && matches!(it.what, What::Write { .. })
+        });
+    let authorized = next_round || case.guards.authorized(case.facts, call_event);
     let hit = match (decided, call.pays()) {
         (true, true) => {
             let severity = if trusted || authorized { Severity::Low } else { Severity::High };
-            let what = format!("Ether leaves before `{name}`, which was read before, is changed: called back, the function pays again.");
+            let what = format!(
+                "Ether leaves before `{name}`, which was read before, is changed: called back, the function pays again."
+            );
             Hit::at("reentrancy-eth", severity, call_event, what)
         }
         (true, false) => {
             let severity = if trusted || authorized { Severity::Low } else { Severity::Medium };
-            let what = format!("Another contract is called before `{name}`, which was read before, is changed.");
+            let what =
+                format!("Another contract is called before `{name}`, which was read before, is changed.");
             Hit::at("reentrancy-no-eth", severity, call_event, what)
         }
         (false, _) => {
@@ -63,7 +74,8 @@ fn late_write(case: &Case<'_>, event: &Event, var: VarId, pending: &Pending, hit
 /// A callee that neither the caller nor anyone chooses.
 fn is_trusted(case: &Case<'_>, call: &Call) -> bool {
     let target = &call.target;
-    let chosen = target.any(|it| matches!(it, Source::Sender | Source::Origin | Source::Param(_) | Source::Data));
+    let chosen =
+        target.any(|it| matches!(it, Source::Sender | Source::Origin | Source::Param(_) | Source::Data));
     let open = target.variables().any(|id| case.guards.open.contains(&id) || written_by_anyone(case, id));
     let from_elsewhere = target.any(|it| matches!(it, Source::Returned(_)));
     !chosen && !open && !from_elsewhere && !target.keyed_by_choice && !target.keyed_by_sender
@@ -101,11 +113,13 @@ fn locks(event: &Event) -> BTreeSet<VarId> {
 fn counts_entries(case: &Case<'_>, call_event: &Event) -> bool {
     let mut later = case.facts.events.iter().filter(|it| it.entry == call_event.entry);
     later.any(|event| {
-        let What::Compare { operator: Operator::Eq, left, right } = &event.what else { return false };
-        let behind = event.pending.iter().any(|it| {
-            case.facts.events.get(it.event as usize).is_some_and(|it| it.span == call_event.span)
-        });
-        let same: BTreeSet<VarId> = left.variables().filter(|id| right.variables().any(|it| it == *id)).collect();
+        let What::Compare { operator: Operator::Eq, left, right, .. } = &event.what else { return false };
+        let behind = event
+            .pending
+            .iter()
+            .any(|it| case.facts.events.get(it.event as usize).is_some_and(|it| it.span == call_event.span));
+        let same: BTreeSet<VarId> =
+            left.variables().filter(|id| right.variables().any(|it| it == *id)).collect();
         behind && same.iter().any(|id| call_event.written.contains(id))
     })
 }
@@ -149,4 +163,3 @@ fn read_only(
         hits.push(hit.with(event.span, wrote).with(reader.span, "what others ask"));
     }
 }
-

@@ -6,7 +6,8 @@ use scorpius_scan::engine::Severity;
 
 use super::guard::is_constructor;
 use super::{Case, Hit, once};
-use crate::syntax::ast::{ContractKind, FunctionKind, Operator, Type};
+use crate::syntax::ast::{ContractKind, ExprKind, FunctionKind, Operator, Type};
+use crate::syntax::visit::{expressions, mentions};
 use crate::walk::facts::{CallKind, What};
 use crate::walk::value::{Source, VarId};
 
@@ -30,9 +31,10 @@ fn never_set(case: &Case<'_>, hits: &mut Vec<Hit>) {
     }
     let written: BTreeSet<VarId> = facts.writes().map(|(_, var, ..)| var).collect();
     for (id, variable) in (0u32..).zip(&facts.variables) {
-        let fine = variable.fixed || variable.has_value || written.contains(&id) || facts.escaped.contains(&id);
+        let fine =
+            variable.fixed || variable.has_value || written.contains(&id) || facts.escaped.contains(&id);
         let read = facts.entries.iter().any(|entry| entry.reads.contains(&id));
-        if fine || !read || variable.name.starts_with("__") {
+        if fine || !read || variable.name.starts_with("__") || is_set_for_heirs(case, &variable.name) {
             continue;
         }
         let pays = facts.calls().any(|(_, _, call)| call.target.exact == Some(Source::Var(id)));
@@ -40,6 +42,28 @@ fn never_set(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let what = format!("Nothing sets `{}`, which is always zero.", variable.name);
         hits.push(Hit::of("uninitialized-state", severity, variable.span, Some(variable.contract), what));
     }
+}
+
+/// Whether a function that nothing calls here sets it: it is there for those who inherit.
+fn is_set_for_heirs(case: &Case<'_>, name: &str) -> bool {
+    let functions = case.facts.order.iter().flat_map(|&id| &case.program.contract(id).functions);
+    functions.into_iter().any(|function| {
+        let mut found = false;
+        expressions(function, &mut |it| {
+            let target = match &it.kind {
+                ExprKind::Assign(_, left, _)
+                | ExprKind::Step(_, left)
+                | ExprKind::Unary(Operator::Delete, left) => left,
+                ExprKind::Call { callee, .. } => match &callee.kind {
+                    ExprKind::Member(object, method) if method == "push" || method == "pop" => object,
+                    _ => return,
+                },
+                _ => return,
+            };
+            found |= mentions(target, name);
+        });
+        found
+    })
 }
 
 fn unset_locals(case: &Case<'_>, hits: &mut Vec<Hit>) {
@@ -63,13 +87,15 @@ fn locked_ether(case: &Case<'_>, hits: &mut Vec<Hit>) {
         return;
     }
     // A payable constructor alone takes ether once, from whoever deploys.
-    let Some(taker) = facts.entries.iter().find(|it| it.payable && it.kind != FunctionKind::Constructor) else {
+    let Some(taker) = facts.entries.iter().find(|it| it.payable && it.kind != FunctionKind::Constructor)
+    else {
         return;
     };
     let leaves = facts.events.iter().any(|event| match &event.what {
         What::Destroy(_) => true,
         What::Call(call) => {
-            call.value.is_some() || matches!(call.kind, CallKind::Delegate | CallKind::Send | CallKind::Transfer)
+            call.value.is_some()
+                || matches!(call.kind, CallKind::Delegate | CallKind::Send | CallKind::Transfer)
         }
         _ => false,
     });
@@ -82,7 +108,8 @@ fn locked_ether(case: &Case<'_>, hits: &mut Vec<Hit>) {
     });
     let ends = ends_by_force(case);
     if !leaves && !refuses && !ends {
-        let what = format!("`{}` takes ether, and no function of `{}` lets it out.", taker.name, contract.name);
+        let what =
+            format!("`{}` takes ether, and no function of `{}` lets it out.", taker.name, contract.name);
         let hit = Hit::of("locked-ether", Severity::Medium, taker.span, Some(facts.contract), what);
         hits.push(hit.within(&taker.name));
     }
@@ -90,7 +117,12 @@ fn locked_ether(case: &Case<'_>, hits: &mut Vec<Hit>) {
 
 /// Whether every payable function always reverts: nothing can be left of it.
 fn ends_by_force(case: &Case<'_>) -> bool {
-    let mut payable = case.facts.entries.iter().zip(0u32..).filter(|(it, _)| it.payable && it.kind != FunctionKind::Constructor);
+    let mut payable = case
+        .facts
+        .entries
+        .iter()
+        .zip(0u32..)
+        .filter(|(it, _)| it.payable && it.kind != FunctionKind::Constructor);
     payable.all(|(_, index)| {
         !case.facts.events.iter().any(|event| event.entry == index && matches!(event.what, What::Leave(_)))
     })
@@ -108,8 +140,12 @@ fn lengths(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let shrinks = *operator == Some(Operator::Sub) && !asked;
         if value.is_argument() && operator.is_none() || shrinks {
             let what = match shrinks {
-                true => "The length of an empty array becomes the largest number there is; any slot is then one of its elements.",
-                false => "Whoever calls says how long the array is; with it any slot of storage is one of its elements.",
+                true => {
+                    "The length of an empty array becomes the largest number there is; any slot is then one of its elements."
+                }
+                false => {
+                    "Whoever calls says how long the array is; with it any slot of storage is one of its elements."
+                }
             };
             hits.push(Hit::at("array-length-write", Severity::High, event, what));
         }
@@ -144,7 +180,8 @@ fn deletions(case: &Case<'_>, hits: &mut Vec<Hit>) {
                 let mut order = vec![event.contract];
                 order.extend(&case.facts.order);
                 let found = case.program.structure(event.contract.file, &order, path);
-                let mapped = found.and_then(|it| it.members.iter().find(|(_, ty)| matches!(ty, Type::Mapping(..))));
+                let mapped =
+                    found.and_then(|it| it.members.iter().find(|(_, ty)| matches!(ty, Type::Mapping(..))));
                 if let Some((member, _)) = mapped
                     && once(&mut seen, event.span)
                 {
@@ -153,8 +190,12 @@ fn deletions(case: &Case<'_>, hits: &mut Vec<Hit>) {
                 }
             }
             What::Copied { parameter, callee } if !is_constructor(case.facts, event) => {
-                let what = format!("The function works on a copy of the array, and what it writes to `{parameter}` is lost.");
-                hits.push(Hit::at("array-by-reference", Severity::High, event, what).with(*callee, "the function"));
+                let what = format!(
+                    "The function works on a copy of the array, and what it writes to `{parameter}` is lost."
+                );
+                hits.push(
+                    Hit::at("array-by-reference", Severity::High, event, what).with(*callee, "the function"),
+                );
             }
             _ => {}
         }

@@ -20,10 +20,12 @@ fn packed(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let Some(event) = case.facts.events.get(index as usize) else { continue };
         let What::Packed(args) = &event.what else { continue };
         let varies = |value: &Val| value.literal.is_none() && value.ty.as_ref().is_some_and(Type::is_dynamic);
-        let chosen = |value: &Val| value.any(|it| matches!(it, Source::Param(_) | Source::Var(_) | Source::Data));
+        let chosen =
+            |value: &Val| value.any(|it| matches!(it, Source::Param(_) | Source::Var(_) | Source::Data));
         let beside = args.windows(2).any(|two| two.iter().all(|it| varies(it) && chosen(it)));
         if beside {
-            let what = "Two values of varying length stand beside each other: other values have the same hash.";
+            let what =
+                "Two values of varying length stand beside each other: other values have the same hash.";
             hits.push(Hit::at("encode-packed-collision", Severity::High, event, what));
         }
     }
@@ -36,7 +38,8 @@ fn first_depositor(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let holdings = right.from.iter().any(|source| {
             let Source::Returned(at) = source else { return false };
             case.facts.call(*at).is_some_and(|(_, call)| {
-                call.method == "balanceOf" && call.args.first().is_some_and(|it| it.exact == Some(Source::This))
+                call.method == "balanceOf"
+                    && call.args.first().is_some_and(|it| it.exact == Some(Source::This))
             })
         });
         let supply = left.variables().any(|id| case.facts.variable(id).is_some_and(|it| it.ty.is_integer()));
@@ -74,10 +77,8 @@ fn not_payable(case: &Case<'_>, hits: &mut Vec<Hit>) {
             _ => false,
         };
         if used {
-            let payable = case
-                .facts
-                .entry(event)
-                .is_some_and(|it| it.payable || it.kind == FunctionKind::Constructor);
+            let payable =
+                case.facts.entry(event).is_some_and(|it| it.payable || it.kind == FunctionKind::Constructor);
             places.entry(event.span).and_modify(|it| it.1 |= payable).or_insert((event, payable));
         }
     }

@@ -4,7 +4,9 @@ use scorpius_scan::engine::Severity;
 
 use super::Hit;
 use crate::model::{ContractId, Program};
-use crate::syntax::ast::{Expr, ExprKind, Function, FunctionKind, Operator, Stmt, StmtKind, Type, Visibility};
+use crate::syntax::ast::{
+    Expr, ExprKind, Function, FunctionKind, Operator, Stmt, StmtKind, Type, Visibility,
+};
 use crate::syntax::visit::{direct, expressions, has_call, inside, mentions, statements};
 
 pub(super) fn detect(program: &Program, id: ContractId, hits: &mut Vec<Hit>) {
@@ -37,7 +39,8 @@ pub(super) fn calls(function: &Function, name: &str) -> bool {
 }
 
 fn of_expression(expression: &Expr, found: &mut Vec<Hit>) {
-    let mut hit = |rule, severity, what: String| found.push(Hit::of(rule, severity, expression.span, None, what));
+    let mut hit =
+        |rule, severity, what: String| found.push(Hit::of(rule, severity, expression.span, None, what));
     match &expression.kind {
         ExprKind::Binary(Operator::BitXor, left, right) => {
             if is_power(left, right) {

@@ -52,11 +52,12 @@ fn nested_mappings(program: &Program, id: ContractId, hits: &mut Vec<Hit>) {
         let Type::Mapping(_, value) = &variable.ty else { continue };
         let Type::User(path) = &**value else { continue };
         let Some(outer) = program.structure(id.file, &order, path) else { continue };
-        let nested = outer.members.iter().any(|(_, ty)| {
-            matches!(ty, Type::User(path) if program.structure(id.file, &order, path).is_some())
-        });
+        let nested = outer.members.iter().any(
+            |(_, ty)| matches!(ty, Type::User(path) if program.structure(id.file, &order, path).is_some()),
+        );
         if nested {
-            let what = format!("The getter of `{}` that this compiler makes gives wrong values.", variable.name);
+            let what =
+                format!("The getter of `{}` that this compiler makes gives wrong values.", variable.name);
             hits.push(Hit::of("public-nested-mapping", Severity::High, variable.span, Some(id), what));
         }
     }
@@ -64,7 +65,8 @@ fn nested_mappings(program: &Program, id: ContractId, hits: &mut Vec<Hit>) {
 
 fn writes_in_view(program: &Program, id: ContractId, function: &Function, hits: &mut Vec<Hit>) {
     let order = program.linearized(id);
-    let mut locals: BTreeSet<&str> = function.params.iter().chain(&function.returns).map(|it| it.name.as_str()).collect();
+    let mut locals: BTreeSet<&str> =
+        function.params.iter().chain(&function.returns).map(|it| it.name.as_str()).collect();
     let mut place = None;
     statements(function, &mut |statement| {
         if let StmtKind::Declare { locals: declared, .. } = &statement.kind {
@@ -94,7 +96,13 @@ fn writes_in_view(program: &Program, id: ContractId, function: &Function, hits: 
     }
 }
 
-fn enum_conversion(id: ContractId, function: &Function, expression: &Expr, enums: &[&String], hits: &mut Vec<Hit>) {
+fn enum_conversion(
+    id: ContractId,
+    function: &Function,
+    expression: &Expr,
+    enums: &[&String],
+    hits: &mut Vec<Hit>,
+) {
     let ExprKind::Call { callee, args, .. } = &expression.kind else { return };
     let ExprKind::Name(name) = &callee.kind else { return };
     let literal = args.iter().any(|it| matches!(it.kind, ExprKind::Number(_)));
@@ -107,7 +115,9 @@ fn enum_conversion(id: ContractId, function: &Function, expression: &Expr, enums
 
 /// `for (var i = 0; i < n; i++)`
 fn inferred_counter(id: ContractId, function: &Function, statement: &Stmt, hits: &mut Vec<Hit>) {
-    let StmtKind::Loop { first: Some(first), condition: Some(condition), .. } = &statement.kind else { return };
+    let StmtKind::Loop { first: Some(first), condition: Some(condition), .. } = &statement.kind else {
+        return;
+    };
     let StmtKind::Declare { locals, value: Some(value) } = &first.kind else { return };
     let ([Some(local)], ExprKind::Number(_)) = (locals.as_slice(), &value.kind) else { return };
     let inferred = matches!(&local.ty, Type::Elementary(name) if name == "var");
@@ -128,7 +138,8 @@ fn empty_literal(id: ContractId, function: &Function, expression: &Expr, hits: &
     let ExprKind::Call { callee, args, .. } = &expression.kind else { return };
     let outside = matches!(&callee.kind, ExprKind::Member(object, _)
         if !matches!(&object.kind, ExprKind::Name(name) if name == "abi"));
-    let empty = args.iter().position(|it| matches!(&it.kind, ExprKind::Text(text) if text == "\"\"" || text == "''"));
+    let empty =
+        args.iter().position(|it| matches!(&it.kind, ExprKind::Text(text) if text == "\"\"" || text == "''"));
     if outside && empty.is_some_and(|at| at + 1 < args.len()) {
         let what = "This compiler leaves the empty text out, and what follows takes its place.";
         let hit = Hit::of("skipped-empty-literal", Severity::High, expression.span, Some(id), what);
@@ -146,7 +157,9 @@ fn signed_array(
 ) {
     let ExprKind::Assign(None, left, right) = &expression.kind else { return };
     let signed = match variable(program, order, left) {
-        Some(Type::Array(element, _)) => matches!(&**element, Type::Elementary(name) if name.starts_with("int")),
+        Some(Type::Array(element, _)) => {
+            matches!(&**element, Type::Elementary(name) if name.starts_with("int"))
+        }
         _ => false,
     };
     if signed && matches!(right.kind, ExprKind::Array(_)) {

@@ -188,21 +188,28 @@ impl Lowering<'_> {
                 let inner = self.put_together(pieces, PREFIX, depth + 1, whole);
                 let span = Span { end: inner.span.end, ..span };
                 let inner = Box::new(inner);
-                let kind = if step { ExprKind::Step(operator, inner) } else { ExprKind::Unary(operator, inner) };
+                let kind =
+                    if step { ExprKind::Step(operator, inner) } else { ExprKind::Unary(operator, inner) };
                 Expr { kind, span }
             }
             _ => return nothing(),
         };
         loop {
             made = match &pieces.next {
-                Some(Piece::Member(..) | Piece::Index(..) | Piece::Call(..) | Piece::Options(..) | Piece::Step(..)) => {
-                    match pieces.take() {
-                        Some(piece) => self.behind(made, piece),
-                        None => made,
-                    }
-                }
+                Some(
+                    Piece::Member(..)
+                    | Piece::Index(..)
+                    | Piece::Call(..)
+                    | Piece::Options(..)
+                    | Piece::Step(..),
+                ) => match pieces.take() {
+                    Some(piece) => self.behind(made, piece),
+                    None => made,
+                },
                 Some(piece) => {
-                    let Some((_, right)) = binding(piece).filter(|(left, _)| *left >= least) else { return made };
+                    let Some((_, right)) = binding(piece).filter(|(left, _)| *left >= least) else {
+                        return made;
+                    };
                     let Some(piece) = pieces.take() else { return made };
                     self.between(made, piece, right, pieces, depth, whole)
                 }
@@ -346,7 +353,9 @@ impl Lowering<'_> {
                     callee = *inner;
                 }
                 // `f.value(1)(..)`
-                ExprKind::Call { callee: inner, options: said, args: mut given } if is_option(&inner, &given) => {
+                ExprKind::Call { callee: inner, options: said, args: mut given }
+                    if is_option(&inner, &given) =>
+                {
                     if let (ExprKind::Member(object, name), Some(value)) = (inner.kind, given.pop()) {
                         options.extend(said);
                         options.push((name, value));

@@ -24,7 +24,8 @@ pub(crate) fn parse(file: u32, text: &str, deadline: &Deadline) -> Unit {
     }
     let bytes = text.as_bytes();
     let mut read = |offset: usize, _| bytes.get(offset..).unwrap_or_default();
-    let mut stop = |_: &ParseState| if deadline.passed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let mut stop =
+        |_: &ParseState| if deadline.passed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let options = ParseOptions::new().progress_callback(&mut stop);
     let Some(tree) = parser.parse_with_options(&mut read, None, Some(options)) else {
         return failed(OUT_OF_TIME);

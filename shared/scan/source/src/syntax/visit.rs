@@ -94,7 +94,9 @@ pub(crate) fn inside<'a>(expression: &'a Expr, each: &mut dyn FnMut(&'a Expr)) {
                 inside(argument, each);
             }
         }
-        ExprKind::Cast(_, inner) | ExprKind::Unary(_, inner) | ExprKind::Step(_, inner) => inside(inner, each),
+        ExprKind::Cast(_, inner) | ExprKind::Unary(_, inner) | ExprKind::Step(_, inner) => {
+            inside(inner, each)
+        }
         ExprKind::Binary(_, left, right) | ExprKind::Assign(_, left, right) => {
             inside(left, each);
             inside(right, each);
@@ -133,7 +135,9 @@ pub(crate) fn mentions(expression: &Expr, name: &str) -> bool {
 /// Whether the expression calls anything.
 pub(crate) fn has_call(expression: &Expr) -> bool {
     let mut found = false;
-    inside(expression, &mut |it| found |= matches!(it.kind, ExprKind::Call { .. } | ExprKind::Instruction(..)));
+    inside(expression, &mut |it| {
+        found |= matches!(it.kind, ExprKind::Call { .. } | ExprKind::Instruction(..))
+    });
     found
 }
 

@@ -7,7 +7,10 @@ use super::{Lowering, parts, parts_of};
 
 impl Lowering<'_> {
     pub(super) fn yul_statements(&mut self, node: Node<'_>) -> Vec<Stmt> {
-        parts(node).into_iter().filter_map(|it| self.deeper(it, |this| this.yul_statement(it)).flatten()).collect()
+        parts(node)
+            .into_iter()
+            .filter_map(|it| self.deeper(it, |this| this.yul_statement(it)).flatten())
+            .collect()
     }
 
     fn yul_block(&mut self, node: Node<'_>) -> Stmt {
@@ -88,7 +91,8 @@ impl Lowering<'_> {
         let inner = parts(node);
         let span = self.span(node);
         let condition = self.yul_expression(*inner.first()?);
-        let blocks: Vec<Stmt> = parts_of(node, "yul_block").into_iter().map(|it| self.yul_block(it)).collect();
+        let blocks: Vec<Stmt> =
+            parts_of(node, "yul_block").into_iter().map(|it| self.yul_block(it)).collect();
         let mut all: Option<Stmt> = None;
         for block in blocks.into_iter().rev() {
             let kind = StmtKind::If {
@@ -114,7 +118,8 @@ impl Lowering<'_> {
                 let names: Vec<_> = parts(node).into_iter().map(|it| self.owned(it)).collect();
                 let mut names = names.into_iter();
                 let first = ExprKind::Name(names.next().unwrap_or_default());
-                names.fold(first, |object, name| ExprKind::Member(Box::new(Expr { kind: object, span }), name))
+                names
+                    .fold(first, |object, name| ExprKind::Member(Box::new(Expr { kind: object, span }), name))
             }
             "yul_identifier" | "identifier" => ExprKind::Name(self.owned(node)),
             "yul_function_call" => {

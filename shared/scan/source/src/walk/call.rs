@@ -49,7 +49,8 @@ impl<'p> Walk<'p> {
                 if !matches!(ty, Type::User(_)) {
                     return Val { from, ty: Some(ty.clone()), ..Val::default() };
                 }
-                let call = Call { args, ..self.other(CallKind::Create, "new", Val::default(), written, state) };
+                let call =
+                    Call { args, ..self.other(CallKind::Create, "new", Val::default(), written, state) };
                 let event = self.happens(call, span, state);
                 Val { from: [Source::Returned(event)].into(), ty: Some(ty.clone()), ..Val::default() }
             }
@@ -104,7 +105,11 @@ impl<'p> Walk<'p> {
                             self.facts.hashed.insert(*event);
                         }
                     }
-                    return mixed(Source::Hash).typed("bytes32");
+                    let mut hash = mixed(Source::Hash).typed("bytes32");
+                    if hash.any(Source::is_of_block) {
+                        hash.from.insert(Source::Drawn);
+                    }
+                    return hash;
                 }
                 "blockhash" => return mixed(Source::Chance).typed("bytes32"),
                 "gasleft" => return Val::of(Source::Fixed).typed("uint256"),
@@ -135,6 +140,10 @@ impl<'p> Walk<'p> {
                 return Val::default();
             }
         }
+        // A function that is not there: it may look at everything.
+        for arg in &args {
+            self.facts.mark_used(arg);
+        }
         mixed(Source::Fixed)
     }
 
@@ -157,9 +166,17 @@ impl<'p> Walk<'p> {
         Some(self.run_free(owner, function, args.to_vec(), span, state))
     }
 
-    fn run_free(&mut self, owner: ContractId, function: &'p Function, args: Vec<Val>, span: Span, state: &mut State) -> Val {
+    fn run_free(
+        &mut self,
+        owner: ContractId,
+        function: &'p Function,
+        args: Vec<Val>,
+        span: Span,
+        state: &mut State,
+    ) -> Val {
         // A free function belongs to a file; any contract of it stands for it.
-        let known = self.program.units.get(owner.file as usize).is_some_and(|unit| !unit.contracts.is_empty());
+        let known =
+            self.program.units.get(owner.file as usize).is_some_and(|unit| !unit.contracts.is_empty());
         let stand_in = match known {
             true => ContractId { file: owner.file, index: 0 },
             false => self.facts.contract,
@@ -167,7 +184,13 @@ impl<'p> Walk<'p> {
         self.run(stand_in, true, function, args, span, state)
     }
 
-    fn call_member(&mut self, object: &'p Expr, method: &str, written: Written<'p>, state: &mut State) -> Val {
+    fn call_member(
+        &mut self,
+        object: &'p Expr,
+        method: &str,
+        written: Written<'p>,
+        state: &mut State,
+    ) -> Val {
         if let ExprKind::Name(name) = &object.kind
             && state.local(name).is_none()
             && self.variable_named(name).is_none()
@@ -216,7 +239,13 @@ impl<'p> Walk<'p> {
     }
 
     /// `Library.f(..)`, `Base.f(..)`, `UserType.wrap(..)`, `string.concat(..)`.
-    fn call_named(&mut self, name: &str, method: &str, written: Written<'p>, state: &mut State) -> Option<Val> {
+    fn call_named(
+        &mut self,
+        name: &str,
+        method: &str,
+        written: Written<'p>,
+        state: &mut State,
+    ) -> Option<Val> {
         let file = self.frames.last()?.contract.file;
         let Some(id) = self.program.lookup(file, name) else {
             let known = matches!(method, "wrap" | "unwrap" | "concat");
@@ -226,8 +255,7 @@ impl<'p> Walk<'p> {
             });
         };
         let args = self.eval_all(written.args, state);
-        let contracts =
-            if self.facts.order.contains(&id) { self.program.linearized(id) } else { vec![id] };
+        let contracts = if self.facts.order.contains(&id) { self.program.linearized(id) } else { vec![id] };
         let foreign = !self.facts.order.contains(&id);
         Some(match self.find_function(&contracts, method, &args) {
             Some((owner, function)) => self.run(owner, foreign, function, args, written.span, state),
@@ -236,7 +264,14 @@ impl<'p> Walk<'p> {
     }
 
     /// A library's function that is attached to the value's type.
-    fn call_attached(&mut self, target: &Val, method: &str, args: &[Val], span: Span, state: &mut State) -> Option<Val> {
+    fn call_attached(
+        &mut self,
+        target: &Val,
+        method: &str,
+        args: &[Val],
+        span: Span,
+        state: &mut State,
+    ) -> Option<Val> {
         if target.exact == Some(Source::This) && target.ty.is_none() {
             return None;
         }
@@ -345,9 +380,12 @@ impl<'p> Walk<'p> {
             }
             false => self.interface(&target, method, args.len()),
         };
-        let getter = known.is_none() && args.is_empty() && !matches!(method, "update" | "sync" | "skim" | "harvest");
-        let sounds = method.starts_with("get") || method.starts_with("balanceOf") || method.starts_with("total");
-        let reads_only = known.map_or(sounds || (getter && self.is_variable_of(&target, method)), |it| it.reads_only);
+        let getter =
+            known.is_none() && args.is_empty() && !matches!(method, "update" | "sync" | "skim" | "harvest");
+        let sounds =
+            method.starts_with("get") || method.starts_with("balanceOf") || method.starts_with("total");
+        let reads_only =
+            known.map_or(sounds || (getter && self.is_variable_of(&target, method)), |it| it.reads_only);
         if method == "recover" && known.is_none() {
             self.event(What::Recover(args), span, state);
             return Val::of(Source::Signer).typed("address");
@@ -380,9 +418,10 @@ impl<'p> Walk<'p> {
         let Some(Type::User(path)) = &target.ty else { return false };
         let Some(frame) = self.frames.last() else { return false };
         let Some(id) = self.program.lookup(frame.contract.file, path) else { return false };
-        self.program.linearized(id).iter().any(|&base| {
-            self.program.contract(base).variables.iter().any(|it| it.public && it.name == name)
-        })
+        self.program
+            .linearized(id)
+            .iter()
+            .any(|&base| self.program.contract(base).variables.iter().any(|it| it.public && it.name == name))
     }
 
     /// The frame of a call; its options are evaluated.

@@ -147,10 +147,15 @@ impl<'p> Walk<'p> {
         let value = self.eval(object, state);
         match member {
             "balance" if value.exact == Some(Source::This) => Val::of(Source::OwnEther).typed("uint256"),
-            "balance" if value.ty.as_ref().is_none_or(|ty| !matches!(ty, Type::User(_))) || !self.has_member(&value, "balance") => {
+            "balance"
+                if value.ty.as_ref().is_none_or(|ty| !matches!(ty, Type::User(_)))
+                    || !self.has_member(&value, "balance") =>
+            {
                 Val::of(Source::Holding).typed("uint256")
             }
-            "length" => Val { exact: None, place: None, literal: None, parts: None, ..value }.typed("uint256"),
+            "length" => {
+                Val { exact: None, place: None, literal: None, parts: None, ..value }.typed("uint256")
+            }
             "slot" | "offset" => {
                 if let Some(id) = value.place {
                     self.facts.escaped.insert(id);
@@ -211,7 +216,8 @@ impl<'p> Walk<'p> {
                 _ => Some(Val::of(Source::Fixed)),
             };
         }
-        let is_enum = self.facts.order.iter().any(|&id| self.program.contract(id).enums.iter().any(|it| it == name));
+        let is_enum =
+            self.facts.order.iter().any(|&id| self.program.contract(id).enums.iter().any(|it| it == name));
         is_enum.then(|| Val::of(Source::Fixed))
     }
 
@@ -236,7 +242,14 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn binary(&mut self, operator: Operator, left: &'p Expr, right: &'p Expr, span: Span, state: &mut State) -> Val {
+    fn binary(
+        &mut self,
+        operator: Operator,
+        left: &'p Expr,
+        right: &'p Expr,
+        span: Span,
+        state: &mut State,
+    ) -> Val {
         if matches!(operator, Operator::And | Operator::Or) {
             let first = self.eval(left, state);
             let test = Test::of(&first);
@@ -252,7 +265,8 @@ impl<'p> Walk<'p> {
         let (first, second) = (self.eval(left, state), self.eval(right, state));
         if operator.compares() {
             let mixed = first.mixed(&second);
-            let what = What::Compare { operator, left: first.clone(), right: second.clone() };
+            let in_text = decides(left, right);
+            let what = What::Compare { operator, left: first.clone(), right: second.clone(), in_text };
             self.event(what, span, state);
             let test = Some(Rc::new(Test::Compare(operator, first, second)));
             return Val { test, ..mixed }.typed("bool");
@@ -285,6 +299,15 @@ impl<'p> Walk<'p> {
     }
 }
 
+/// Whether the text alone says how a comparison may end.
+fn decides(left: &Expr, right: &Expr) -> bool {
+    match (&left.kind, &right.kind) {
+        (ExprKind::Number(_), _) | (_, ExprKind::Number(_)) => true,
+        (ExprKind::Name(a), ExprKind::Name(b)) => a == b,
+        _ => false,
+    }
+}
+
 /// `base[key]`
 pub(super) fn indexed(base: &Val, key: &Val) -> Val {
     let ty = match &base.ty {
@@ -298,6 +321,7 @@ pub(super) fn indexed(base: &Val, key: &Val) -> Val {
         place: base.place,
         keyed_by_sender: base.keyed_by_sender || key.exact == Some(Source::Sender),
         keyed_by_choice: base.keyed_by_choice || key.is_argument(),
+        keyed_by_hash: base.keyed_by_hash || key.has(Source::Hash),
         ..Val::default()
     }
 }

@@ -69,7 +69,11 @@ impl Call {
         match self.kind {
             CallKind::Low => !self.gas_said || self.value.is_none(),
             CallKind::External => !self.reads_only,
-            CallKind::Delegate | CallKind::Static | CallKind::Send | CallKind::Transfer | CallKind::Create => false,
+            CallKind::Delegate
+            | CallKind::Static
+            | CallKind::Send
+            | CallKind::Transfer
+            | CallKind::Create => false,
         }
     }
 
@@ -101,18 +105,31 @@ pub(crate) enum What {
         assembly: bool,
     },
     /// Two values are compared, whatever is made of it.
-    Compare { operator: Operator, left: Val, right: Val },
+    Compare {
+        operator: Operator,
+        left: Val,
+        right: Val,
+        /// Whether one side is a number in the text, or both are the same name: known whoever calls.
+        in_text: bool,
+    },
     Condition(Rc<Condition>),
     /// `abi.encodePacked`
     Packed(Vec<Val>),
     /// `ecrecover` or a library's `recover`; what is signed.
     Recover(Vec<Val>),
     /// A local that nothing was assigned to is read.
-    ReadUnset { name: String, reference: bool, address: bool },
+    ReadUnset {
+        name: String,
+        reference: bool,
+        address: bool,
+    },
     /// `delete` of something of this type.
     Deleted(Type),
     /// An array in storage is given to a function that changes its own copy.
-    Copied { parameter: String, callee: Span },
+    Copied {
+        parameter: String,
+        callee: Span,
+    },
     Emit,
     /// A function is left with these values.
     Leave(Val),

@@ -29,7 +29,9 @@ impl<'p> Walk<'p> {
             "balance" if at(0).exact == Some(Source::This) => Val::of(Source::OwnEther).typed("uint256"),
             "balance" => Val::of(Source::Holding).typed("uint256"),
             "address" => Val::of(Source::This).typed("address"),
-            "keccak256" => Val { from: mixed.from.into_iter().chain([Source::Hash]).collect(), ..Val::default() },
+            "keccak256" => {
+                Val { from: mixed.from.into_iter().chain([Source::Hash]).collect(), ..Val::default() }
+            }
             "sload" | "tload" => match at(0).place {
                 Some(id) => {
                     let read = self.read(id, state);
@@ -84,7 +86,11 @@ impl<'p> Walk<'p> {
                 mixed
             }
             _ => {
-                if args.len() == 1 { at(0) } else { mixed }
+                if args.len() == 1 {
+                    at(0)
+                } else {
+                    mixed
+                }
             }
         }
     }

@@ -19,7 +19,7 @@ use scorpius_scan::engine::Deadline;
 use crate::model::{ContractId, Program};
 use crate::syntax::ast::{Expr, Function, FunctionKind, Local, Span, Type};
 use crate::syntax::visit::sets;
-use facts::{Entry, Event, Facts, Variable, What};
+use facts::{Condition, Entry, Event, Facts, Variable, What};
 use state::State;
 use value::{Source, Val, VarId};
 
@@ -53,6 +53,8 @@ struct Frame<'p> {
     breaks: Vec<Vec<State>>,
     continues: Vec<Vec<State>>,
     unchecked: u32,
+    /// Conditions that were known when it began.
+    known: usize,
 }
 
 /// Where `_` of a modifier leads.
@@ -247,8 +249,16 @@ impl<'p> Walk<'p> {
             return unknown();
         }
         for (param, arg) in function.params.iter().zip(&args) {
-            if arg.place.is_some() && is_copied(param, arg) && function.returns.is_empty() && sets(function, &param.name) {
-                self.event(What::Copied { parameter: param.name.clone(), callee: function.span }, span, state);
+            if arg.place.is_some()
+                && is_copied(param, arg)
+                && function.returns.is_empty()
+                && sets(function, &param.name)
+            {
+                self.event(
+                    What::Copied { parameter: param.name.clone(), callee: function.span },
+                    span,
+                    state,
+                );
             }
         }
         let mut locals = HashMap::new();
@@ -272,6 +282,7 @@ impl<'p> Walk<'p> {
             breaks: Vec::new(),
             continues: Vec::new(),
             unchecked: 0,
+            known: state.conditions.len(),
         });
         self.wrap(Wrapped { function, modifier: 0 }, state);
         let frame = self.frames.pop();
@@ -317,6 +328,7 @@ impl<'p> Walk<'p> {
             breaks: Vec::new(),
             continues: Vec::new(),
             unchecked: 0,
+            known: state.conditions.len(),
         });
         self.wrapped.push(next);
         self.statements(body, state);
@@ -361,6 +373,7 @@ impl<'p> Walk<'p> {
             self.event(What::Leave(value.clone()), span, state);
         }
         if let Some(frame) = self.frames.last_mut() {
+            let value = decided_by(value, state.conditions.get(frame.known..).unwrap_or_default());
             let joined = match frame.returned.take() {
                 Some(known) => known.joined(&value),
                 None => value,
@@ -397,7 +410,8 @@ impl<'p> Walk<'p> {
             let mut all = functions.iter().filter(fits).filter(|it| it.body.is_some());
             let first = all.next()?;
             // Overloads with as many arguments: the one whose types fit best.
-            let best = all.fold(first, |best, it| if fit(it, arguments) > fit(best, arguments) { it } else { best });
+            let best =
+                all.fold(first, |best, it| if fit(it, arguments) > fit(best, arguments) { it } else { best });
             Some((contract, best))
         })
     }
@@ -412,10 +426,27 @@ fn is_copied(param: &Local, arg: &Val) -> bool {
     param.location.as_deref() == Some("memory") && matches!(arg.ty, Some(Type::Array(..)))
 }
 
+/// A constant that is returned under conditions says what the conditions say.
+fn decided_by(mut value: Val, conditions: &[Rc<Condition>]) -> Val {
+    if value.exact != Some(Source::Fixed) {
+        return value;
+    }
+    for condition in conditions {
+        condition.test.values(&mut |asked| {
+            value.keyed_by_sender |= asked.keyed_by_sender;
+            value.keyed_by_hash |= asked.keyed_by_hash;
+            value.from.extend(asked.from.iter().filter(|it| matches!(it, Source::Var(_))));
+        });
+    }
+    value
+}
+
 /// How many arguments have exactly the parameter's type.
 fn fit(function: &Function, arguments: &[Val]) -> usize {
     let pairs = function.params.iter().zip(arguments);
-    pairs.filter(|(param, arg)| arg.ty.as_ref().is_some_and(|ty| ty.canonical() == param.ty.canonical())).count()
+    pairs
+        .filter(|(param, arg)| arg.ty.as_ref().is_some_and(|ty| ty.canonical() == param.ty.canonical()))
+        .count()
 }
 
 /// A value as a local of this type holds it: only a pointer to storage is still in storage.
@@ -436,11 +467,8 @@ fn bound(value: Val, ty: &Type, location: Option<&str>) -> Val {
 }
 
 fn named_returns(function: &Function, state: &State) -> Val {
-    let named: Vec<Val> = function
-        .returns
-        .iter()
-        .map(|local| state.local(&local.name).cloned().unwrap_or_default())
-        .collect();
+    let named: Vec<Val> =
+        function.returns.iter().map(|local| state.local(&local.name).cloned().unwrap_or_default()).collect();
     tuple(named)
 }
 
@@ -456,5 +484,6 @@ fn tuple(mut values: Vec<Val>) -> Val {
 
 fn sounds_like_a_lock(name: &str) -> bool {
     let name = name.to_lowercase();
-    name.contains("reentran") || matches!(name.as_str(), "lock" | "locked" | "mutex" | "synchronized" | "_lock")
+    name.contains("reentran")
+        || matches!(name.as_str(), "lock" | "locked" | "mutex" | "synchronized" | "_lock")
 }

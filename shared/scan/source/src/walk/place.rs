@@ -109,8 +109,7 @@ impl<'p> Walk<'p> {
         match &expression.kind {
             ExprKind::Name(name) => match state.local(name) {
                 Some(local) => {
-                    let (place, choice, sender) =
-                        (local.place, local.keyed_by_choice, local.keyed_by_sender);
+                    let (place, choice, sender) = (local.place, local.keyed_by_choice, local.keyed_by_sender);
                     if local.unset {
                         let what = self.read_unset(name, local);
                         self.event(what, expression.span, state);

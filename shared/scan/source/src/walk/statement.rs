@@ -56,7 +56,9 @@ impl<'p> Walk<'p> {
             StmtKind::Return(value) => {
                 let value = match value {
                     Some(value) => self.eval(value, state),
-                    None => self.frames.last().map_or_else(Val::default, |it| named_returns(it.function, state)),
+                    None => {
+                        self.frames.last().map_or_else(Val::default, |it| named_returns(it.function, state))
+                    }
                 };
                 self.leave(value, statement.span, state);
             }
