@@ -35,7 +35,8 @@ const FOUNDATIONS: [&str; 8] = [
 
 /// Third-party crates that are named in few places: a prefix, and who may name what begins with it.
 const OWNED: [(&str, &[&str]); 23] = [
-    ("aws-", &["shared/aws"]),
+    // The SDK of QLDB is linked into nothing that runs on AWS: it is what asks, and is built on demand.
+    ("aws-", &["shared/aws", "shared/ledger/qldb-live"]),
     ("lambda_", &["shared/aws"]),
     ("rusqlite", &["shared/local"]),
     ("libsqlite3-sys", &["shared/local"]),

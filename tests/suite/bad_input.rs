@@ -84,6 +84,7 @@ pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     let mut real = BTreeMap::from([
         ("{queue}", "scan".to_owned()),
         ("{path+}", "entries/067".to_owned()),
+        ("{name}", "audit".to_owned()),
         ("/v1/elevations/{id}", "/v1/elevations/elv_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
         ("/v1/audit/events/{id}", format!("/v1/audit/events/{event}")),
         // Of nobody here: these doors have the same to say about these as about any others.
@@ -323,11 +324,15 @@ fn events(all: &Everything) -> usize {
 }
 
 /// Operations that answer with success and change nothing when there is nothing to change.
-const QUIET: [&str; 9] = [
+const QUIET: [&str; 12] = [
     "checkPolicies",
     "explainPolicies",
     // Going on with an export is no fact any more.
     "exportTenant",
+    // What is read, and a digest that covers no more than the one before.
+    "getQldbBlock",
+    "getQldbDigest",
+    "getQldbRevision",
     "introspectToken",
     "reportLeakedApiKey",
     "requestPasswordReset",

@@ -28,6 +28,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
         ("auth", scorpius_identity::api::operations()),
         ("health", scorpius_edge::health::operations()),
         ("policy", scorpius_policy_api::api::operations()),
+        ("qldb", scorpius_qldb_api::api::operations()),
         ("risk-score", scorpius_risk::api::operations()),
         ("scan", scorpius_scan::api::operations()),
         ("users", scorpius_account::api::operations()),
@@ -43,10 +44,12 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
 pub fn events() -> Vec<EventSchema> {
     let mut events = scorpius_edge::events();
     events.extend(scorpius_identity::events());
+    events.extend(scorpius_feeds::events());
     events.extend(scorpius_ledger::events());
     events.extend(scorpius_account::events());
     events.extend(scorpius_notify::events());
     events.extend(scorpius_policy_api::events());
+    events.extend(scorpius_qldb_api::events());
     events.extend(scorpius_relay::events());
     events.extend(scorpius_risk::events());
     events.extend(scorpius_scan::events());

@@ -23,6 +23,7 @@ pub mod queue;
 pub mod request;
 pub mod response;
 pub mod serve;
+pub mod signatures;
 pub mod telemetry;
 
 pub use authorize::{Authorize, Decision, Judge, Kind, Question, Thing};
@@ -37,6 +38,7 @@ pub use queue::{Message, Outcome};
 pub use request::Request;
 pub use response::Response;
 pub use serve::serve;
+pub use signatures::Signatures;
 
 /// Every type of event that doors tell of by themselves.
 #[must_use]

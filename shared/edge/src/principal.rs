@@ -254,6 +254,8 @@ pub enum Anonymous {
     RevokedCredential,
     /// It came in a cookie, which browsers send unasked, without the token that proves the page's intent.
     NoCsrfToken,
+    /// The whole request is signed (AWS Signature Version 4): only a door that has the body can say by whom.
+    SignedRequest,
 }
 
 /// Who asks.

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use scorpius_core::{Actor, Clock, UnixMillis, new_id};
 
@@ -21,6 +22,7 @@ use crate::problem::{
 };
 use crate::request::{Request, actor_of};
 use crate::response::{BODY_BYTES_MAX, Response};
+use crate::signatures::Signatures;
 use crate::telemetry::{self, Invocation};
 
 /// Bytes of a request's body.
@@ -42,6 +44,8 @@ pub struct Door<'a> {
     pub clock: &'a dyn Clock,
     /// Counts requests and refusals; without one, nobody is limited, and of no refusal an event tells.
     pub limiter: Option<&'a Limiter>,
+    /// Says who signed a request as a whole; without one, nobody did.
+    pub signatures: Option<&'a dyn Signatures>,
 }
 
 /// Answers one event: parses, counts, authorizes, calls `handle`, and says so in one log line.
@@ -180,7 +184,10 @@ async fn admit<'a>(
     if event.raw_path.len() + event.raw_query_string.len() > URL_BYTES_MAX {
         return Err(TOO_LARGE.because(format_args!("a URL of more than {URL_BYTES_MAX} bytes")));
     }
-    let (caller, now) = (event.caller(), door.clock.now());
+    let (mut caller, now) = (event.caller(), door.clock.now());
+    if let (Caller::Anonymous(Anonymous::SignedRequest), Some(signatures)) = (&caller, door.signatures) {
+        caller = signatures.caller(&event, &body_of(&event)?, now).await?;
+    }
     let network = event.request_context.http.source_ip.clone();
     known(&caller, invocation);
     if let (Some(limiter), true) = (door.limiter, operation.limited) {
@@ -195,10 +202,7 @@ async fn admit<'a>(
     }
     authorize(&judge, operation, &caller, now, &network).await?;
     step_up(operation, &caller, now)?;
-    let body = event.body_bytes().ok_or_else(|| INVALID_REQUEST.because("the body is not Base64"))?;
-    if body.len() > REQUEST_BYTES_MAX {
-        return Err(TOO_LARGE.because(format_args!("a body of more than {REQUEST_BYTES_MAX} bytes")));
-    }
+    let body = body_of(&event)?;
     let mut headers: BTreeMap<_, _> =
         event.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
     if !cookies.is_empty() {
@@ -221,6 +225,14 @@ async fn admit<'a>(
         judge,
     };
     Ok((request, operation))
+}
+
+fn body_of(event: &HttpEvent) -> Result<Bytes, Problem> {
+    let body = event.body_bytes().ok_or_else(|| INVALID_REQUEST.because("the body is not Base64"))?;
+    match body.len() > REQUEST_BYTES_MAX {
+        true => Err(TOO_LARGE.because(format_args!("a body of more than {REQUEST_BYTES_MAX} bytes"))),
+        false => Ok(body),
+    }
 }
 
 fn known(caller: &Caller, invocation: &mut Invocation) {
@@ -256,6 +268,7 @@ async fn authorize(
             Anonymous::ExpiredCredential => "the credential has expired",
             Anonymous::RevokedCredential => "the credential was revoked",
             Anonymous::NoCsrfToken => "a cookie counts only together with its `X-CSRF-Token`",
+            Anonymous::SignedRequest => "signed requests count at the doors of QLDB only; send `X-API-Key`",
         })),
     }
 }
@@ -348,6 +361,7 @@ mod tests {
             gate: crate::authorize::RoleTable::shared(),
             clock: &SystemClock,
             limiter: None,
+            signatures: None,
         }
     }
 

@@ -88,7 +88,8 @@ async fn token(
 ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     let operations = api::operations();
     let gate = scorpius_edge::authorize::RoleTable::shared();
-    let door = Door { function: "auth", operations: &operations, gate, clock, limiter: None };
+    let door =
+        Door { function: "auth", operations: &operations, gate, clock, limiter: None, signatures: None };
     let mut asked = HttpEvent { route_key: "POST /v1/auth/token".to_owned(), ..HttpEvent::default() };
     asked.request_context.authorizer = Some(AuthorizerContext { lambda: AuthorizerAnswerContext { caller } });
     let answer = serve(&door, asked, std::future::pending(), |request| api::handle(auth, request)).await;

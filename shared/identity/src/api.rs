@@ -11,6 +11,7 @@ mod leaked;
 mod maker;
 mod revoke;
 mod rotate;
+mod signing;
 mod tier;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use crate::last_used::LastUsed;
 use crate::{IdentitySettings, SessionLimits};
 
 pub use documents::{
-    CreateApiKey, CreatedApiKey, Introspect, Introspected, IssueToken, IssuedToken, KeyList,
+    AwsCredentials, CreateApiKey, CreatedApiKey, Introspect, Introspected, IssueToken, IssuedToken, KeyList,
     ReportLeakedApiKey, RotateApiKey, RotatedApiKey, SetTier, ShownApiKey, TenantTier,
 };
 

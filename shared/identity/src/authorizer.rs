@@ -7,7 +7,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use scorpius_core::{Clock, Key, Keys, PortError, Record, Store, StoreError};
+use scorpius_core::{Clock, Key, Keys, PortError, Record, Store, StoreError, UnixMillis};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerEvent};
 use scorpius_edge::request::cookie;
 use scorpius_edge::{Allowance, Anonymous, Caller, Principal, Standing, Strength};
@@ -25,6 +25,7 @@ use crate::keys::{ApiKey, KeyState};
 use crate::last_used::LastUsed;
 use crate::power::Power;
 use crate::secret::ApiSecret;
+use crate::signature::is_signature;
 
 #[cfg(test)]
 mod hostile_tokens;
@@ -67,6 +68,7 @@ pub async fn handle(app: &App, event: AuthorizerEvent) -> Result<AuthorizerAnswe
         Ok(Credential::Key(text)) => by_key(app, text, from).await?,
         Ok(Credential::Bearer(text)) => by_token(app, text, from, None).await?,
         Ok(Credential::Cookie(text)) => by_token(app, &text, from, Some(&Page::of(&event))).await?,
+        Ok(Credential::Signature) => Caller::Anonymous(Anonymous::SignedRequest),
         Err(reason) => Caller::Anonymous(reason),
     };
     Ok(AuthorizerAnswer::passing(&caller))
@@ -94,6 +96,8 @@ enum Credential<'a> {
     Key(&'a str),
     Bearer(&'a str),
     Cookie(String),
+    /// Of the request as a whole: the door, which has the body, checks it.
+    Signature,
 }
 
 /// The one credential of a request. Two in headers are refused, since two doors could look at different
@@ -104,7 +108,10 @@ fn credential(event: &AuthorizerEvent) -> Result<Credential<'_>, Anonymous> {
         let credential = if name.eq_ignore_ascii_case("x-api-key") {
             Credential::Key(value)
         } else if name.eq_ignore_ascii_case("authorization") {
-            Credential::Bearer(bearer(value).ok_or(Anonymous::InvalidCredential)?)
+            match is_signature(value) {
+                true => Credential::Signature,
+                false => Credential::Bearer(bearer(value).ok_or(Anonymous::InvalidCredential)?),
+            }
         } else {
             continue;
         };
@@ -160,7 +167,7 @@ async fn by_key(app: &App, text: &str, from: From<'_>) -> Result<Caller, Authori
     }
     let [key, tenant, used] = read(app, &asked).await?;
     let key = document::<ApiKey>(key)?.filter(|key| key.opened_by(&secret, app.clock.now()).is_some());
-    let caller = judge(app, key, document(tenant)?, from, |key| (key.power(), Strength::ApiKey));
+    let caller = judge(app.clock.now(), key, document(tenant)?, from, |key| (key.power(), Strength::ApiKey));
     if untold && matches!(caller, Caller::Known(_)) {
         let whose = (tenant_id, key_id);
         // Whoever asks is known, whether or not this is noted.
@@ -222,7 +229,7 @@ pub(crate) async fn of_claims(app: &App, claims: Claims, from: From<'_>) -> Resu
             && key.power().covers(&power)
             && !power.roles.is_empty()
     });
-    Ok(judge(app, key, document(tenant)?, from, |_| (power, Strength::Token)))
+    Ok(judge(app.clock.now(), key, document(tenant)?, from, |_| (power, Strength::Token)))
 }
 
 /// A person: their session, their record and their tenant are as they are now; so are their roles.
@@ -265,19 +272,20 @@ async fn read<const N: usize>(app: &App, keys: &[Key]) -> Result<[Option<Record>
     Ok(std::array::from_fn(|_| records.next().flatten()))
 }
 
-fn document<T: DeserializeOwned>(record: Option<Record>) -> Result<Option<T>, AuthorizerError> {
-    Ok(record.map(|record| record.document()).transpose().map_err(StoreError::from)?)
+pub(crate) fn document<T: DeserializeOwned>(record: Option<Record>) -> Result<Option<T>, StoreError> {
+    Ok(record.map(|record| record.document()).transpose()?)
 }
 
-fn judge(
-    app: &App,
+/// Whom a genuine credential of `key` stands for at `now`.
+pub(crate) fn judge(
+    now: UnixMillis,
     key: Option<ApiKey>,
     tenant: Option<Tenant>,
     from: From<'_>,
     power: impl FnOnce(&ApiKey) -> (Power, Strength),
 ) -> Caller {
     let Some(key) = key else { return Caller::Anonymous(Anonymous::InvalidCredential) };
-    match key.state(app.clock.now()) {
+    match key.state(now) {
         KeyState::Revoked => return Caller::Anonymous(Anonymous::RevokedCredential),
         KeyState::Expired => return Caller::Anonymous(Anonymous::ExpiredCredential),
         KeyState::Active => {}

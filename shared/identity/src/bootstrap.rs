@@ -145,9 +145,11 @@ fn operator_key(
         expires_at,
         created_at: clock.now(),
         created_by: actor.name.clone(),
+        shown_to: None,
         revoked_at: None,
         rotated_at: None,
         previous: None,
+        signing: None,
         events: 1,
     };
     let mut writes = creation(&key).to_vec();

@@ -164,6 +164,35 @@ impl fmt::Debug for ApiSecret {
     }
 }
 
+/// How the public name of a key that signs requests begins. It is 48 letters and digits, as AWS has at most 128.
+const ACCESS_KEY_ID: &str = "SCRP";
+
+/// The public name under which the key `key_id` of `tenant` signs requests: an `AWS_ACCESS_KEY_ID`.
+#[must_use]
+pub(crate) fn access_key_id(tenant: &TenantId, key_id: &str) -> String {
+    let digits = |id: &str| base62(&number_of(id).unwrap_or_default().to_be_bytes(), ID_DIGITS);
+    format!("{ACCESS_KEY_ID}{}{}", *digits(tenant.as_str()), *digits(key_id))
+}
+
+/// The tenant and the key that an access key id names; `None` when it is not of ours.
+#[must_use]
+pub(crate) fn named_by(access_key_id: &str) -> Option<(TenantId, String)> {
+    let digits = access_key_id.strip_prefix(ACCESS_KEY_ID)?;
+    if digits.len() != 2 * ID_DIGITS || !digits.is_ascii() {
+        return None;
+    }
+    let (tenant, key) = digits.split_at(ID_DIGITS);
+    Some((format!("ten_{}", id_digits(tenant)?).parse().ok()?, format!("key_{}", id_digits(key)?)))
+}
+
+/// A new secret that signs requests: 256 random bits in Base62.
+#[must_use]
+pub(crate) fn signing_secret(clock: &dyn Clock) -> Zeroizing<String> {
+    let mut random = Zeroizing::new([0; 32]);
+    clock.fill_random(&mut *random);
+    base62(&*random, SECRET_DIGITS)
+}
+
 /// The UUID of `ten_…` or `key_…`.
 fn number_of(id: &str) -> Option<u128> {
     let (_, digits) = id.split_once('_')?;
@@ -276,6 +305,20 @@ mod tests {
     fn a_key_is_not_printed_by_accident() {
         let made = key(KeyKind::Live);
         assert!(!format!("{made:?}").contains(&made.reveal()[52..]));
+    }
+
+    #[test]
+    fn an_access_key_id_names_its_key() {
+        let made = key(KeyKind::Live);
+        let text = access_key_id(made.tenant(), made.key_id());
+        assert_eq!(text.len(), 48);
+        assert_eq!(named_by(&text), Some((made.tenant().clone(), made.key_id().to_owned())));
+        for bad in
+            ["", "AKIAIOSFODNN7EXAMPLE", "SCRP", &text[..47], &format!("{text}0"), &text.replace('0', "é")]
+        {
+            assert_eq!(named_by(bad), None, "{bad}");
+        }
+        assert_eq!(named_by(&format!("SCRP{}", "z".repeat(44))), None);
     }
 
     #[test]

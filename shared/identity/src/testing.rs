@@ -112,6 +112,7 @@ impl World {
             gate: scorpius_edge::authorize::RoleTable::shared(),
             clock: &*self.clock,
             limiter: None,
+            signatures: None,
         };
         serve(&door, event, std::future::pending(), |request| async {
             let request = request;
@@ -154,9 +155,11 @@ impl World {
             expires_at: None,
             created_at: NOW,
             created_by: "system:test".to_owned(),
+            shown_to: None,
             revoked_at: None,
             rotated_at: None,
             previous: None,
+            signing: None,
             events: 1,
         };
         let mut writes = creation(&key).to_vec();

@@ -20,6 +20,7 @@ mod erasure;
 pub mod facts;
 pub mod files;
 pub mod hash;
+pub mod journal;
 mod keys;
 pub mod note;
 mod payloads;

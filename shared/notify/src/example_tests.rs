@@ -16,6 +16,7 @@ async fn answered(world: &World, event: &str) -> HttpAnswer {
         gate: scorpius_edge::authorize::RoleTable::shared(),
         clock: world.clock.as_ref(),
         limiter: None,
+        signatures: None,
     };
     let app = world.doors();
     serve(

@@ -20,6 +20,7 @@ async fn answered(world: &World, event: &str) -> HttpAnswer {
         gate: scorpius_edge::authorize::RoleTable::shared(),
         clock: world.clock.as_ref(),
         limiter: None,
+        signatures: None,
     };
     let handle = |request| async { api::handle(&world.doors, request).await };
     serve(&door, event, std::future::pending(), handle).await

@@ -1,6 +1,9 @@
 //! `scorpius ledger`: the log as files that others' programs read.
 
+#[cfg(feature = "qldb-live")]
+mod fetch;
 mod import;
+mod serve;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -30,6 +33,9 @@ enum LedgerCommand {
     Export(Export),
     /// Check an export of Amazon QLDB's journal, and append one entry for each block.
     ImportQldb(import::ImportQldb),
+    /// Copy a journal that still answers as Amazon QLDB did, block by block, as an export.
+    #[cfg(feature = "qldb-live")]
+    FetchQldb(fetch::FetchQldb),
 }
 
 /// Write the log as a folder of tiles.
@@ -51,6 +57,8 @@ impl Ledger {
         match self.command {
             LedgerCommand::Export(export) => runtime()?.block_on(export.run()),
             LedgerCommand::ImportQldb(import) => import.run(),
+            #[cfg(feature = "qldb-live")]
+            LedgerCommand::FetchQldb(fetch) => runtime()?.block_on(fetch.run()),
         }
     }
 }

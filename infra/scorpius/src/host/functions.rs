@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use scorpius_chain::RpcChain;
-use scorpius_core::{Blobs, Bus, Chain, Clock, Egress, Keys, Mail, NoTopics, Store};
+use scorpius_core::{Blobs, Bus, Chain, Clock, Egress, Keys, Mail, NoTopics, Store, TenantId};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
-use scorpius_edge::{Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, health};
+use scorpius_edge::{
+    Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, Signatures, health,
+};
 use scorpius_egress::{AllowedTarget, EgressOptions, GuardedEgress};
 use scorpius_identity::authorizer::AuthorizerError;
 use scorpius_identity::first_start::{self, FirstStart};
-use scorpius_identity::{Bootstrap, BootstrapError, IdentitySettings};
+use scorpius_identity::{AwsSignatures, Bootstrap, BootstrapError, IdentitySettings};
 use scorpius_ledger::VerifierKey;
 use scorpius_ledger::witness::WitnessClient;
 use scorpius_letter::DataKeys;
@@ -37,10 +39,13 @@ pub struct Functions {
     authorizer: scorpius_identity::authorizer::App,
     bootstrap: first_start::App,
     health: health::App,
+    pub(super) intel_sync: scorpius_feeds::Sync,
     mailer: scorpius_letter::worker::App,
     notifier: scorpius_notify::fanout::App,
     notifier_deliver: scorpius_notify::deliver::App,
     policy: scorpius_policy_api::api::App,
+    qldb: scorpius_qldb_api::api::App,
+    qldb_signatures: AwsSignatures,
     risk_score: scorpius_risk::api::App,
     scan: scorpius_scan::api::App,
     scan_job: scorpius_scan::worker::App,
@@ -128,7 +133,8 @@ impl Functions {
                 identity.clone(),
                 settings.sessions,
                 settings.password_cost,
-            ),
+            )
+            .asking(settings.breached_passwords.as_deref(), Arc::clone(&egress))?,
             mailer: scorpius_letter::worker::App {
                 store: Arc::clone(&store),
                 data_keys: DataKeys {
@@ -159,6 +165,13 @@ impl Functions {
                 keys: Arc::clone(&keys),
                 openapi: crate::doors::openapi(),
             },
+            intel_sync: scorpius_feeds::Sync {
+                store: Arc::clone(&store),
+                blobs: Arc::clone(&blobs),
+                egress: Arc::clone(&egress),
+                clock: Arc::clone(&clock),
+                feeds: settings.feeds.clone(),
+            },
             notifier: scorpius_notify::fanout::App { store: Arc::clone(&store), clock: Arc::clone(&clock) },
             notifier_deliver: scorpius_notify::deliver::App {
                 store: Arc::clone(&store),
@@ -168,6 +181,18 @@ impl Functions {
                 clock: Arc::clone(&clock),
             },
             policy: scorpius_policy_api::api::App::new(Arc::clone(&store), Arc::clone(&clock)),
+            qldb: scorpius_qldb_api::api::App::new(
+                Arc::clone(&store),
+                Arc::clone(&blobs),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+            ),
+            qldb_signatures: AwsSignatures::new(
+                Arc::clone(&store),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+                "qldb",
+            ),
             risk_score: scorpius_risk::api::App::new(
                 Arc::clone(&store),
                 Arc::clone(&blobs),
@@ -201,6 +226,10 @@ impl Functions {
         first_start::handle(&self.bootstrap, asked).await
     }
 
+    pub(super) async fn operator_tenant(&self) -> Result<TenantId, BootstrapError> {
+        scorpius_identity::first_tenant_of(&*self.store).await
+    }
+
     /// A key of the first tenant for a tour: whoever runs the host holds the folder, and so every key anyway.
     ///
     /// # Errors
@@ -228,6 +257,14 @@ impl Functions {
     #[must_use]
     pub fn operations(&self, function: &str) -> &[Operation] {
         self.operations.get(function).map_or(&[], Vec::as_slice)
+    }
+
+    /// What says who signed a request as a whole, where a function takes such requests.
+    pub(super) fn signatures(&self, function: &str) -> Option<&dyn Signatures> {
+        match function {
+            "qldb" => Some(&self.qldb_signatures),
+            _ => None,
+        }
     }
 
     /// What decides who may do what.
@@ -265,6 +302,7 @@ impl Functions {
             "auth" => scorpius_identity::api::handle(&self.auth, request).await,
             "health" => health::handle(&self.health, request).await,
             "policy" => scorpius_policy_api::api::handle(&self.policy, request).await,
+            "qldb" => scorpius_qldb_api::api::handle(&self.qldb, request).await,
             "risk-score" => scorpius_risk::api::handle(&self.risk_score, request).await,
             "scan" => scorpius_scan::api::handle(&self.scan, request).await,
             "users" => scorpius_account::api::handle(&self.users, request).await,

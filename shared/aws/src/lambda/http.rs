@@ -11,7 +11,9 @@ use std::time::Duration;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use scorpius_core::Clock;
 use scorpius_edge::serve::Door;
-use scorpius_edge::{Authorize, HttpAnswer, HttpEvent, Limiter, Operation, Request, Response, serve};
+use scorpius_edge::{
+    Authorize, HttpAnswer, HttpEvent, Limiter, Operation, Request, Response, Signatures, serve,
+};
 
 use super::{start_telemetry, time_left};
 
@@ -35,12 +37,32 @@ where
     F: Fn(Request) -> R,
     R: Future<Output = Response>,
 {
+    serve_signed(function, operations, gate, limiter, None, clock, handle).await
+}
+
+/// As `serve_http`, for doors that take requests signed as a whole: `signatures` says by whom.
+///
+/// # Errors
+/// When the runtime cannot be reached.
+pub async fn serve_signed<F, R>(
+    function: &'static str,
+    operations: Vec<Operation>,
+    gate: Arc<dyn Authorize>,
+    limiter: Option<Limiter>,
+    signatures: Option<Arc<dyn Signatures>>,
+    clock: Arc<dyn Clock>,
+    handle: F,
+) -> Result<(), Error>
+where
+    F: Fn(Request) -> R,
+    R: Future<Output = Response>,
+{
     start_telemetry();
     let (operations, gate, limiter) = (&operations[..], &gate, limiter.as_ref());
-    let (clock, handle) = (&*clock, &handle);
+    let (clock, handle, signatures) = (&*clock, &handle, signatures.as_deref());
     lambda_runtime::run(service_fn(async |event: LambdaEvent<HttpEvent>| {
         let deadline = time_left(&event.context).min(DEADLINE);
-        let door = Door { function, operations, gate: Arc::clone(gate), clock, limiter };
+        let door = Door { function, operations, gate: Arc::clone(gate), clock, limiter, signatures };
         let event = routed(operations, event.payload);
         let answer = serve(&door, event, tokio::time::sleep(deadline), handle).await;
         Ok::<HttpAnswer, Error>(answer)

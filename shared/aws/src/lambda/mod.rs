@@ -13,7 +13,7 @@ mod stream;
 use std::time::{Duration, SystemTime};
 
 pub use authorizer::serve_authorizer;
-pub use http::serve_http;
+pub use http::{serve_http, serve_signed};
 pub use invoke::serve_invoke;
 pub use lambda_runtime::Error;
 pub use queue::{SqsEvent, SqsQueue, serve_queue};

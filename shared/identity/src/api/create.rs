@@ -9,6 +9,7 @@ use scorpius_edge::{Principal, Problem, Request, Response};
 use scorpius_token::tenant::{NAME_CHARS_MAX, is_name};
 
 use super::maker::{Maker, NoMaker};
+use super::signing;
 use super::{App, CreateApiKey, CreatedApiKey, ShownApiKey, TOO_MANY_API_KEYS};
 use crate::keys::{ApiKey, KEYS_MAX, created, creation};
 use crate::power::{GrantError, Power};
@@ -54,12 +55,17 @@ pub(super) async fn create(app: &App, request: &Request) -> Result<Response, Pro
         NoMaker::Gone => problem(CreateError::MakerGone),
         NoMaker::Store(error) => error.into(),
     })?;
-    let (secret, key) = decide(app, principal, &maker, asked, request.received_at).map_err(problem)?;
+    let signs = asked.aws_signature;
+    let (secret, mut key) = decide(app, principal, &maker, asked, request.received_at).map_err(problem)?;
+    let aws = match signs {
+        true => Some(signing::issue(app, &mut key).await?),
+        false => None,
+    };
 
     let mut writes = creation(&key).to_vec();
     writes.push(maker.check());
     writes.push(Write::emit(created(&key, &request.actor()?, &*app.clock)));
-    let answer = CreatedApiKey { api_key: secret.reveal().to_owned(), key: ShownApiKey::from(key) };
+    let answer = CreatedApiKey { api_key: secret.reveal().to_owned(), aws, key: ShownApiKey::from(key) };
     let response = Response::json(StatusCode::CREATED, &answer);
     once.commit_sealed(&*app.store, &*app.clock, &*app.keys, writes, response, |index| match index {
         COUNT_AT => Some(TOO_MANY_API_KEYS.because(format_args!("a tenant has at most {KEYS_MAX} API keys"))),
@@ -105,9 +111,11 @@ fn decide(
         expires_at,
         created_at: now,
         created_by: principal.subject.clone(),
+        shown_to: None,
         revoked_at: None,
         rotated_at: None,
         previous: None,
+        signing: None,
         events: 1,
     };
     Ok((secret, key))

@@ -8,7 +8,7 @@ use scorpius_token::{Claims, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::ApiKey;
-use crate::secret::KeyKind;
+use crate::secret::{KeyKind, access_key_id};
 
 /// A key to make. What is not said is as the maker's own, save the role `operator`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +31,18 @@ pub struct CreateApiKey {
     /// RFC 3339, in the future, and not after the maker's own end.
     #[serde(default)]
     pub expires_at: Option<String>,
+    /// Also gives it a secret that signs requests with AWS Signature Version 4, as the SDK of QLDB does.
+    #[serde(default)]
+    pub aws_signature: bool,
+}
+
+/// What an AWS SDK is told as its credentials.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct AwsCredentials {
+    /// `AWS_ACCESS_KEY_ID`. It names the key, and is no secret.
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`. Only this answer shows it; the platform keeps it sealed under the tenant's key.
+    pub secret_access_key: String,
 }
 
 /// A key as it is shown: never with its secret.
@@ -55,6 +67,9 @@ pub struct ShownApiKey {
     pub expires_at: Option<String>,
     /// RFC 3339.
     pub created_at: String,
+    /// Who was shown the secret that it has: `usr_…`, `key_…` or `system:…`. Erasing that user revokes the key; whoever
+    /// rotates it takes it over.
+    pub held_by: String,
     /// RFC 3339; absent while it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<String>,
@@ -64,6 +79,9 @@ pub struct ShownApiKey {
     /// RFC 3339: until when the secret before that counts too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_valid_until: Option<String>,
+    /// `AWS_ACCESS_KEY_ID` of a key that signs requests; absent when it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws_access_key_id: Option<String>,
     /// RFC 3339, to the hour: when it last asked for anything; absent when it never did. Only lists show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<String>,
@@ -71,7 +89,10 @@ pub struct ShownApiKey {
 
 impl From<ApiKey> for ShownApiKey {
     fn from(key: ApiKey) -> Self {
+        let aws_access_key_id = key.signing.as_ref().map(|_| access_key_id(&key.tenant, &key.id));
         Self {
+            aws_access_key_id,
+            held_by: key.holder().to_owned(),
             key_id: key.id,
             name: key.name,
             kind: key.kind,
@@ -93,6 +114,9 @@ impl From<ApiKey> for ShownApiKey {
 pub struct CreatedApiKey {
     /// The secret. Only this answer shows it; the platform keeps its hash.
     pub api_key: String,
+    /// What it signs requests with, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws: Option<AwsCredentials>,
     /// All else.
     #[serde(flatten)]
     pub key: ShownApiKey,
@@ -113,6 +137,9 @@ pub struct RotateApiKey {
 pub struct RotatedApiKey {
     /// The secret. Only this answer shows it; the platform keeps its hash.
     pub api_key: String,
+    /// What it signs requests with from now on, if it could before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws: Option<AwsCredentials>,
     /// All else.
     #[serde(flatten)]
     pub key: ShownApiKey,

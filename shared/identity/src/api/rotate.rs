@@ -10,6 +10,7 @@ use scorpius_edge::problem::{CONFLICT, FORBIDDEN, INVALID_REQUEST, NOT_FOUND, UN
 use scorpius_edge::{Principal, Problem, Request, Response};
 
 use super::maker::{Maker, NoMaker};
+use super::signing;
 use super::{App, RotateApiKey, RotatedApiKey, ShownApiKey};
 use crate::facts::ApiKeyRotated;
 use crate::keys::{ApiKey, ApiKeys, KeyState, rotated};
@@ -60,7 +61,9 @@ pub(super) async fn rotate(app: &App, request: &Request) -> Result<Response, Pro
         return Err(problem(RotateError::Overlap));
     }
     let secret = ApiSecret::generate(key.kind, &key.tenant, &key.id, &*app.clock);
-    let key = rotated(key, &secret, now.plus_s(overlap_s), now);
+    let (signing, aws) = signing::another(app, &key).await?;
+    let shown = (&secret, signing, principal.subject.as_str());
+    let key = rotated(key, shown, now.plus_s(overlap_s), now);
 
     let until = key.previous.as_ref().map(|previous| previous.until.to_string());
     let fact = ApiKeyRotated { key_id: key.id.clone(), previous_valid_until: until };
@@ -70,7 +73,7 @@ pub(super) async fn rotate(app: &App, request: &Request) -> Result<Response, Pro
     if !maker.is_key(&key.id) {
         writes.push(maker.check());
     }
-    let answer = RotatedApiKey { api_key: secret.reveal().to_owned(), key: ShownApiKey::from(key) };
+    let answer = RotatedApiKey { api_key: secret.reveal().to_owned(), aws, key: ShownApiKey::from(key) };
     let response = Response::json(StatusCode::OK, &answer);
     once.commit_sealed(&*app.store, &*app.clock, &*app.keys, writes, response, |index| match index {
         KEY_AT => Some(problem(RotateError::Changed)),

@@ -58,9 +58,11 @@ async fn key(world: &World, role: Role, permission: Option<&str>, revoked: bool)
         expires_at: None,
         created_at: NOW,
         created_by: "system:test".to_owned(),
+        shown_to: None,
         revoked_at: revoked.then_some(NOW),
         rotated_at: None,
         previous: None,
+        signing: None,
         events: 1,
     };
     let [put, _] = creation(&key);
@@ -86,6 +88,7 @@ async fn status(world: &World, operation: &Operation, credential: Option<&str>) 
         gate: scorpius_edge::authorize::RoleTable::shared(),
         clock: &*world.clock,
         limiter: None,
+        signatures: None,
     };
     let let_in = |_| std::future::ready(Response::new(http::StatusCode::OK));
     serve(&door, event, std::future::pending(), let_in).await.status_code

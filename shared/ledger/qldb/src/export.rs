@@ -193,35 +193,36 @@ impl Export {
             let bytes = read(&object.path, OBJECT_BYTES_MAX)?;
             let sha256 = hex::encode(Sha256::digest(&bytes));
             let mut expected = object.first;
-            let mut each =
-                |read: Result<Block, NotABlock>, report: &mut Report| -> Result<bool, ExportError> {
-                    let block = match read {
-                        Ok(block) => block,
-                        Err(error) => {
-                            report.fault(&object.name, Some(expected), error);
-                            return Ok(false);
-                        }
-                    };
-                    if block.strand != object.strand {
-                        report.fault(
-                            &object.name,
-                            Some(block.sequence_no),
-                            "it is of another strand than its object",
-                        );
+            let mut each = |read: Result<(Block, Option<&Element>), NotABlock>,
+                            report: &mut Report|
+             -> Result<bool, ExportError> {
+                let (block, ion) = match read {
+                    Ok(read) => read,
+                    Err(error) => {
+                        report.fault(&object.name, Some(expected), error);
+                        return Ok(false);
                     }
-                    if block.sequence_no != expected {
-                        report.fault(
-                            &object.name,
-                            Some(block.sequence_no),
-                            format!("block {expected} should be at its place"),
-                        );
-                    }
-                    expected = block.sequence_no.saturating_add(1);
-                    let checked = step(&block, object, &mut before, report);
-                    let seen = Seen { block: &block, object, object_sha256: &sha256, checked: &checked };
-                    visit(seen).map_err(ExportError::Visitor)?;
-                    Ok(true)
                 };
+                if block.strand != object.strand {
+                    report.fault(
+                        &object.name,
+                        Some(block.sequence_no),
+                        "it is of another strand than its object",
+                    );
+                }
+                if block.sequence_no != expected {
+                    report.fault(
+                        &object.name,
+                        Some(block.sequence_no),
+                        format!("block {expected} should be at its place"),
+                    );
+                }
+                expected = block.sequence_no.saturating_add(1);
+                let checked = step(&block, object, &mut before, report);
+                let seen = Seen { block: &block, ion, object, object_sha256: &sha256, checked: &checked };
+                visit(seen).map_err(ExportError::Visitor)?;
+                Ok(true)
+            };
             let whole = match object.format {
                 Format::Ion => ion(&bytes, &mut report, &mut each)?,
                 Format::Json => json(&bytes, &mut report, &mut each)?,
@@ -240,6 +241,8 @@ impl Export {
 pub struct Seen<'a> {
     /// What it says.
     pub block: &'a Block,
+    /// All of it; `None` when it was read from JSON, which has lost the types.
+    pub ion: Option<&'a Element>,
     /// Where it lies.
     pub object: &'a Object,
     /// SHA-256 of that object's bytes, in hex.
@@ -251,7 +254,8 @@ pub struct Seen<'a> {
 /// Sees every block; an error ends the walk.
 pub type Visitor<'a> = dyn FnMut(Seen<'_>) -> Result<(), String> + 'a;
 
-type Each<'a> = dyn FnMut(Result<Block, NotABlock>, &mut Report) -> Result<bool, ExportError> + 'a;
+type Each<'a> =
+    dyn FnMut(Result<(Block, Option<&Element>), NotABlock>, &mut Report) -> Result<bool, ExportError> + 'a;
 
 /// Whether all of it could be read.
 fn ion(bytes: &[u8], report: &mut Report, each: &mut Each<'_>) -> Result<bool, ExportError> {
@@ -264,9 +268,9 @@ fn ion(bytes: &[u8], report: &mut Report, each: &mut Each<'_>) -> Result<bool, E
         Err(error) => return each(refuse(error.to_string()), report),
     };
     for value in values {
-        let read = match value {
-            Ok(value) => Block::of_ion(&value),
-            Err(error) => refuse(error.to_string()),
+        let read = match &value {
+            Ok(value) => Block::of_ion(value).map(|block| (block, Some(value))),
+            Err(error) => Err(NotABlock::Unreadable(error.to_string().chars().take(200).collect())),
         };
         if !each(read, report)? {
             return Ok(false);
@@ -278,7 +282,7 @@ fn ion(bytes: &[u8], report: &mut Report, each: &mut Each<'_>) -> Result<bool, E
 fn json(bytes: &[u8], report: &mut Report, each: &mut Each<'_>) -> Result<bool, ExportError> {
     for value in serde_json::Deserializer::from_slice(bytes).into_iter::<serde_json::Value>() {
         let read = match value {
-            Ok(value) => Block::of_json(&value),
+            Ok(value) => Block::of_json(&value).map(|block| (block, None)),
             Err(error) => Err(NotABlock::Unreadable(error.to_string())),
         };
         if !each(read, report)? {

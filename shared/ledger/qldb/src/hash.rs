@@ -25,15 +25,30 @@ pub fn dot(a: &[u8], b: &[u8]) -> Hash {
 pub fn merkle(leaves: &[Hash]) -> Hash {
     let mut level = leaves.to_vec();
     while level.len() > 1 {
-        level = level
-            .chunks(2)
-            .map(|pair| match pair {
-                [a, b] => dot(a, b),
-                rest => rest.concat(),
-            })
-            .collect();
+        level = above(&level);
     }
     level.into_iter().next().unwrap_or_default()
+}
+
+/// The hashes beside the way from leaf `index` of `merkle(leaves)` up to its root, nearest first. What stands beside
+/// nothing is left out, as `dot` leaves it out.
+#[must_use]
+pub fn path(leaves: &[Hash], mut index: usize) -> Vec<Hash> {
+    let (mut level, mut path) = (leaves.to_vec(), Vec::new());
+    while level.len() > 1 {
+        path.extend(level.get(index ^ 1).filter(|sibling| !sibling.is_empty()).cloned());
+        level = above(&level);
+        index >>= 1;
+    }
+    path
+}
+
+fn above(level: &[Hash]) -> Vec<Hash> {
+    let pair = |pair: &[Hash]| match pair {
+        [a, b] => dot(a, b),
+        rest => rest.concat(),
+    };
+    level.chunks(2).map(pair).collect()
 }
 
 /// What a proof of `GetRevision` or `GetBlock` leads to from its leaf: the digest, if it is one.

@@ -10,12 +10,19 @@
 //! digest was never published: what is proved here is weaker than a proof of our own ledger, and is said so.
 //! Nothing in an export is believed, and no export can make this crate panic.
 
+mod address;
 mod block;
 mod check;
 mod depth;
 mod export;
 pub mod hash;
+mod prove;
+pub mod tree;
+mod write;
 
+pub use address::{Address, NotAnAddress};
 pub use block::{Block, NotABlock, Revision};
 pub use check::{Checked, Contents, Fault};
 pub use export::{Export, ExportError, Format, Object, Report, Seen, Visitor};
+pub use prove::{StoredBlock, proof_to_ion};
+pub use write::{Document, WrittenBlock, block_of};

@@ -163,6 +163,31 @@ impl TenantKey {
         Some(SubjectSecret(opened.as_slice().try_into().ok()?))
     }
 
+    /// `text`, readable only with this secret and for `about`.
+    pub(crate) fn seal(
+        &self,
+        tenant: &TenantId,
+        about: &str,
+        text: &[u8],
+        nonce: [u8; NONCE_BYTES],
+    ) -> Vec<u8> {
+        let sealing = Sealing { msg: text, aad: about.as_bytes() };
+        let sealed = self.beside(tenant).encrypt(&nonce.into(), sealing).expect("AES-GCM takes gigabytes");
+        [nonce.as_slice(), &sealed].concat()
+    }
+
+    /// Reads what `seal` writes.
+    pub(crate) fn open(&self, tenant: &TenantId, about: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES)?;
+        let sealing = Sealing { msg: sealed, aad: about.as_bytes() };
+        self.beside(tenant).decrypt(nonce.into(), sealing).ok()
+    }
+
+    fn beside(&self, tenant: &TenantId) -> Aes256Gcm {
+        let key = Zeroizing::new(derived(&self.0, &format!("scorpius-ledger-beside-v1:{tenant}")));
+        Aes256Gcm::new((&*key).into())
+    }
+
     fn wrapping(&self) -> Aes256Gcm {
         let key = Zeroizing::new(derived(&self.0, "scorpius-ledger-subject-secrets-v1"));
         Aes256Gcm::new((&*key).into())

@@ -23,17 +23,20 @@ pub(crate) struct Program {
     pub(crate) missing: Vec<(Span, String)>,
     /// Contracts by name, for names that no import explains.
     everywhere: BTreeMap<String, Vec<ContractId>>,
-    /// Bases that are not there, and orders that do not exist.
+    /// Imports that are not there, and orders that do not exist.
     pub(crate) unresolved: Vec<(Span, String)>,
     /// Contracts that others inherit from.
     pub(crate) heirs: BTreeSet<ContractId>,
 }
 
+/// What a file imports: from which file, and under which names.
+type Imports = Vec<(u32, Vec<(String, String)>)>;
+
 impl Program {
     /// Ties `units` together. `resolve(file, path)` says which file an import means.
     pub(crate) fn new(units: Vec<Unit>, resolve: impl Fn(u32, &str) -> Option<u32>) -> Self {
         let mut program = Self { units, ..Self::default() };
-        let mut direct: Vec<Vec<(u32, Vec<(String, String)>)>> = Vec::new();
+        let mut direct: Vec<Imports> = Vec::new();
         for (file, unit) in (0u32..).zip(&program.units) {
             let mut found = Vec::new();
             for import in &unit.imports {
@@ -57,12 +60,7 @@ impl Program {
         program
     }
 
-    fn scope(
-        &self,
-        file: usize,
-        seen: &BTreeSet<u32>,
-        direct: &[Vec<(u32, Vec<(String, String)>)>],
-    ) -> HashMap<String, ContractId> {
+    fn scope(&self, file: usize, seen: &BTreeSet<u32>, direct: &[Imports]) -> HashMap<String, ContractId> {
         let mut scope = HashMap::new();
         let own = u32::try_from(file).unwrap_or_default();
         // Everything that can be seen, what is nearer later, so that it wins. Names that an import with braces
@@ -269,7 +267,7 @@ impl Program {
     }
 }
 
-fn reachable(from: u32, direct: &[Vec<(u32, Vec<(String, String)>)>]) -> BTreeSet<u32> {
+fn reachable(from: u32, direct: &[Imports]) -> BTreeSet<u32> {
     let mut seen = BTreeSet::from([from]);
     let mut open = vec![from];
     while let Some(file) = open.pop() {

@@ -147,8 +147,7 @@ fn what_is_written_into_the_regression_contracts_is_found_and_their_twins_are_no
             }
         }
     }
-    println!("{asked} asked\nmissed:\n{}\naccused:\n{}", missed.join("\n"), accused.join("\n"));
-    assert!(missed.is_empty() && accused.is_empty());
+    assert!(missed.is_empty() && accused.is_empty(), "of {asked}: missed {missed:#?}, accused {accused:#?}");
 }
 
 #[test]

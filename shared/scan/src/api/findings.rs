@@ -25,7 +25,7 @@ const SHOWN_MAX: usize = 500;
 /// What is decided about a finding.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewDecision {
+pub(super) struct NewDecision {
     /// What it is.
     pub state: State,
     /// Why: 1 to 500 characters.
@@ -37,7 +37,7 @@ pub struct NewDecision {
 
 /// A page of decisions.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct DecisionList {
+pub(super) struct DecisionList {
     /// By fingerprint.
     pub decisions: Vec<Decision>,
     /// How the list goes on.
@@ -46,7 +46,7 @@ pub struct DecisionList {
 
 /// One finding, in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FindingSummary {
+pub(super) struct FindingSummary {
     /// Which one.
     pub fingerprint: String,
     /// Which rule.
@@ -62,7 +62,7 @@ pub struct FindingSummary {
 
 /// What changed from one scan to another. At most 500 findings of each kind; the counts are of all.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Comparison {
+pub(super) struct Comparison {
     /// The later scan.
     pub scan_id: String,
     /// The one that it is compared with.

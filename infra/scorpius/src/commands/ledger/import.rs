@@ -13,11 +13,13 @@ use scorpius_ledger::sequencer::Appended;
 use scorpius_ledger::{Sequencer, VerifierKey};
 use scorpius_local::{Local, LocalOptions};
 use scorpius_qldb::{Block, Export, ExportError, Report, Seen, Visitor, hash};
+use scorpius_qldb_api::Journals;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
 use super::super::{Done, Verdict, runtime};
+use super::serve::Served;
 use crate::terminal::{Progress, Terminal};
 
 /// The type of an imported block's entry. It is appended, not emitted: it happened years ago, and nobody waits for it.
@@ -38,8 +40,12 @@ pub(super) struct ImportQldb {
     #[arg(long, value_name = "TENANT")]
     tenant: Option<TenantId>,
     /// Check only, and append nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "serve")]
     check: bool,
+    /// Also keep the blocks, sealed under the tenant's key, and answer GetDigest, GetBlock and GetRevision for them as the
+    /// ledger of this name: letters, digits and hyphens.
+    #[arg(long, value_name = "NAME")]
+    serve: Option<String>,
     /// A digest that was saved when QLDB still answered `GetDigest`, in Base64.
     #[arg(long, value_name = "BASE64", requires_all = ["proof", "block"])]
     digest: Option<String>,
@@ -76,7 +82,8 @@ impl ImportQldb {
             return Ok(Verdict::NotFine);
         }
         if !self.check {
-            let mut into = Into::open(&self.data, self.tenant.clone())?;
+            let served = self.serve.as_ref().map(|name| Served::new(name, &report)).transpose()?;
+            let mut into = Into::open(&self.data, self.tenant.clone(), served)?;
             let again =
                 walk(&export, "entries", &mut |seen| into.put(seen).map_err(|error| error.to_string()))?;
             into.flush()?;
@@ -88,6 +95,10 @@ impl ImportQldb {
             }
             let known = report.blocks - into.fresh;
             terminal.good(&format!("{} blocks are in the ledger now, {known} were before", into.fresh));
+            if let Some(served) = &into.served {
+                let (name, fresh) = (served.name(), served.fresh);
+                terminal.good(&format!("{fresh} blocks more answer as the ledger `{name}` at /v1/qldb"));
+            }
         }
         Ok(Verdict::Fine)
     }
@@ -221,12 +232,13 @@ struct Into {
     sequencer: Sequencer,
     tenant: TenantId,
     batch: Vec<Event>,
+    served: Option<Served>,
     /// Entries that were not there before.
     fresh: u64,
 }
 
 impl Into {
-    fn open(data: &Path, tenant: Option<TenantId>) -> Result<Self, Error> {
+    fn open(data: &Path, tenant: Option<TenantId>, served: Option<Served>) -> Result<Self, Error> {
         let key = data.join("ledger.vkey");
         let why = |error| format!("{}: {error}; start a host in the folder once", key.display());
         let key: VerifierKey = fs::read_to_string(&key).map_err(why)?.trim().parse()?;
@@ -237,16 +249,25 @@ impl Into {
             None => runtime.block_on(scorpius_identity::first_tenant_of(&local.store))?,
         };
         let (store, blobs, keys) = (Arc::new(local.store), Arc::new(local.blobs), Arc::new(local.keys));
-        let sequencer = Sequencer::new(store, blobs, keys, Arc::new(SystemClock), key.name().parse()?);
-        Ok(Self { runtime, sequencer, tenant, batch: Vec::new(), fresh: 0 })
+        let clock = Arc::new(SystemClock);
+        let journals = Journals::new(store.clone(), blobs.clone(), keys.clone(), clock.clone());
+        let served = served.map(|served| served.into(journals));
+        let sequencer = Sequencer::new(store, blobs, keys, clock, key.name().parse()?);
+        Ok(Self { runtime, sequencer, tenant, batch: Vec::new(), served, fresh: 0 })
     }
 
     fn put(&mut self, seen: Seen<'_>) -> Result<(), Error> {
         self.batch.push(event(seen, &self.tenant)?);
+        if let Some(served) = &mut self.served {
+            self.runtime.block_on(served.put(&self.tenant, seen))?;
+        }
         if self.batch.len() == BATCH_EVENTS_MAX { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), Error> {
+        if let Some(served) = &mut self.served {
+            self.runtime.block_on(served.flush(&self.tenant))?;
+        }
         let ids: Vec<_> = self.batch.iter().map(|event| event.id.as_str()).collect();
         if ids.is_empty() {
             return Ok(());

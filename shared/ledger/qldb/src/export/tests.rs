@@ -109,7 +109,8 @@ fn an_export_is_walked_block_by_block() {
     let export = Export::open(folder.0.path()).expect("an export");
     assert_eq!((export.manifests, export.promised(), export.objects.len()), (1, 25, 3));
     let mut seen = Vec::new();
-    let mut visit = |Seen { block, object, object_sha256, checked }: Seen<'_>| {
+    let mut visit = |Seen { block, ion, object, object_sha256, checked }: Seen<'_>| {
+        assert!(ion.is_some());
         assert!(checked.faults.is_empty() && object_sha256.len() == 64 && block.ion_hash.is_some());
         assert!((object.first..=object.last).contains(&block.sequence_no));
         seen.push(block.sequence_no);

@@ -13,17 +13,15 @@ pub(super) fn detect(case: &Case<'_>, hits: &mut Vec<Hit>) {
     let mut seen = BTreeSet::new();
     for event in &case.facts.events {
         match &event.what {
-            What::Arithmetic { operator: Operator::Mod, left, assembly: false, .. } => {
-                if is_chance(left) && once(&mut seen, event.span) {
-                    randomness(event, hits);
-                }
+            What::Arithmetic { operator: Operator::Mod, left, assembly: false, .. }
+                if is_chance(left) && once(&mut seen, event.span) =>
+            {
+                randomness(event, hits);
             }
             What::Condition(condition) => draws(event, &condition.test, hits),
             What::Compare { operator, left, right, .. } => compare(event, *operator, left, right, hits),
-            What::Write { value, .. } => {
-                if is_drawn(value) && once(&mut seen, event.span) {
-                    randomness(event, hits);
-                }
+            What::Write { value, .. } if is_drawn(value) && once(&mut seen, event.span) => {
+                randomness(event, hits);
             }
             _ => {}
         }

@@ -42,16 +42,14 @@ fn of_expression(expression: &Expr, found: &mut Vec<Hit>) {
     let mut hit =
         |rule, severity, what: String| found.push(Hit::of(rule, severity, expression.span, None, what));
     match &expression.kind {
-        ExprKind::Binary(Operator::BitXor, left, right) => {
-            if is_power(left, right) {
-                hit("caret-exponent", Severity::High, "`^` is exclusive or; the power is `**`.".to_owned());
-            }
+        ExprKind::Binary(Operator::BitXor, left, right) if is_power(left, right) => {
+            hit("caret-exponent", Severity::High, "`^` is exclusive or; the power is `**`.".to_owned());
         }
-        ExprKind::Binary(Operator::And | Operator::Or, left, right) => {
-            if is_constant(left) || is_constant(right) {
-                let what = "One side of the condition is a constant.".to_owned();
-                hit("boolean-constant", Severity::Medium, what);
-            }
+        ExprKind::Binary(Operator::And | Operator::Or, left, right)
+            if is_constant(left) || is_constant(right) =>
+        {
+            let what = "One side of the condition is a constant.".to_owned();
+            hit("boolean-constant", Severity::Medium, what);
         }
         ExprKind::Call { callee, .. } => {
             if let ExprKind::Name(name) = &callee.kind

@@ -30,7 +30,7 @@ pub(super) fn detect(program: &Program, id: ContractId, hits: &mut Vec<Hit>) {
             let enums: Vec<&String> = order.iter().flat_map(|&base| &program.contract(base).enums).collect();
             expressions(function, &mut |it| enum_conversion(id, function, it, &enums, hits));
         }
-        if (0, 4, 7) <= version && version <= (0, 5, 9) {
+        if ((0, 4, 7)..=(0, 5, 9)).contains(&version) {
             expressions(function, &mut |it| signed_array(program, &order, function, it, id, hits));
             if program.units.get(id.file as usize).is_some_and(|unit| unit.new_encoder) {
                 statements(function, &mut |it| encoded(program, &order, function, it, id, hits));
