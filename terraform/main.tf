@@ -87,6 +87,7 @@ locals {
         CHAINS = join(" ", flatten([for chain, urls in var.chains : [for url in urls : "${chain}=${url}"]]))
       } : {},
       function.uses.mail ? { MAIL_FROM = var.mail_from } : {},
+      function.uses.feeds ? { FEEDS = jsonencode([for feed in var.feeds : { for name, value in feed : name => value if value != null }]) } : {},
       function.uses.bus ? { BUS = module.bus.name } : {},
       [
         for queue, settings in local.queue_settings : settings

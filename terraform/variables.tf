@@ -265,6 +265,34 @@ variable "mail_from" {
   }
 }
 
+variable "feeds" {
+  description = "Feeds of threats and sanctions that intel-sync reads, see docs/intelligence.md. The setting is 4 KB at most with all others."
+  type = list(object({
+    name               = string
+    kind               = string
+    format             = string
+    url                = string
+    source             = optional(string)
+    rows_min           = optional(number)
+    shrink_percent_max = optional(number)
+    bytes_max          = optional(number)
+  }))
+  default = []
+
+  validation {
+    condition     = length(distinct(var.feeds[*].name)) == length(var.feeds) && length(var.feeds) <= 16
+    error_message = "At most 16 feeds, each with a name of its own."
+  }
+  validation {
+    condition     = alltrue([for feed in var.feeds : contains(["sanctions", "threats", "registry"], feed.kind)])
+    error_message = "A feed's kind is sanctions, threats or registry."
+  }
+  validation {
+    condition     = alltrue([for feed in var.feeds : startswith(feed.url, "https://")])
+    error_message = "A feed comes over https."
+  }
+}
+
 variable "runbooks" {
   description = "Where the runbooks are: a folder's address, which alarms name."
   type        = string

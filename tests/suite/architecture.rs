@@ -34,7 +34,7 @@ const FOUNDATIONS: [&str; 8] = [
 ];
 
 /// Third-party crates that are named in few places: a prefix, and who may name what begins with it.
-const OWNED: [(&str, &[&str]); 22] = [
+const OWNED: [(&str, &[&str]); 23] = [
     // The SDK of QLDB is linked into nothing that runs on AWS: it is what asks, and is built on demand.
     ("aws-", &["shared/aws", "shared/ledger/qldb-live"]),
     ("lambda_", &["shared/aws"]),
@@ -43,6 +43,7 @@ const OWNED: [(&str, &[&str]); 22] = [
     ("alloy-", &["shared/evm", "shared/risk", "shared/scan"]),
     ("revm", &["shared/evm"]),
     ("evmole", &["shared/scan"]),
+    ("tree-sitter", &["shared/scan/source"]),
     ("xorf", &["shared/risk"]),
     ("libm", &["shared/risk"]),
     ("hyper", &["shared/egress", "infra/scorpius"]),
@@ -65,7 +66,7 @@ const BANNED: [&str; 5] = ["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "
 
 /// Crates that may compile C.
 /// `psm` is a few lines of assembly, `stacker` the C beside it: how Cedar's parser bears deep nesting.
-const WITH_C: [&str; 4] = ["libsqlite3-sys", "psm", "ring", "stacker"];
+const WITH_C: [&str; 6] = ["libsqlite3-sys", "psm", "ring", "stacker", "tree-sitter", "tree-sitter-solidity"];
 
 /// Lines of a source file.
 const LINES_MAX: usize = 500;

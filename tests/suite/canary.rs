@@ -3,7 +3,7 @@
 //!
 //! The test runs itself again as a process of its own, whose every log line, of the finest level, it reads.
 
-mod passkey;
+pub(crate) mod passkey;
 mod people;
 
 use std::collections::{BTreeSet, HashMap};
@@ -54,7 +54,7 @@ impl Write for Lines {
 
 /// Secrets by name, and codes, which are so short that they are looked for as words only.
 #[derive(Default)]
-struct Secrets {
+pub(crate) struct Secrets {
     named: Vec<(&'static str, String)>,
     bytes: Vec<(&'static str, Vec<u8>)>,
     codes: Vec<String>,

@@ -6,7 +6,7 @@ use scorpius_scan::worker::{App, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect()?;
-    let app = App::new(aws.store()?, aws.blobs()?, aws.clock());
+    let app = App::new(aws.store()?, aws.blobs()?, aws.clock(), scorpius_source::scan);
     let queue = aws.queue("scan-job", "scan")?;
     lambda::serve_queue(queue, async |message| handle(&app, &message).await).await
 }

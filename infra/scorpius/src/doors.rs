@@ -44,6 +44,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
 pub fn events() -> Vec<EventSchema> {
     let mut events = scorpius_edge::events();
     events.extend(scorpius_identity::events());
+    events.extend(scorpius_feeds::events());
     events.extend(scorpius_ledger::events());
     events.extend(scorpius_account::events());
     events.extend(scorpius_notify::events());

@@ -46,6 +46,53 @@ fn bytecode_is_scanned_without_a_host() {
 }
 
 #[test]
+fn solidity_is_scanned_with_lines_and_excerpts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let put = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("the folder is writable");
+    };
+    put("remappings.txt", "@own/=lib/own/\n");
+    put(
+        "lib/own/Ends.sol",
+        "contract Ends { function stop() internal { selfdestruct(payable(msg.sender)); } }",
+    );
+    put(
+        "src/A.sol",
+        "import \"@own/Ends.sol\";\ncontract A is Ends {\n  function end(address code) external {\n    code.delegatecall(\"\");\n  }\n}\n",
+    );
+    let root = folder.path().to_str().expect("UTF-8");
+    let found = scorpius(&["scan", root]);
+    let text = said(&found.stdout);
+    assert_eq!(found.status.code(), Some(1), "{text}{}", said(&found.stderr));
+    assert!(text.contains("--> src/A.sol:4:5\n4 |     code.delegatecall(\"\");\n  |     ^^^^"), "{text}");
+    assert!(!text.contains("lib/own/Ends.sol:"), "what packages have is their makers' business: {text}");
+    let sarif = scorpius(&["scan", root, "--sarif", "--fail-on", "critical"]);
+    let sarif: serde_json::Value = serde_json::from_slice(&sarif.stdout).expect("JSON");
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(
+        (place["artifactLocation"]["uri"].as_str(), place["region"]["startLine"].as_u64()),
+        (Some("src/A.sol"), Some(4))
+    );
+    let baseline = folder.path().join("report.json");
+    std::fs::write(&baseline, scorpius(&["scan", root, "--json"]).stdout).expect("the folder is writable");
+    let slither = folder.path().join("slither.json");
+    let theirs = r#"{"results": {"detectors": [
+        {"check": "controlled-delegatecall", "impact": "High", "description": "a", "elements": [{"source_mapping": {"filename_relative": "src/A.sol", "lines": [4]}}]},
+        {"check": "solc-version", "impact": "Informational", "description": "b", "elements": []}]}}"#;
+    std::fs::write(&slither, theirs).expect("the folder is writable");
+    let both = said(&scorpius(&["scan", root, "--import", slither.to_str().expect("UTF-8")]).stdout);
+    assert!(both.contains("1 findings of other tools are among these"), "{both}");
+    assert!(both.contains("info (slither alone): solc-version"), "{both}");
+    let again = scorpius(&["scan", root, "--baseline", baseline.to_str().expect("UTF-8")]);
+    assert_eq!(again.status.code(), Some(0), "{}", said(&again.stdout));
+    put("src/B.sol", "contract B { if }");
+    let broken = said(&scorpius(&["scan", root]).stdout);
+    assert!(broken.contains("not explored: syntax at src/B.sol:1"), "{broken}");
+}
+
+#[test]
 fn what_a_baseline_has_does_not_fail_again() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let baseline = folder.path().join("baseline.json");

@@ -14,8 +14,10 @@
 //! | `ISSUER`, `AUDIENCE` | `iss` and `aud` of access tokens |
 //! | `LIMIT_TIER` | the tier of tenants whose records name none: `free`, `professional`, `enterprise` or `unlimited` |
 //! | `LIMIT_ADDRESS_MINUTE` | requests a minute of each address whose callers are not known; 0 is as many as come |
+//! | `BREACHED_PASSWORDS_URL` | optional: the range API that `users` asks whether a new password was stolen, such as `https://api.pwnedpasswords.com/range/` |
 //! | `CHAINS` | optional: nodes of EVM chains, each as `<EIP-155 id>=<URL>`, with spaces between; for `risk-score` |
 //! | `MAIL_FROM` | the address that letters come from; for `mailer` |
+//! | `FEEDS` | the feeds that `intel-sync` reads: a JSON array, which may be empty |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
 //! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | optional: roots to trust instead of Amazon's, see `http.rs` |

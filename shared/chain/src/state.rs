@@ -119,7 +119,7 @@ impl RpcChain {
         let list = hint("eth_createAccessList", json!([trial, pinned(at)]));
         let tracer = json!({"tracer": "prestateTracer"});
         let trace = hint("debug_traceCall", json!([trial, pinned(at), tracer]));
-        for (question, read) in [(&list, access_list as fn(&Value) -> _), (&trace, prestate)] {
+        for (question, read) in [(&list, access_list as Read), (&trace, prestate as Read)] {
             match self.ask(chain_id, question, |answers| read(only(answers)?)).await {
                 Ok(touched) => return Ok(touched),
                 // Not offered, or not now: what is read one after the other is the same in the end.
@@ -130,6 +130,9 @@ impl RpcChain {
         Ok(Vec::new())
     }
 }
+
+/// Reads a hint.
+type Read = fn(&Value) -> Result<Touched, RpcError>;
 
 enum Word {
     Full([u8; 32]),

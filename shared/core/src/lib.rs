@@ -15,6 +15,7 @@ pub mod crash;
 pub mod egress;
 pub mod error;
 pub mod event;
+pub mod hold;
 pub mod id;
 pub mod keys;
 pub mod mail;

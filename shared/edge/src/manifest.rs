@@ -83,6 +83,9 @@ pub struct Uses {
     /// Calls hosts that tenants name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub egress: bool,
+    /// Reads feeds of threats, which a setting names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub feeds: bool,
     /// Reads chains.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub chain: bool,

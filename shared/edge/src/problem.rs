@@ -81,6 +81,10 @@ pub const UNAVAILABLE: ProblemType = ProblemType {
 pub const TIMEOUT: ProblemType =
     ProblemType { code: "timeout", title: "Took too long", status: StatusCode::GATEWAY_TIMEOUT };
 
+/// A legal hold must be lifted first. Doors that destroy what is kept of persons answer with it.
+pub const LEGAL_HOLD: ProblemType =
+    ProblemType { code: "legal-hold", title: "Held for legal reasons", status: StatusCode::CONFLICT };
+
 /// The kinds that any door may answer with.
 pub const GENERAL: [&ProblemType; 14] = [
     &INVALID_REQUEST,

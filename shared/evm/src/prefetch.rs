@@ -61,7 +61,7 @@ impl Prefetched {
 }
 
 enum Ended {
-    Prefetched(Prefetched),
+    Prefetched(Box<Prefetched>),
     /// The block is not part of the chain any more.
     Reorganised,
 }
@@ -86,7 +86,7 @@ pub async fn prefetch(
         };
         let reading = Reading { chain, chain_id, transaction, besides, limits, stop, head };
         match reading.read().await {
-            Ended::Prefetched(prefetched) => return prefetched,
+            Ended::Prefetched(prefetched) => return *prefetched,
             Ended::Reorganised => {}
         }
     }
@@ -189,7 +189,8 @@ impl Reading<'_> {
 
     async fn fetch(&self, state: &mut State, needs: &BTreeSet<Need>) -> Result<(), ChainError> {
         let mut asks: BTreeMap<Address, AccountAsk> = BTreeMap::new();
-        for need in needs.iter().filter(|need| !state.has(need)) {
+        let missing: Vec<_> = needs.iter().filter(|need| !state.has(need)).collect();
+        for need in missing {
             match *need {
                 Need::Account { address } => ask(&mut asks, address).itself = true,
                 Need::Slot { address, slot } => ask(&mut asks, address).slots.push(slot.0),
@@ -246,7 +247,7 @@ fn put(state: &mut State, read: AccountRead) {
 }
 
 fn ended(state: State, unread: Option<Unread>, rounds: usize) -> Ended {
-    Ended::Prefetched(Prefetched { state: Some(state), unread, rounds })
+    Ended::Prefetched(Box::new(Prefetched { state: Some(state), unread, rounds }))
 }
 
 /// EIP-4844's `fake_exponential` with a minimum of one wei, and with a bound that no chain reaches.

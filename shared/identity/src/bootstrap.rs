@@ -145,6 +145,7 @@ fn operator_key(
         expires_at,
         created_at: clock.now(),
         created_by: actor.name.clone(),
+        shown_to: None,
         revoked_at: None,
         rotated_at: None,
         previous: None,

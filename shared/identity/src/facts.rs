@@ -38,6 +38,8 @@ pub enum RevokeReason {
     Requested,
     /// Its text was found where it should not be.
     Leaked,
+    /// Whoever was shown its secret was erased.
+    HolderErased,
 }
 
 /// An API key does not count any more. Aggregate: the key; its last sequence but for a leak's.
@@ -54,6 +56,19 @@ impl Fact for ApiKeyRevoked {
     const TYPE: &'static str = "scorpius.identity.api_key_revoked.v1";
     const MEANING: &'static str =
         "An API key was revoked; from then on it and every token made from it are refused.";
+}
+
+/// Of an API key's two secrets the older one ended before its time. Aggregate: the key.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ApiKeySecretEnded {
+    /// `key_…`.
+    pub key_id: String,
+}
+
+impl Fact for ApiKeySecretEnded {
+    const TYPE: &'static str = "scorpius.identity.api_key_secret_ended.v1";
+    const MEANING: &'static str =
+        "The secret that an API key had before ended within its overlap: whoever was shown it was erased.";
 }
 
 /// An API key has another secret. Aggregate: the key.

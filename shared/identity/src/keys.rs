@@ -41,6 +41,9 @@ pub struct ApiKey {
     pub created_at: UnixMillis,
     /// The subject that made it.
     pub created_by: String,
+    /// The subject that was shown the secret that it has, where that is not who made it.
+    #[serde(default)]
+    pub shown_to: Option<String>,
     /// Since when it does not count.
     pub revoked_at: Option<UnixMillis>,
     /// When it was last given another secret.
@@ -69,6 +72,9 @@ pub struct PreviousSecret {
     /// As `ApiKey::signing`.
     #[serde(default)]
     pub signing: Option<String>,
+    /// The subject that was shown it.
+    #[serde(default)]
+    pub shown_to: String,
     /// From this moment on it does not count.
     pub until: UnixMillis,
 }
@@ -119,6 +125,12 @@ impl ApiKey {
         }
     }
 
+    /// The subject that was shown the secret that it has.
+    #[must_use]
+    pub fn holder(&self) -> &str {
+        self.shown_to.as_deref().unwrap_or(&self.created_by)
+    }
+
     /// What it may do.
     #[must_use]
     pub fn power(&self) -> Power {
@@ -128,7 +140,13 @@ impl ApiKey {
     /// Where the key `id` of `tenant` is.
     #[must_use]
     pub fn at(tenant: &TenantId, id: &str) -> Key {
-        Key::new(format!("{tenant}#apikey"), id)
+        Key::new(Self::partition(tenant), id)
+    }
+
+    /// Where all keys of `tenant` are.
+    #[must_use]
+    pub(crate) fn partition(tenant: &TenantId) -> String {
+        format!("{tenant}#apikey")
     }
 }
 
@@ -162,7 +180,7 @@ impl ApiKeys {
         limit: usize,
         cursor: Option<String>,
     ) -> Result<(Vec<ApiKey>, Page), StoreError> {
-        let mut query = ListQuery::all(format!("{tenant}#apikey"));
+        let mut query = ListQuery::all(ApiKey::partition(tenant));
         query.limit = limit;
         query.cursor = cursor;
         let page = self.0.list(&query).await?;
@@ -185,19 +203,20 @@ pub(crate) fn creation(key: &ApiKey) -> [Write; 2] {
     ]
 }
 
-/// `key` with the secret `secret`, and `signing` in place of the one that it signs with; those that it had count
-/// until `until`.
+/// `key` with the secret `secret`, which `holder` is shown, and `signing` in place of the one that it signs with;
+/// those that it had count until `until`.
 #[must_use]
 pub(crate) fn rotated(
     mut key: ApiKey,
-    secret: &ApiSecret,
-    signing: Option<String>,
+    (secret, signing, holder): (&ApiSecret, Option<String>, &str),
     until: UnixMillis,
     now: UnixMillis,
 ) -> ApiKey {
+    let shown_to = key.holder().to_owned();
     let sha256 = std::mem::replace(&mut key.sha256, hex::encode(secret.hash()));
     let signing = std::mem::replace(&mut key.signing, signing);
-    key.previous = (until > now).then_some(PreviousSecret { sha256, signing, until });
+    key.previous = (until > now).then_some(PreviousSecret { sha256, signing, shown_to, until });
+    key.shown_to = Some(holder.to_owned());
     key.rotated_at = Some(now);
     key.events += 1;
     key

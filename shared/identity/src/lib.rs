@@ -13,6 +13,7 @@ pub mod authorizer;
 mod bootstrap;
 pub mod facts;
 pub mod first_start;
+mod held;
 mod keys;
 mod last_used;
 mod power;
@@ -25,6 +26,7 @@ mod testing;
 use scorpius_core::EventSchema;
 
 pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, first_tenant_of, recover};
+pub use held::end_keys_of;
 pub use keys::ApiKey;
 pub use last_used::LastUsed;
 pub use power::PERMISSIONS;
@@ -40,6 +42,7 @@ pub fn events() -> Vec<EventSchema> {
         EventSchema::of::<facts::ApiKeyRotated>(),
         EventSchema::of::<facts::ApiKeyLeaked>(),
         EventSchema::of::<facts::ApiKeyRevoked>(),
+        EventSchema::of::<facts::ApiKeySecretEnded>(),
         EventSchema::of::<facts::TokenIssued>(),
         EventSchema::of::<facts::TenantTierChanged>(),
     ];

@@ -155,6 +155,7 @@ impl World {
             expires_at: None,
             created_at: NOW,
             created_by: "system:test".to_owned(),
+            shown_to: None,
             revoked_at: None,
             rotated_at: None,
             previous: None,

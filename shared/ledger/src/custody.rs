@@ -7,17 +7,13 @@ use schemars::JsonSchema;
 use scorpius_core::{Clock, Keys, Store};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::operation::PAGING;
-use scorpius_edge::problem::{CONFLICT, INVALID_REQUEST, NOT_FOUND};
-use scorpius_edge::{Access, Answer, Operation, Problem, ProblemType, Request, Response};
+use scorpius_edge::problem::{CONFLICT, INVALID_REQUEST, LEGAL_HOLD, NOT_FOUND};
+use scorpius_edge::{Access, Answer, Operation, Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::entry::is_personal;
 use crate::erasure::{Erased, Erasure, ErasureError, Hold};
 use crate::payloads::Payloads;
-
-/// A hold must be lifted first.
-const HELD: ProblemType =
-    ProblemType { code: "legal-hold", title: "Held for legal reasons", status: StatusCode::CONFLICT };
 
 /// Characters of a hold's reason.
 const REASON_CHARS_MAX: usize = 500;
@@ -36,7 +32,7 @@ pub struct HoldRequest {
 /// A page of holds.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct HoldList {
-    /// In the order of pseudonyms.
+    /// In the order of persons' ids.
     pub holds: Vec<Hold>,
     /// How the list goes on.
     pub pagination: Pagination,
@@ -71,7 +67,7 @@ pub fn operations() -> Vec<Operation> {
         )
         .answers(Answer::json::<Erased>(200, "It is done, and when it is effective everywhere."))
         .fails(&INVALID_REQUEST)
-        .fails(&HELD),
+        .fails(&LEGAL_HOLD),
         Operation::new("GET /v1/audit/holds", "listHolds", "Lists the legal holds.", Access::Action("audit:read"))
             .asks(&PAGING)
             .answers(Answer::json::<HoldList>(200, "A page of holds.")),
@@ -154,7 +150,7 @@ fn person(request: &Request) -> Result<&str, Problem> {
 
 fn problem(error: ErasureError) -> Problem {
     match error {
-        ErasureError::Held => HELD.because(error),
+        ErasureError::Held => LEGAL_HOLD.because(error),
         ErasureError::Unknown | ErasureError::NotHeld => NOT_FOUND.because(error),
         ErasureError::AlreadyErased => CONFLICT.because(error),
         ErasureError::Store(error) => error.into(),

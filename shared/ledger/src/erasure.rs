@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use scorpius_core::{
-    Actor, Clock, CommitId, Condition, Event, Key, ListQuery, PortError, Record, Store, StoreError, TenantId,
-    UnixMillis, Write, new_id,
+    Actor, Clock, CommitId, Condition, Event, ListQuery, PortError, Record, Store, StoreError, TenantId,
+    UnixMillis, Write, hold, new_id,
 };
 use scorpius_edge::idempotency::commit_with_retry;
 use serde::{Deserialize, Serialize};
@@ -114,7 +114,7 @@ impl Erasure<'_> {
             let fact = SubjectErased { subject: subject.clone(), effective_at: erased.effective_at.clone() };
             let event = Event::of(&fact, &aggregate(&subject), 1, tenant, actor, &**self.clock);
             let writes = [
-                Write::Check { key: hold_key(tenant, &subject), condition: Condition::Absent },
+                hold::none_on(tenant, person),
                 Subjects::put_erased(tenant, &subject, &read, now),
                 Write::emit(event),
             ];
@@ -154,7 +154,7 @@ impl Erasure<'_> {
             if read.erased_at.is_some() {
                 return Err(ErasureError::AlreadyErased);
             }
-            let (before, condition) = match self.find(tenant, &subject).await? {
+            let (before, condition) = match self.find(tenant, person).await? {
                 Some((hold, version)) => (Some(hold), Condition::VersionIs(version)),
                 None => (None, Condition::Absent),
             };
@@ -172,8 +172,8 @@ impl Erasure<'_> {
                 placed,
             };
             let fact = HoldPlaced { subject: subject.clone() };
-            let writes = [
-                Write::put(hold_key(tenant, &subject), &hold, condition),
+            let mut writes = vec![
+                Write::put(hold::at(tenant, person), &hold, condition),
                 Write::emit(Event::of(&fact, &hold.id, placed, tenant, actor, &**self.clock)),
                 // Whoever erases meanwhile changes this record.
                 Write::Check {
@@ -181,6 +181,9 @@ impl Erasure<'_> {
                     condition: Condition::VersionIs(read.version),
                 },
             ];
+            if placed == 1 {
+                writes.push(hold::counted(tenant, 1));
+            }
             match commit_with_retry(&**self.store, CommitId::new(&**self.clock), &writes).await {
                 Ok(_) => return Ok(hold),
                 Err(StoreError::Conflict { .. }) => {}
@@ -198,13 +201,14 @@ impl Erasure<'_> {
         actor: &Actor,
     ) -> Result<(), ErasureError> {
         let (subject, _) = self.known(tenant, person).await?;
-        let Some((hold, version)) = self.find(tenant, &subject).await? else {
+        let Some((held, version)) = self.find(tenant, person).await? else {
             return Err(ErasureError::NotHeld);
         };
         let fact = HoldLifted { subject: subject.clone() };
         let writes = [
-            Write::Delete { key: hold_key(tenant, &subject), condition: Condition::VersionIs(version) },
-            Write::emit(Event::of(&fact, &hold.id, hold.placed + 1, tenant, actor, &**self.clock)),
+            Write::Delete { key: hold::at(tenant, person), condition: Condition::VersionIs(version) },
+            Write::emit(Event::of(&fact, &held.id, held.placed + 1, tenant, actor, &**self.clock)),
+            hold::counted(tenant, -1),
         ];
         match commit_with_retry(&**self.store, CommitId::new(&**self.clock), &writes).await {
             Ok(_) => Ok(()),
@@ -213,19 +217,19 @@ impl Erasure<'_> {
         }
     }
 
-    async fn find(&self, tenant: &TenantId, subject: &str) -> Result<Option<(Hold, u64)>, StoreError> {
-        let Some(record) = self.store.get(&hold_key(tenant, subject)).await? else { return Ok(None) };
+    async fn find(&self, tenant: &TenantId, person: &str) -> Result<Option<(Hold, u64)>, StoreError> {
+        let Some(record) = self.store.get(&hold::at(tenant, person)).await? else { return Ok(None) };
         Ok(Some((hold_of(&record)?, record.version)))
     }
 
-    /// A page of holds, in the order of pseudonyms, and where to go on.
+    /// A page of holds, in the order of persons' ids, and where to go on.
     pub(crate) async fn holds(
         &self,
         tenant: &TenantId,
         limit: usize,
         cursor: Option<String>,
     ) -> Result<(Vec<Hold>, Option<String>), StoreError> {
-        let query = ListQuery { limit, cursor, ..ListQuery::all(holds_of(tenant)) };
+        let query = ListQuery { limit, cursor, ..ListQuery::all(hold::partition(tenant)) };
         let page = self.store.list(&query).await?;
         let holds = page.records.iter().map(hold_of).collect::<Result<_, _>>()?;
         Ok((holds, page.cursor))
@@ -238,12 +242,4 @@ fn hold_of(record: &Record) -> Result<Hold, PortError> {
 
 fn aggregate(subject: &str) -> String {
     format!("subject_{subject}")
-}
-
-fn holds_of(tenant: &TenantId) -> String {
-    format!("{tenant}#ledger-holds")
-}
-
-fn hold_key(tenant: &TenantId, subject: &str) -> Key {
-    Key::new(holds_of(tenant), subject)
 }

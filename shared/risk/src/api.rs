@@ -4,6 +4,8 @@
 //! request ─> Question ─> Inputs (lists asked) ─> decide ─> one commit: verdict, idempotency, event ─> answer
 //! ```
 
+mod batch;
+mod dispute;
 mod documents;
 
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use scorpius_core::event::Event;
 use scorpius_core::id::is_id;
-use scorpius_core::{Blobs, Chain, Clock, Store, Write, new_id};
+use scorpius_core::{Blobs, Chain, Clock, Store, UnixMillis, Write, new_id};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{INTERNAL, NOT_FOUND, Problem, ProblemType};
 use scorpius_edge::{Access, Answer, Kind, Operation, Request, Response, Thing};
@@ -21,16 +23,20 @@ use scorpius_ledger::Proofs;
 use sha2::{Digest, Sha256};
 
 use crate::address::Account;
+pub use crate::api::batch::{BatchAnswer, BatchRequest, BatchResult};
+pub use crate::api::dispute::{ALREADY_DISPUTED, Dispute, DisputeRequest};
 pub use crate::api::documents::{
     AccountRequest, AddressRequest, AuthorizationRequest, DomainRequest, Proof, ProvedVerdict, Replay,
     SignatureRequest, TransactionRequest,
 };
 use crate::engine::ground::{Ground, Teller};
 use crate::engine::inputs::{AccountState, Inputs, Question};
+use crate::engine::replay::ReplayError;
 use crate::engine::rules::RuleSet;
 use crate::engine::verdict::Verdict;
-use crate::engine::{ENGINE, decide, decide_hashed};
+use crate::engine::{ENGINE, decide_hashed, replay};
 use crate::events::Scored;
+use crate::intel::{BadSnapshot, Intel, IntelError};
 use crate::lists::Lists;
 use crate::verdicts::{KeepError, Kept, Verdicts};
 
@@ -81,6 +87,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// What is asked about every party.
     pub lists: Lists,
+    /// What the feeds' lists say.
+    pub intel: Intel,
     /// Proofs that a verdict's event is in the ledger.
     pub proofs: Proofs,
     /// Where transactions' state is read, if anywhere.
@@ -92,7 +100,8 @@ impl App {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let proofs = Proofs { store: store.clone(), blobs: blobs.clone() };
-        Self { verdicts: Verdicts { store, blobs }, clock, lists: Lists::seed(), proofs, chain: None }
+        let intel = Intel::new(store.clone(), blobs.clone(), clock.clone());
+        Self { verdicts: Verdicts { store, blobs }, clock, lists: Lists::seed(), intel, proofs, chain: None }
     }
 
     /// Reads what a transaction needs from `chain`, and simulates it.
@@ -145,6 +154,16 @@ pub fn operations() -> Vec<Operation> {
             .answers(Answer::json::<Verdict>(200, "The verdict."))
             .fails(&INVALID_DOMAIN),
         Operation::new(
+            "POST /v1/risk/batch",
+            "scoreBatch",
+            "Judges up to 100 addresses, transactions, messages and sites, each as if it were asked alone.",
+            Access::Action("risk:score"),
+        )
+        .takes::<BatchRequest>(
+            r#"{"items": [{"kind": "address", "chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"}, {"kind": "domain", "domain": "metamask-restore.example.com"}]}"#,
+        )
+        .answers(Answer::json::<BatchAnswer>(200, "A verdict or a problem for each item, in their order.")),
+        Operation::new(
             "GET /v1/verdicts/{id}",
             "getVerdict",
             "Shows a verdict again, with the proof that the ledger has it.",
@@ -152,6 +171,16 @@ pub fn operations() -> Vec<Operation> {
         )
         .about(Kind::Verdict)
         .answers(Answer::json::<ProvedVerdict>(200, "The verdict as it was answered, and `proof`.")),
+        Operation::new(
+            "POST /v1/verdicts/{id}/disputes",
+            "disputeVerdict",
+            "Says that a verdict is wrong. The verdict stays as it is; the ledger has both.",
+            Access::Action("risk:score"),
+        )
+        .about(Kind::Verdict)
+        .takes::<DisputeRequest>(r#"{"claim": "false_alarm", "reason": "This is our own treasury."}"#)
+        .answers(Answer::json::<Dispute>(201, "The dispute."))
+        .fails(&ALREADY_DISPUTED),
         Operation::new(
             "POST /v1/verdicts/{id}/replay",
             "replayVerdict",
@@ -171,8 +200,10 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "scoreTransaction" => score(app, &request, documents::transaction).await,
         "scoreSignature" => score(app, &request, documents::signature).await,
         "scoreDomain" => score(app, &request, documents::domain).await,
+        "scoreBatch" => batch::batch(app, &request).await,
+        "disputeVerdict" => dispute::dispute(app, &request).await,
         "getVerdict" => show(app, &request).await,
-        "replayVerdict" => replay(app, &request).await,
+        "replayVerdict" => replay_kept(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answered.unwrap_or_else(|problem| problem.into_response(&request.request_id))
@@ -199,15 +230,35 @@ async fn score(
     request: &Request,
     read: fn(&Request) -> Result<Asked, Problem>,
 ) -> Result<Response, Problem> {
-    let (tenant, actor, once) = (request.tenant()?, request.actor()?, Once::of(request)?);
+    let once = Once::of(request)?;
     if let Some(answer) = once.answered(&*app.verdicts.store).await? {
         return Ok(answer);
     }
-    let Asked { question, history, accounts, run } = read(request)?;
+    let until = app.clock.now().plus_ms(READING_MS_MAX);
+    let judged = judge(app, request, read(request)?, until).await?;
+    let response = Response::json_bytes(StatusCode::OK, judged.answer);
+    once.commit(&*app.verdicts.store, &*app.clock, judged.writes, response).await
+}
+
+/// A verdict, and what is to be committed with it.
+struct Judged {
+    /// RFC 8785 bytes of the verdict.
+    answer: Vec<u8>,
+    writes: Vec<Write>,
+}
+
+/// Judges what is `asked`. No chain is read for longer than one transaction may take, nor after `until`.
+async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis) -> Result<Judged, Problem> {
+    let (tenant, actor) = (request.tenant()?, request.actor()?);
+    let Asked { question, history, accounts, run } = asked;
     let id = new_id("vrd", &*app.clock);
-    let ground = ground(app, &question, run).await;
-    let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at).told(&accounts);
-    let inputs = inputs.over(ground);
+    let until = until.min(app.clock.now().plus_ms(READING_MS_MAX));
+    let ground = ground(app, &question, run, until).await;
+    let answers = app.intel.ask(&question.accounts(), question.site().as_ref()).await?;
+    let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at)
+        .listed(&answers)
+        .told(&accounts)
+        .over(ground);
     let bytes = inputs.canonical();
     let verdict = decide_hashed(&inputs, sha256(&bytes), RuleSet::base());
     let answer = verdict.canonical();
@@ -219,13 +270,11 @@ async fn score(
         event_id: event.id.clone(),
     };
     let put = app.verdicts.keep(tenant, &verdict.id, &kept).await?;
-    let writes = vec![put, Write::emit(event)];
-    let response = Response::json_bytes(StatusCode::OK, answer);
-    once.commit(&*app.verdicts.store, &*app.clock, writes, response).await
+    Ok(Judged { answer, writes: vec![put, Write::emit(event)] })
 }
 
 /// What a transaction is simulated over: what was told, else what a node says. `None` without either.
-async fn ground(app: &App, question: &Question, run: Run) -> Option<Ground> {
+async fn ground(app: &App, question: &Question, run: Run, until: UnixMillis) -> Option<Ground> {
     let Run { state, gas_limit, gas_price } = run;
     let told = |told_by, state, unread| Ground { told_by, state, unread, gas_limit, gas_price };
     if let Some(state) = state {
@@ -236,7 +285,6 @@ async fn ground(app: &App, question: &Question, run: Run) -> Option<Ground> {
     let parties = question.parties(&question.read());
     let parties =
         parties.iter().map(|party| Address::from(*party.account.bytes())).take(PARTIES_READ_MAX).collect();
-    let until = app.clock.now().plus_ms(READING_MS_MAX);
     let late = || app.clock.now() >= until;
     let read = prefetch(&**chain, chain_id, &transaction, &parties, &Limits::standard(), &late).await;
     // A chain that nobody configured is not one that could not be read.
@@ -271,32 +319,17 @@ async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
     Ok(Response::json_bytes(StatusCode::OK, format!("{stored},\"proof\":{proof}}}")))
 }
 
-async fn replay(app: &App, request: &Request) -> Result<Response, Problem> {
+async fn replay_kept(app: &App, request: &Request) -> Result<Response, Problem> {
     let (tenant, id) = (request.tenant()?, verdict_id(request)?);
     let kept = app.verdicts.whole(tenant, id).await?.ok_or_else(|| unknown(id))?;
     request.judge(Thing::new(Kind::Verdict, id, tenant)).await?;
-    let stored: Verdict = serde_json::from_str(&kept.verdict).map_err(|error| INTERNAL.because(error))?;
-    if stored.engine != ENGINE {
-        let made_by = &stored.engine;
-        return Err(ENGINE_NOT_AVAILABLE
-            .because(format_args!("the verdict was made by `{made_by}`, and this is `{ENGINE}`")));
-    }
-    let rules = RuleSet::known(&stored.rules_sha256).ok_or_else(|| {
-        let made_by = &stored.rules_sha256;
-        ENGINE_NOT_AVAILABLE.because(format_args!("this release does not have the rule set `{made_by}`"))
-    })?;
-    if sha256(&kept.inputs) != stored.inputs_sha256 {
-        return Err(INTERNAL.because("the stored inputs are not those that the verdict names"));
-    }
-    let inputs = Inputs::parse(&kept.inputs).map_err(|error| INTERNAL.because(error))?;
-    let verdict = decide(&inputs, rules);
-    let replayed = verdict.canonical();
+    let replayed = replay::replay(&kept.verdict, &kept.inputs)?;
     let answer = Replay {
-        same: replayed == kept.verdict.as_bytes(),
+        same: replayed.same,
         engine: ENGINE.to_owned(),
         stored_sha256: sha256(kept.verdict.as_bytes()),
-        replayed_sha256: sha256(&replayed),
-        verdict,
+        replayed_sha256: sha256(&replayed.bytes),
+        verdict: replayed.verdict,
     };
     Ok(Response::json(StatusCode::OK, &answer))
 }
@@ -313,6 +346,29 @@ fn unknown(id: &str) -> Problem {
 
 fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+impl From<IntelError> for Problem {
+    fn from(error: IntelError) -> Self {
+        match error {
+            IntelError::Store(error) => error.into(),
+            IntelError::Snapshot(BadSnapshot::Port(error)) => error.into(),
+            IntelError::Snapshot(_) => INTERNAL.because(error),
+        }
+    }
+}
+
+impl From<ReplayError> for Problem {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::OtherEngine { .. } | ReplayError::OtherRules { .. } => {
+                ENGINE_NOT_AVAILABLE.because(error)
+            }
+            ReplayError::Form(_) | ReplayError::OtherInputs { .. } | ReplayError::Inputs(_) => {
+                INTERNAL.because(error)
+            }
+        }
+    }
 }
 
 impl From<KeepError> for Problem {

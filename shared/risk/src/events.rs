@@ -28,6 +28,37 @@ pub struct Scored {
     pub engine: String,
 }
 
+/// What somebody who disputes a verdict claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// What was judged is harmless.
+    FalseAlarm,
+    /// What was judged is harmful.
+    Missed,
+}
+
+/// A verdict was disputed. Why is told to nobody: its hash binds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Disputed {
+    /// `dsp_…`.
+    pub dispute_id: String,
+    /// `vrd_…`.
+    pub verdict_id: String,
+    /// What is claimed.
+    pub claim: Claim,
+    /// SHA-256 of the reason, in hex.
+    pub reason_sha256: String,
+    /// SHA-256 of the verdict's canonical JSON, in hex.
+    pub verdict_sha256: String,
+}
+
+impl Fact for Disputed {
+    const TYPE: &'static str = "scorpius.risk.disputed.v1";
+    const MEANING: &'static str = "Somebody said that a verdict is wrong.";
+}
+
 impl Fact for Scored {
     const TYPE: &'static str = "scorpius.risk.scored.v1";
     const MEANING: &'static str = "An address, a site, a transaction or a message was given a verdict.";
@@ -36,5 +67,5 @@ impl Fact for Scored {
 /// Every type of event of this capability.
 #[must_use]
 pub fn events() -> Vec<EventSchema> {
-    vec![EventSchema::of::<Scored>()]
+    vec![EventSchema::of::<Disputed>(), EventSchema::of::<Scored>()]
 }

@@ -27,6 +27,7 @@ pub mod calldata;
 pub mod domain;
 pub mod engine;
 pub mod events;
+pub mod intel;
 pub mod lists;
 pub mod lookalike;
 pub mod message;

@@ -91,13 +91,32 @@ impl Verdicts {
     /// # Errors
     /// `KeepError`.
     pub async fn whole(&self, tenant: &TenantId, id: &str) -> Result<Option<Kept>, KeepError> {
-        let Some(record) = self.store.get(&key(tenant, id)).await? else { return Ok(None) };
+        match self.store.get(&key(tenant, id)).await? {
+            None => Ok(None),
+            Some(record) => Ok(Some(self.read(&record, id).await?)),
+        }
+    }
+
+    /// Some verdicts of all tenants with their inputs, and where to go on. For operators' jobs only.
+    ///
+    /// # Errors
+    /// `KeepError`.
+    pub async fn page_of_all(&self, cursor: Option<&str>) -> Result<(Vec<Kept>, Option<String>), KeepError> {
+        let page = self.store.scan(0, 1, cursor).await?;
+        let mut verdicts = Vec::new();
+        for record in page.records.iter().filter(|record| record.key.partition.ends_with("#verdict")) {
+            verdicts.push(self.read(record, &record.key.sort).await?);
+        }
+        Ok((verdicts, page.cursor))
+    }
+
+    async fn read(&self, record: &Record, id: &str) -> Result<Kept, KeepError> {
         let inputs = match record.attributes.0.get("inputs") {
             Some(Value::Bytes(inputs)) => Bytes::from(inputs.clone()),
-            _ => self.large_inputs(&record, id).await?,
+            _ => self.large_inputs(record, id).await?,
         };
-        let (verdict, event_id) = (text(&record, id, "verdict")?, text(&record, id, "event_id")?);
-        Ok(Some(Kept { verdict, inputs, event_id }))
+        let (verdict, event_id) = (text(record, id, "verdict")?, text(record, id, "event_id")?);
+        Ok(Kept { verdict, inputs, event_id })
     }
 
     async fn large_inputs(&self, record: &Record, id: &str) -> Result<Bytes, KeepError> {

@@ -1,5 +1,9 @@
 //! The doors of function `scan`.
 
+mod findings;
+mod input;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -8,16 +12,19 @@ use scorpius_core::id::is_id;
 use scorpius_core::{Blobs, Clock, Event, PortError, Store, StoreError, Write, new_id};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
-use scorpius_edge::operation::PAGING;
-use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND, TOO_LARGE};
+use scorpius_edge::operation::{PAGING, Parameter};
+use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Request, Response, Thing};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::bytecode::{Bytecode, NotBytecode};
 use crate::engine::{Budget, Report};
-use crate::facts::ScanRequested;
+use crate::facts::{ScanCancelled, ScanRequested};
 use crate::sarif;
-use crate::scans::{self, ScanRecord, Scans, Status};
+use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
+use crate::source::SourceReport;
+use crate::triage::{Decision, Triage};
+use input::{Given, given};
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 100;
@@ -30,6 +37,18 @@ pub const SCAN_NOT_FINISHED: ProblemType =
 /// The scan will have no report.
 pub const SCAN_FAILED: ProblemType =
     ProblemType { code: "scan-failed", title: "Scan failed", status: StatusCode::CONFLICT };
+/// The scan is over, or was called off already.
+pub const SCAN_FINISHED: ProblemType =
+    ProblemType { code: "scan-finished", title: "Scan finished", status: StatusCode::CONFLICT };
+/// Which scans a list shows.
+const FILTERS: [Parameter; 2] = [
+    Parameter {
+        name: "status",
+        meaning: "Only `queued`, `completed`, `failed` or `cancelled` ones; a page may then hold fewer than `limit`.",
+        required: false,
+    },
+    Parameter { name: "input", meaning: "Only those of `bytecode` or `solidity`.", required: false },
+];
 
 /// What the doors need.
 pub struct App {
@@ -37,6 +56,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// What was asked for, and what became of it.
     pub scans: Scans,
+    /// What people decided about findings.
+    triage: Triage,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
 }
@@ -46,16 +67,30 @@ impl App {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
-        Self { store, scans, clock }
+        let triage = Triage::new(Arc::clone(&store));
+        Self { store, scans, triage, clock }
     }
 }
 
-/// A contract to scan.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// What to scan: `bytecode`, `files`, `standard_json` or `archive`, and no two of them.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewScan {
-    /// The contract's runtime bytecode: `0x` and hex digits, at most 128 KiB of code.
-    pub bytecode: String,
+    /// A contract's runtime bytecode: `0x` and hex digits, at most 128 KiB of code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytecode: Option<String>,
+    /// Solidity files by path: relative, with `/`, at most 1 MiB each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<BTreeMap<String, String>>,
+    /// With `files`: `prefix=target`, as the compiler takes them; at most 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remappings: Option<Vec<String>>,
+    /// The compiler's standard JSON input, with `content` in each of its `sources`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_json: Option<serde_json::Value>,
+    /// A zip archive with Solidity files, in Base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
     /// What to call the scan: at most 100 characters.
     #[serde(default)]
     pub label: Option<String>,
@@ -86,9 +121,15 @@ pub struct ScanView {
     pub scan: ScanRecord,
     /// Where to look.
     pub links: Links,
-    /// What was found; absent in lists and until the scan is completed.
+    /// What people decided about its findings, where that still holds; absent in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triage: Vec<Decision>,
+    /// What was found in bytecode; absent in lists and until the scan is completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
+    /// What was found in Solidity; absent in lists and until the scan is completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_report: Option<SourceReport>,
 }
 
 /// A page of scans.
@@ -103,7 +144,7 @@ pub struct ScanList {
 /// What is offered.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    vec![
+    let mut all = vec![
         Operation::new(
             "POST /v1/scans",
             "createScan",
@@ -119,6 +160,7 @@ pub fn operations() -> Vec<Operation> {
             Access::Action("scan:read"),
         )
         .asks(&PAGING)
+        .asks(&FILTERS)
         .answers(Answer::json::<ScanList>(200, "A page of scans.")),
         Operation::new(
             "GET /v1/scans/{id}",
@@ -138,7 +180,18 @@ pub fn operations() -> Vec<Operation> {
         .answers(Answer::other(200, "The report.", sarif::CONTENT_TYPE))
         .fails(&SCAN_NOT_FINISHED)
         .fails(&SCAN_FAILED),
-    ]
+        Operation::new(
+            "POST /v1/scans/{id}/cancel",
+            "cancelScan",
+            "Calls off a scan whose turn has not come.",
+            Access::Action("scan:write"),
+        )
+        .about(Kind::Scan)
+        .answers(Answer::json::<ScanView>(200, "It will not run."))
+        .fails(&SCAN_FINISHED),
+    ];
+    all.extend(findings::operations());
+    all
 }
 
 /// Request in, answer or problem out.
@@ -148,6 +201,10 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "listScans" => list(app, &request).await,
         "getScan" => show(app, &request).await,
         "getScanSarif" => show_sarif(app, &request).await,
+        "cancelScan" => cancel(app, &request).await,
+        "compareScans" => findings::compare(app, &request).await,
+        "listDecisions" => findings::list(app, &request).await,
+        "decideFinding" => findings::decide(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))
@@ -159,15 +216,20 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         return Ok(answer);
     }
     let asked: NewScan = request.json()?;
-    let code: Bytecode = asked.bytecode.parse().map_err(bad_bytecode)?;
+    let given = given(&asked)?;
+    let (input, code_sha256, size_bytes) = match &given {
+        Given::Bytecode(code) => (Input::Bytecode, code.sha256(), code.as_bytes().len()),
+        Given::Solidity(project) => (Input::Solidity, project.sha256(), project.size_bytes()),
+    };
     let scan = ScanRecord {
         id: new_id("scn", &*app.clock),
         label: asked.label.map(label).transpose()?,
         sensitivity: asked.sensitivity.map(sensitivity).transpose()?,
         status: Status::Queued,
+        input,
         budget: asked.budget,
-        code_sha256: code.sha256(),
-        size_bytes: code.as_bytes().len(),
+        code_sha256,
+        size_bytes,
         requested_by: request.principal()?.subject.clone(),
         requested_at: request.received_at.to_string(),
         finished_at: None,
@@ -176,6 +238,7 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
     };
     let fact = ScanRequested {
         scan_id: scan.id.clone(),
+        input,
         code_sha256: scan.code_sha256.clone(),
         size_bytes: scan.size_bytes,
         budget: scan.budget,
@@ -183,18 +246,13 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
     let tenant = request.tenant()?;
     let event = Event::of(&fact, &scan.id, 1, tenant, &request.actor()?, &*app.clock);
     // The worker must find the code, so it is durable before anybody hears of the scan.
-    app.scans.keep_code(&code).await?;
+    match &given {
+        Given::Bytecode(code) => app.scans.keep_code(code).await?,
+        Given::Solidity(project) => app.scans.keep_project(project).await?,
+    }
     let writes = vec![scans::put_new(tenant, &scan), Write::emit(event)];
     let response = Response::json(StatusCode::ACCEPTED, &view(scan, None));
     once.commit(&*app.store, &*app.clock, writes, response).await
-}
-
-fn bad_bytecode(error: NotBytecode) -> Problem {
-    let kind = match error {
-        NotBytecode::Empty | NotBytecode::NotHex => &INVALID_REQUEST,
-        NotBytecode::TooLong => &TOO_LARGE,
-    };
-    kind.because(format_args!("`bytecode`: {error}")).at("/bytecode", error)
 }
 
 fn label(text: String) -> Result<String, Problem> {
@@ -223,23 +281,57 @@ fn thing<'a>(request: &'a Request, scan: &'a ScanRecord) -> Result<Thing<'a>, Pr
     Ok(thing.owned_by(&scan.requested_by).sensitive(scan.sensitivity))
 }
 
-fn view(scan: ScanRecord, report: Option<Report>) -> ScanView {
+/// A report of either engine.
+enum Shown {
+    Bytecode(Box<Report>),
+    Solidity(Box<SourceReport>),
+}
+
+impl Shown {
+    fn fingerprints(&self) -> Vec<&str> {
+        match self {
+            Self::Bytecode(report) => report.findings.iter().map(|it| it.fingerprint.as_str()).collect(),
+            Self::Solidity(report) => report.findings.iter().map(|it| it.fingerprint.as_str()).collect(),
+        }
+    }
+}
+
+fn view(scan: ScanRecord, shown: Option<Shown>) -> ScanView {
     let this = format!("/v1/scans/{}", scan.id);
     let links = Links { sarif: format!("{this}/sarif"), this };
-    ScanView { scan, links, report }
+    let (report, source_report) = match shown {
+        Some(Shown::Bytecode(report)) => (Some(*report), None),
+        Some(Shown::Solidity(report)) => (None, Some(*report)),
+        None => (None, None),
+    };
+    ScanView { scan, links, triage: Vec::new(), report, source_report }
 }
 
 async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
     let from = cursor::open(LIST, request)?;
     let (scans, page) = app.scans.newest(request.tenant()?, request.limit()?, from).await?;
     let mut shown = Vec::new();
+    let (status, input) = (filter::<Status>(request, "status")?, filter::<Input>(request, "input")?);
     for scan in scans {
+        if status.is_some_and(|it| it != scan.status) || input.is_some_and(|it| it != scan.input) {
+            continue;
+        }
         if request.sees(thing(request, &scan)?).await? {
             shown.push(view(scan, None));
         }
     }
     let scans = shown;
     Ok(Response::json(StatusCode::OK, &ScanList { scans, pagination: Pagination::after(LIST, &page) }))
+}
+
+/// One of the words of a filter; `None` when it is not asked for.
+fn filter<T: DeserializeOwned>(request: &Request, name: &'static str) -> Result<Option<T>, Problem> {
+    let Some(word) = request.query.get(name) else { return Ok(None) };
+    serde_json::from_value(serde_json::Value::String(word.clone())).map(Some).map_err(|_| {
+        INVALID_REQUEST
+            .because(format_args!("`{name}` is none of its words"))
+            .at(format!("/{name}"), "unknown")
+    })
 }
 
 /// Why there is no report to show.
@@ -249,7 +341,7 @@ enum ShowError {
     Unknown { id: String },
     #[error("the scan is still queued; ask again in a moment")]
     NotFinished,
-    #[error("the scan failed, so there is no report")]
+    #[error("the scan failed or was called off, so there is no report")]
     Failed,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -268,42 +360,95 @@ fn problem(error: ShowError) -> Problem {
 }
 
 async fn find(app: &App, request: &Request) -> Result<ScanRecord, Problem> {
-    let id = request.parameter("id")?;
+    find_as(app, request, request.parameter("id")?).await
+}
+
+async fn find_as(app: &App, request: &Request, id: &str) -> Result<ScanRecord, Problem> {
+    Ok(find_versioned(app, request, id).await?.0)
+}
+
+/// The scan and the version of its record, if the caller may see it.
+async fn find_versioned(app: &App, request: &Request, id: &str) -> Result<(ScanRecord, u64), Problem> {
     let unknown = || problem(ShowError::Unknown { id: id.chars().take(60).collect() });
     if !is_id("scn", id) {
         return Err(unknown());
     }
     let found = app.scans.find(request.tenant()?, id).await?;
-    let (scan, _) = found.ok_or_else(unknown)?;
+    let (scan, version) = found.ok_or_else(unknown)?;
     request.judge(thing(request, &scan)?).await?;
-    Ok(scan)
+    Ok((scan, version))
+}
+
+async fn cancel(app: &App, request: &Request) -> Result<Response, Problem> {
+    let once = Once::of(request)?;
+    if let Some(answer) = once.answered(&*app.store).await? {
+        return Ok(answer);
+    }
+    let (mut scan, version) = find_versioned(app, request, request.parameter("id")?).await?;
+    if scan.status != Status::Queued {
+        return Err(SCAN_FINISHED.because("the scan is over; there is nothing to call off"));
+    }
+    scan.status = Status::Cancelled;
+    scan.finished_at = Some(request.received_at.to_string());
+    let tenant = request.tenant()?;
+    let fact = ScanCancelled { scan_id: scan.id.clone(), code_sha256: scan.code_sha256.clone() };
+    // The request was the scan's first event; the worker's is conditional on the same version.
+    let event = Event::of(&fact, &scan.id, 2, tenant, &request.actor()?, &*app.clock);
+    let writes = vec![scans::put_finished(tenant, &scan, version), Write::emit(event)];
+    let response = Response::json(StatusCode::OK, &view(scan, None));
+    once.commit(&*app.store, &*app.clock, writes, response).await
 }
 
 async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
     let scan = find(app, request).await?;
     let report = match &scan.result {
-        Some(result) => Some(app.scans.report(result).await?),
+        Some(result) => Some(shown(app, scan.input, result).await?),
         None => None,
     };
-    Ok(Response::json(StatusCode::OK, &view(scan, report)))
+    let decided = match &report {
+        Some(shown) => {
+            app.triage.of(request.tenant()?, shown.fingerprints().into_iter(), request.received_at).await?
+        }
+        None => BTreeMap::new(),
+    };
+    let triage = decided.into_values().collect();
+    Ok(Response::json(StatusCode::OK, &ScanView { triage, ..view(scan, report) }))
 }
 
 async fn show_sarif(app: &App, request: &Request) -> Result<Response, Problem> {
     let scan = find(app, request).await?;
     let report = report_of(app, &scan).await.map_err(problem)?;
-    let document = sarif::document(&report);
+    let mut document = match &report {
+        Shown::Bytecode(report) => sarif::document(report),
+        Shown::Solidity(report) => sarif::source_document(report),
+    };
+    let fingerprints = report.fingerprints().into_iter();
+    let decided = app.triage.of(request.tenant()?, fingerprints, request.received_at).await?;
+    document.suppress(|fingerprint| {
+        let decision = decided.get(fingerprint).filter(|it| it.state.suppresses())?;
+        Some(decision.reason.clone())
+    });
     let mut response = Response::json(StatusCode::OK, &document);
     response.headers.retain(|(name, _)| name != "content-type");
     Ok(response.with_header("content-type", sarif::CONTENT_TYPE))
 }
 
-async fn report_of(app: &App, scan: &ScanRecord) -> Result<Report, ShowError> {
+async fn shown(app: &App, input: Input, result: &ResultSummary) -> Result<Shown, PortError> {
+    Ok(match input {
+        Input::Bytecode => Shown::Bytecode(Box::new(app.scans.report(result).await?)),
+        Input::Solidity => Shown::Solidity(Box::new(app.scans.report(result).await?)),
+    })
+}
+
+async fn report_of(app: &App, scan: &ScanRecord) -> Result<Shown, ShowError> {
     match (scan.status, &scan.result) {
-        (Status::Completed, Some(result)) => Ok(app.scans.report(result).await?),
-        (Status::Failed, _) => Err(ShowError::Failed),
+        (Status::Completed, Some(result)) => Ok(shown(app, scan.input, result).await?),
+        (Status::Failed | Status::Cancelled, _) => Err(ShowError::Failed),
         (Status::Queued | Status::Completed, _) => Err(ShowError::NotFinished),
     }
 }
 
+#[cfg(test)]
+mod findings_tests;
 #[cfg(test)]
 mod tests;

@@ -4,13 +4,18 @@ use schemars::JsonSchema;
 use scorpius_core::Fact;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Budget, Report, Severity};
+use crate::engine::{Budget, Severity};
+use crate::scans::Input;
+use crate::triage::State;
 
 /// A contract's code was handed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScanRequested {
     /// `scn_…`.
     pub scan_id: String,
+    /// What is to be scanned.
+    #[serde(default)]
+    pub input: Input,
     /// SHA-256 of the code.
     pub code_sha256: String,
     /// Bytes of code.
@@ -21,7 +26,7 @@ pub struct ScanRequested {
 
 impl Fact for ScanRequested {
     const TYPE: &'static str = "scorpius.scan.requested.v1";
-    const MEANING: &'static str = "A contract's code was handed in to be scanned.";
+    const MEANING: &'static str = "A contract's code or Solidity was handed in to be scanned.";
 }
 
 /// How many findings there are of each severity.
@@ -40,12 +45,12 @@ pub struct FindingCounts {
 }
 
 impl FindingCounts {
-    /// Counts the findings of `report`.
+    /// Counts findings by how bad they are.
     #[must_use]
-    pub fn of(report: &Report) -> Self {
+    pub fn of(severities: impl IntoIterator<Item = Severity>) -> Self {
         let mut counts = Self::default();
-        for finding in &report.findings {
-            let count = match finding.severity {
+        for severity in severities {
+            let count = match severity {
                 Severity::Critical => &mut counts.critical,
                 Severity::High => &mut counts.high,
                 Severity::Medium => &mut counts.medium,
@@ -104,4 +109,35 @@ pub struct ScanFailed {
 impl Fact for ScanFailed {
     const TYPE: &'static str = "scorpius.scan.failed.v1";
     const MEANING: &'static str = "A scan will have no report.";
+}
+
+/// A scan was called off before its turn came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScanCancelled {
+    /// `scn_…`.
+    pub scan_id: String,
+    /// SHA-256 of the code.
+    pub code_sha256: String,
+}
+
+impl Fact for ScanCancelled {
+    const TYPE: &'static str = "scorpius.scan.cancelled.v1";
+    const MEANING: &'static str = "A scan was called off before its turn came.";
+}
+
+/// Somebody decided what a finding is. Why stays with the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingTriaged {
+    /// Which one: 32 hex digits.
+    pub fingerprint: String,
+    /// What was decided.
+    pub state: State,
+    /// Until when it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+impl Fact for FindingTriaged {
+    const TYPE: &'static str = "scorpius.scan.finding_triaged.v1";
+    const MEANING: &'static str = "Somebody decided what a finding is.";
 }

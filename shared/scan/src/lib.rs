@@ -8,12 +8,15 @@
 
 pub mod engine;
 pub mod evaluation;
+pub mod external;
 pub mod sarif;
+pub mod source;
 
 pub mod api;
 mod bytecode;
 mod facts;
 mod scans;
+mod triage;
 pub mod worker;
 
 #[cfg(test)]
@@ -22,8 +25,11 @@ mod examples;
 mod testing;
 
 pub use bytecode::{Bytecode, NotBytecode};
-pub use facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed, ScanRequested};
-pub use scans::{ScanRecord, Scans, Status};
+pub use facts::{
+    FailureReason, FindingCounts, FindingTriaged, ScanCancelled, ScanCompleted, ScanFailed, ScanRequested,
+};
+pub use scans::{Input, ScanRecord, Scans, Status};
+pub use triage::{Decision, State};
 
 /// The events that scanning emits.
 #[must_use]
@@ -33,5 +39,7 @@ pub fn events() -> Vec<scorpius_core::EventSchema> {
         EventSchema::of::<ScanRequested>(),
         EventSchema::of::<ScanCompleted>(),
         EventSchema::of::<ScanFailed>(),
+        EventSchema::of::<ScanCancelled>(),
+        EventSchema::of::<FindingTriaged>(),
     ]
 }

@@ -8,14 +8,18 @@ use scorpius_core::{
     Attributes, BlobName, Blobs, Condition, Key, ListQuery, Page, PortError, Store, StoreError, TenantId,
     UnixMillis, Write,
 };
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::bytecode::Bytecode;
-use crate::engine::{Budget, CODE_BYTES_MAX, Report};
+use crate::engine::{Budget, CODE_BYTES_MAX};
 use crate::facts::{FailureReason, FindingCounts};
+use crate::source::Project;
 
 /// Bytes of a report; the engine's own limits keep it well below.
 const REPORT_BYTES_MAX: u64 = 3_500_000;
+/// Bytes of a project as JSON: what is taken at most, every byte escaped.
+const PROJECT_JSON_BYTES_MAX: u64 = 48 << 20;
 /// How long a report is given again for the same code.
 const REUSED_FOR_S: u64 = 30 * 86_400;
 
@@ -29,6 +33,19 @@ pub enum Status {
     Completed,
     /// Will have none.
     Failed,
+    /// Was called off before its turn came.
+    Cancelled,
+}
+
+/// What is scanned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Input {
+    /// A contract's runtime bytecode.
+    #[default]
+    Bytecode,
+    /// Solidity.
+    Solidity,
 }
 
 /// One scan.
@@ -44,11 +61,14 @@ pub struct ScanRecord {
     pub sensitivity: Option<u8>,
     /// Where it stands.
     pub status: Status,
+    /// What is scanned.
+    #[serde(default)]
+    pub input: Input,
     /// How much it may cost.
     pub budget: Budget,
-    /// SHA-256 of the code.
+    /// SHA-256 of the code; of Solidity, that of the project as it is stored.
     pub code_sha256: String,
-    /// Bytes of code.
+    /// Bytes of code, or of all files.
     pub size_bytes: usize,
     /// Who asked.
     pub requested_by: String,
@@ -137,24 +157,40 @@ impl Scans {
         Ok(())
     }
 
+    /// Keeps the files until they are scanned.
+    ///
+    /// # Errors
+    /// What the blobs say.
+    pub(crate) async fn keep_project(&self, project: &Project) -> Result<(), PortError> {
+        let bytes = Bytes::from(project.to_bytes());
+        self.blobs.put_if_absent(&BlobName::of_content("sources", &bytes), bytes).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn project(&self, sha256: &str) -> Result<Option<Project>, PortError> {
+        let Some(name) = content_name("sources", sha256) else { return Ok(None) };
+        let bytes = self.blobs.get(&name, PROJECT_JSON_BYTES_MAX).await?;
+        Ok(bytes.and_then(|bytes| Project::from_bytes(&bytes)))
+    }
+
     pub(crate) async fn code(&self, sha256: &str) -> Result<Option<Bytes>, PortError> {
         let Some(name) = content_name("code", sha256) else { return Ok(None) };
         self.blobs.get(&name, CODE_BYTES_MAX as u64).await
     }
 
     /// Keeps a report; answers with its SHA-256.
-    pub(crate) async fn keep_report(&self, report: &Report) -> Result<String, PortError> {
+    pub(crate) async fn keep_report<R: Serialize>(&self, report: &R) -> Result<String, PortError> {
         let json = serde_json::to_vec(report).map_err(|error| PortError::new("blobs", error))?;
         let name = BlobName::of_content("scan-reports", &json);
         self.blobs.put_if_absent(&name, Bytes::from(json)).await?;
         Ok(name.as_str().rsplit('/').next().unwrap_or_default().to_owned())
     }
 
-    /// The report of a completed scan.
+    /// The report of a completed scan: of bytecode a `Report`, of Solidity a `SourceReport`.
     ///
     /// # Errors
     /// What the blobs say; a report that is gone or is none.
-    pub async fn report(&self, summary: &ResultSummary) -> Result<Report, PortError> {
+    pub async fn report<R: DeserializeOwned>(&self, summary: &ResultSummary) -> Result<R, PortError> {
         let bad = |name, source| PortError::new("blobs", BadReport { name, source });
         let name = content_name("scan-reports", &summary.report_sha256)
             .unwrap_or_else(|| BlobName::of_content("scan-reports", b""));

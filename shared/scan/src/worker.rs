@@ -10,7 +10,8 @@ use scorpius_edge::{Message, Outcome};
 
 use crate::engine::{self, ENGINE, Report};
 use crate::facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed, ScanRequested};
-use crate::scans::{self, ResultSummary, ScanRecord, Scans, Status};
+use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
+use crate::source::{self, Project, SourceEngine, SourceReport};
 
 /// The function's name, as an actor.
 const FUNCTION: &str = "scan-job";
@@ -25,14 +26,21 @@ pub struct App {
     pub scans: Scans,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
+    /// What reads Solidity.
+    pub solidity: SourceEngine,
 }
 
 impl App {
     /// Over the ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        blobs: Arc<dyn Blobs>,
+        clock: Arc<dyn Clock>,
+        solidity: SourceEngine,
+    ) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
-        Self { store, scans, clock }
+        Self { store, scans, clock, solidity }
     }
 }
 
@@ -78,29 +86,70 @@ async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobErro
     let (scan, version) = found.ok_or(ScanJobError::UnknownScan(request.scan_id))?;
     match scan.status {
         Status::Queued => {}
-        Status::Completed | Status::Failed => return Ok(()),
+        Status::Completed | Status::Failed | Status::Cancelled => return Ok(()),
     }
     let job = Job { app, event, tenant, version };
-    if let Some(summary) = app.scans.earlier(tenant, &scan, ENGINE).await? {
+    let engine = match scan.input {
+        Input::Bytecode => ENGINE,
+        Input::Solidity => source::ENGINE,
+    };
+    if let Some(summary) = app.scans.earlier(tenant, &scan, engine).await? {
         return job.complete(scan, summary, false).await;
     }
-    let Some(code) = app.scans.code(&scan.code_sha256).await? else {
+    let Some(given) = given(app, &scan).await? else {
         return match receives < CODE_TRIES {
             true => Err(ScanJobError::CodeNotThere),
             false => job.fail(scan, FailureReason::CodeMissing).await,
         };
     };
-    // The engine is not supposed to panic; if it does, one scan fails and not the function.
-    let Ok(report) = catch_unwind(AssertUnwindSafe(|| engine::scan(&code, scan.budget))) else {
+    // The engines are not supposed to panic; if one does, one scan fails and not the function.
+    let ran = catch_unwind(AssertUnwindSafe(|| match &given {
+        Given::Bytecode(code) => Ran::Bytecode(Box::new(engine::scan(code, scan.budget))),
+        Given::Solidity(project) => Ran::Solidity(Box::new((app.solidity)(project, scan.budget))),
+    }));
+    let Ok(ran) = ran else {
         return job.fail(scan, FailureReason::EngineBroke).await;
     };
-    let summary = ResultSummary {
-        report_sha256: app.scans.keep_report(&report).await?,
-        engine: report.engine.clone(),
-        findings: FindingCounts::of(&report),
-        incomplete: report.incomplete,
+    let (summary, again) = match &ran {
+        Ran::Bytecode(report) => {
+            let summary = ResultSummary {
+                report_sha256: app.scans.keep_report(&**report).await?,
+                engine: report.engine.clone(),
+                findings: FindingCounts::of(report.findings.iter().map(|it| it.severity)),
+                incomplete: report.incomplete,
+            };
+            (summary, is_repeatable(report))
+        }
+        Ran::Solidity(report) => {
+            let summary = ResultSummary {
+                report_sha256: app.scans.keep_report(&**report).await?,
+                engine: report.engine.clone(),
+                findings: FindingCounts::of(report.findings.iter().map(|it| it.severity)),
+                incomplete: report.incomplete,
+            };
+            (summary, !report.stopped_by_time)
+        }
     };
-    job.complete(scan, summary, is_repeatable(&report)).await
+    job.complete(scan, summary, again).await
+}
+
+/// What was handed in.
+enum Given {
+    Bytecode(bytes::Bytes),
+    Solidity(Project),
+}
+
+/// What came out.
+enum Ran {
+    Bytecode(Box<Report>),
+    Solidity(Box<SourceReport>),
+}
+
+async fn given(app: &App, scan: &ScanRecord) -> Result<Option<Given>, PortError> {
+    Ok(match scan.input {
+        Input::Bytecode => app.scans.code(&scan.code_sha256).await?.map(Given::Bytecode),
+        Input::Solidity => app.scans.project(&scan.code_sha256).await?.map(Given::Solidity),
+    })
 }
 
 /// Whether the same bytes give the same report again: what only time cut short may come out better.

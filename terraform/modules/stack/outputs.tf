@@ -19,6 +19,7 @@ output "functions" {
         queues   = try(function.uses.queues, false)
         mail     = try(function.uses.mail, false)
         egress   = try(function.uses.egress, false)
+        feeds    = try(function.uses.feeds, false)
         chain    = try(function.uses.chain, false)
         topics   = try(function.uses.topics, null)
       }

@@ -17,7 +17,7 @@ const ATTESTED: u8 = 0b100_0000;
 /// As the host's own settings have it.
 const ORIGIN: &str = "http://localhost:8480";
 
-pub(super) struct Authenticator {
+pub(crate) struct Authenticator {
     id: [u8; 32],
     key: SigningKey,
     user: String,
@@ -25,11 +25,16 @@ pub(super) struct Authenticator {
 }
 
 impl Authenticator {
-    pub(super) fn new(desk: &Desk) -> Self {
+    pub(crate) fn new(desk: &Desk) -> Self {
         let (mut id, mut seed) = ([0; 32], [0; 32]);
         desk.clock.fill_random(&mut id);
         desk.clock.fill_random(&mut seed);
         Self { id, key: SigningKey::from_bytes(&seed), user: String::new(), counter: 0 }
+    }
+
+    /// Another key under the same id.
+    pub(crate) fn forged(&self, desk: &Desk) -> Self {
+        Self { id: self.id, ..Self::new(desk) }
     }
 
     /// WebAuthn Level 3, section 6.1.
@@ -42,7 +47,7 @@ impl Authenticator {
     }
 
     /// A new passkey for `options`.
-    pub(super) fn made(&mut self, options: &Value, secrets: &mut Secrets) -> Value {
+    pub(crate) fn made(&mut self, options: &Value, secrets: &mut Secrets) -> Value {
         options["user"]["id"].as_str().expect("a handle").clone_into(&mut self.user);
         let mut data = self.data(VERIFIED | ATTESTED);
         data.extend_from_slice(&[0; 16]);
@@ -64,7 +69,7 @@ impl Authenticator {
     }
 
     /// A use of it for `options`.
-    pub(super) fn used(&mut self, options: &Value, secrets: &mut Secrets) -> Value {
+    pub(crate) fn used(&mut self, options: &Value, secrets: &mut Secrets) -> Value {
         let (data, client) = (self.data(VERIFIED), client("webauthn.get", options));
         let signed = [data.as_slice(), &Sha256::digest(&client)].concat();
         let signature = URL_SAFE_NO_PAD.encode(self.key.sign(&signed).to_bytes());

@@ -15,7 +15,7 @@ use crate::tree;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything that any function reads at its start; nothing of it exists.
-const SETTINGS: [(&str, &str); 33] = [
+const SETTINGS: [(&str, &str); 34] = [
     ("AUDIENCE", "scorpius"),
     ("AWS_ACCESS_KEY_ID", "stub"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -27,6 +27,7 @@ const SETTINGS: [(&str, &str); 33] = [
     ("AWS_SECRET_ACCESS_KEY", "stub"),
     ("BUCKET", "blobs"),
     ("BUS", "bus"),
+    ("FEEDS", "[]"),
     ("ISSUER", "https://scorpius.example"),
     ("KEY_LEDGER", "ledger"),
     ("KEY_TOKEN", "token"),
@@ -100,8 +101,12 @@ fn wrong(wanted: &Start, said: &str, heard: &[Heard]) -> Option<String> {
         Heard::Answer(answer) => serde_json::from_str::<serde_json::Value>(answer).ok(),
         Heard::Next | Heard::Call(_) | Heard::Error(_) => None,
     });
-    let answered = answer.as_ref().and_then(|answer| answer["statusCode"].as_u64());
-    if answered != Some(u64::from(*status)) || called != *calls {
+    let answer = answer.unwrap_or_default();
+    let answered = match status {
+        Some(status) => answer["statusCode"] == *status,
+        None => answer["isAuthorized"] == true,
+    };
+    if !answered || called != *calls {
         return Some(format!("{function} did other work than is counted: {heard:?}; {said}"));
     }
     let Some(counted) = instructions(said) else { return Some(format!("{function}: no count in {said}")) };
@@ -224,24 +229,29 @@ fn every_function_starts_with_its_settings_and_asks_for_work() {
     }
 }
 
-/// The same up to the first answer to a request that makes one call: `POST` to `risk-score`, and to the empty function.
+/// The same up to the first answer to a request that makes one call: `POST` to `risk-score`, the authorizer before it, and
+/// the empty function.
 #[test]
 fn a_function_answers_its_first_request() {
     let Some(zips) = zips() else { return };
     let starts = std::env::var("SCORPIUS_STARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1).max(1);
     let event = tree::read("events/risk-score/address.json");
-    let mut programs = vec![("risk-score".to_owned(), zips.program("risk-score"))];
+    let mut programs = vec![
+        ("risk-score".to_owned(), zips.program("risk-score"), event.clone()),
+        ("authorizer".to_owned(), zips.program("authorizer"), tree::read("events/authorizer/api-key.json")),
+    ];
     programs.extend(
-        std::env::var_os("SCORPIUS_EMPTY_FUNCTION").map(|path| ("an empty function".to_owned(), path.into())),
+        std::env::var_os("SCORPIUS_EMPTY_FUNCTION")
+            .map(|path| ("an empty function".to_owned(), path.into(), event)),
     );
     let mut times = vec![Vec::with_capacity(starts); programs.len()];
     for _ in 0..starts {
-        for ((name, program), times) in programs.iter().zip(&mut times) {
-            let timed = timed(program, Some(&event)).unwrap_or_else(|heard| panic!("{name}: {heard}"));
+        for ((name, program, event), times) in programs.iter().zip(&mut times) {
+            let timed = timed(program, Some(event)).unwrap_or_else(|heard| panic!("{name}: {heard}"));
             times.push(timed.answer.expect("it answered"));
         }
     }
-    for ((name, _), times) in programs.iter().zip(&times) {
+    for ((name, ..), times) in programs.iter().zip(&times) {
         let (least, median) = least_and_median(times);
         say(&format!(
             "{name}: first answer, with one call on the way, {least:.2} ms at least, {median:.2} ms in the middle"
@@ -254,7 +264,7 @@ fn a_start_that_costs_too_much_or_does_other_work_is_found() {
     let wanted = Start {
         function: "health".to_owned(),
         event: "live.json".to_owned(),
-        status: 200,
+        status: Some(200),
         calls: 0,
         instructions: 1_000,
     };
@@ -269,4 +279,9 @@ fn a_start_that_costs_too_much_or_does_other_work_is_found() {
     assert!(wrong(&wanted, &said(10), &[called, answer()]).is_some(), "a call more");
     let failed = Heard::Answer(r#"{"statusCode": 500}"#.to_owned());
     assert!(wrong(&wanted, &said(10), &[failed]).is_some(), "another status");
+    let authorizer = Start { status: None, ..wanted };
+    let refused = || Heard::Answer(r#"{"isAuthorized": false}"#.to_owned());
+    let through = || Heard::Answer(r#"{"isAuthorized": true}"#.to_owned());
+    assert!(wrong(&authorizer, &said(10), &[refused()]).is_some(), "an authorizer that lets nobody through");
+    assert_eq!(wrong(&authorizer, &said(10), &[through()]), None);
 }

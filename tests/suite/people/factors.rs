@@ -108,6 +108,25 @@ async fn of_many_at_once_with_one_code_one_is_signed_in() {
 }
 
 #[tokio::test]
+async fn a_password_that_was_set_by_letter_does_not_go_around_the_second_factor() {
+    let desk = Desk::open().await;
+    let (program, ..) = with_codes(&desk).await;
+    ask(&desk, "/v1/auth/password/reset", &json!({"email": ADA})).await.expect(202);
+    let letter = super::token(&desk, ADA, "scp_").await;
+    let reset = json!({"token": letter, "password": "eleven purple buses sing"});
+    let said = ask(&desk, "/v1/auth/password/reset/confirm", &reset).await;
+    assert!(said.answer.body.is_empty() && said.answer.cookies.is_empty(), "it signs nobody in");
+    said.expect(204);
+    desk.clock.advance_ms(30_000);
+    let said = log_in(&desk, ADA, "eleven purple buses sing").await;
+    assert_eq!(said.status, 202);
+    let token = said.text("sign_in_token").to_owned();
+    show(&desk, &token, "code", "000000").await.expect(401);
+    let tokens = show(&desk, &token, "code", &program.code(&desk)).await.expect(200);
+    assert_eq!(tokens["acr"], "aal2");
+}
+
+#[tokio::test]
 async fn guessing_codes_is_as_slow_as_guessing_passwords() {
     let desk = Desk::open().await;
     let (program, ..) = with_codes(&desk).await;

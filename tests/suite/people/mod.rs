@@ -1,5 +1,7 @@
 //! People on the real host: from the letter that invites them to their last sign-in, and past it.
 
+mod breached;
+mod erasing;
 mod factors;
 mod joining;
 mod passkeys;

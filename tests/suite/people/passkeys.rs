@@ -7,9 +7,12 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use super::{PASSWORD, ask_as, joined, signed_in, told};
+use super::{PASSWORD, ask, ask_as, joined, log_in, signed_in, told};
 use crate::aws::tools::{found, run, say, tools};
+use crate::canary::Secrets;
+use crate::canary::passkey::Authenticator;
 use crate::desk::Desk;
+use crate::entries::all;
 use crate::tree;
 
 const ADA: &str = "ada@example.com";
@@ -106,4 +109,48 @@ async fn a_passkey_is_made_and_used_in_a_browser() {
     let account =
         ask_as(&desk, &signed_in(&desk, ADA).await, "GET", "/v1/account", &Value::Null).await.expect(200);
     assert_eq!((&account["passkeys"], &account["recovery_codes"]), (&json!(0), &json!(0)));
+}
+
+#[tokio::test]
+async fn the_key_of_a_passkey_changes_by_no_door() {
+    let desk = Desk::open().await;
+    let user = joined(&desk, ADA, "viewer").await;
+    let access = signed_in(&desk, ADA).await;
+    let mut secrets = Secrets::default();
+    let mut authenticator = Authenticator::new(&desk);
+    let add = async |authenticator: &mut Authenticator, secrets: &mut Secrets, access: &str| {
+        let options = "/v1/account/passkeys/options";
+        let options = ask_as(&desk, access, "POST", options, &Value::Null).await.expect(200);
+        let body = json!({"name": "laptop", "credential": authenticator.made(&options, secrets)});
+        ask_as(&desk, access, "POST", "/v1/account/passkeys", &body).await.status
+    };
+    assert_eq!(add(&mut authenticator, &mut secrets, &access).await, 201);
+    let tenant = crate::entries::only_tenant(&desk.host).await;
+    let kept = async || {
+        let records = all(&desk.host.local.store, &format!("{tenant}#passkey#{user}")).await;
+        let passkeys = records.iter().map(|record| record.document::<Value>().expect("a passkey"));
+        passkeys
+            .map(|passkey| json!([passkey["id"], passkey["credential"], passkey["key"]]))
+            .collect::<Vec<_>>()
+    };
+    let first = kept().await;
+    assert_eq!((first.len(), &first[0][2]["alg"]), (1, &json!("eddsa")));
+    let sign_in = async |authenticator: &mut Authenticator, secrets: &mut Secrets| {
+        let options = ask(&desk, "/v1/auth/passkeys/options", &json!({})).await.expect(200);
+        let body = json!({"credential": authenticator.used(&options, secrets)});
+        ask(&desk, "/v1/auth/passkeys/sign-in", &body).await
+    };
+    let access = sign_in(&mut authenticator, &mut secrets).await.text("access_token").to_owned();
+    // Somebody with a session of theirs hands in another key for the same credential.
+    let mut forged = authenticator.forged(&desk);
+    assert!(matches!(add(&mut forged, &mut secrets, &access).await, 400 | 409));
+    assert_eq!(sign_in(&mut forged, &mut secrets).await.status, 401);
+    ask_as(&desk, &access, "PATCH", "/v1/account", &json!({"name": "Countess"})).await.expect(204);
+    ask_as(&desk, &access, "POST", "/v1/account/recovery-codes", &Value::Null).await.expect(200);
+    let change = json!({"current_password": PASSWORD, "password": "eleven purple buses sing"});
+    ask_as(&desk, &access, "POST", "/v1/account/password", &change).await.expect(204);
+    desk.clock.advance_ms(1_000);
+    assert_eq!(log_in(&desk, ADA, "eleven purple buses sing").await.status, 202);
+    sign_in(&mut authenticator, &mut secrets).await.expect(200);
+    assert_eq!(kept().await, first);
 }

@@ -367,7 +367,7 @@ fn a_queue_gets_what_it_subscribed_to_tenant_by_tenant() {
     assert_eq!(
         rules["scorpius-dev-notify"],
         json!(
-            ["audit", "identity", "policy", "risk", "scan"]
+            ["audit", "identity", "intel", "policy", "risk", "scan"]
                 .map(|name| json!({"prefix": format!("scorpius.{name}.")}))
         )
     );

@@ -22,7 +22,7 @@ plain_header = {"alg": "EdDSA", "typ": "at+jwt", "kid": kid}
 def minted(header, payload=claims, key=ours, alg="EdDSA"):
     """A compact JWS with exactly this header, a document or text, and exactly this payload."""
     text = header if isinstance(header, str) else json.dumps(header)
-    made = jws.JWSCore(alg, key, text, payload).sign()
+    made = jws.JWSCore(alg, key, text, payload, algs=[alg]).sign()
     return f"{base64url_encode(text)}.{base64url_encode(payload)}.{made['signature']}"
 
 
@@ -60,14 +60,19 @@ for form, raw in forms.items():
         mac = hmac.new(raw, signed.encode(), f"sha{alg[2:]}").digest()
         hostile[f"{alg} with the public key, {form}"] = f"{signed}.{base64url_encode(mac)}"
 
+# Each algorithm that there is, signed rightly with a key that is right for it.
+rsa = jwk.JWK.generate(kty="RSA", size=2048)
 for alg, key in (
     ("ES256", jwk.JWK.generate(kty="EC", crv="P-256")),
+    ("ES256K", jwk.JWK.generate(kty="EC", crv="secp256k1")),
     ("ES384", jwk.JWK.generate(kty="EC", crv="P-384")),
-    ("RS256", jwk.JWK.generate(kty="RSA", size=2048)),
-    ("PS256", jwk.JWK.generate(kty="RSA", size=2048)),
+    ("ES512", jwk.JWK.generate(kty="EC", crv="P-521")),
+    ("EdDSA", jwk.JWK.generate(kty="OKP", crv="Ed448")),
+    *((f"{family}{bits}", rsa) for family in ("RS", "PS") for bits in (256, 384, 512)),
+    *((f"HS{bits}", jwk.JWK.generate(kty="oct", size=bits)) for bits in (256, 384, 512)),
 ):
     hostile[f"{alg}, a stranger's key under our name"] = minted(header(alg=alg), key=key, alg=alg)
-    embedded = json.loads(key.export_public())
+    embedded = json.loads(key.export() if key["kty"] == "oct" else key.export_public())
     hostile[f"{alg}, a stranger's key in the token"] = minted(header(alg=alg, jwk=embedded), key=key, alg=alg)
 hostile["a stranger's key"] = minted(plain_header, key=stranger)
 hostile["a stranger's key under its own name"] = minted(header(kid=stranger.thumbprint()), key=stranger)

@@ -24,12 +24,18 @@ pub struct Invoke {
     /// The folder with all state.
     #[arg(long, default_value = ".scorpius", value_name = "DIR")]
     data: PathBuf,
+    /// The feeds that `intel-sync` reads, as for `scorpius up`.
+    #[arg(long, value_name = "FILE")]
+    feeds: Option<PathBuf>,
 }
 
 impl Invoke {
     pub(crate) fn run(self) -> Done {
         let json = std::fs::read_to_string(&self.event)?;
-        let settings = Settings::in_folder(self.data.clone());
+        let mut settings = Settings::in_folder(self.data.clone());
+        if let Some(file) = &self.feeds {
+            settings.feeds = scorpius_feeds::feeds_of(&std::fs::read_to_string(file)?)?;
+        }
         runtime()?.block_on(async {
             let clock = settings.clock.clone();
             let (host, _) = Host::open(settings).await?;
@@ -65,6 +71,15 @@ async fn invoke(host: &Host, function: &str, json: &str, clock: &dyn Clock) -> D
                 let outcome = host.message(function, &message).await;
                 fine &= outcome == Outcome::Done;
                 terminal.line(format!("{}: {outcome:?}", message.id));
+            }
+            Ok(if fine { Verdict::Fine } else { Verdict::NotFine })
+        }
+        Trigger::Schedule(_) if function == "intel-sync" => {
+            let outcomes = host.read_feeds().await?;
+            let fine =
+                !outcomes.values().any(|outcome| matches!(outcome, scorpius_feeds::Outcome::Refused(_)));
+            for (feed, outcome) in outcomes {
+                terminal.line(format!("{feed}: {outcome:?}"));
             }
             Ok(if fine { Verdict::Fine } else { Verdict::NotFine })
         }

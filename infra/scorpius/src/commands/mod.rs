@@ -12,6 +12,7 @@ mod screen;
 mod smoke;
 mod token_key;
 mod up;
+mod verdicts;
 mod verify;
 mod witness;
 
@@ -35,6 +36,8 @@ pub enum Command {
     Screen(screen::Screen),
     /// Check evidence or a whole log offline.
     Verify(verify::Verify),
+    /// Take verdicts out with all that they were made from, and make them again.
+    Verdicts(verdicts::Verdicts),
     /// Write the log as files that others' programs read.
     Ledger(ledger::Ledger),
     /// Cosign checkpoints of logs that only ever grew.
@@ -80,6 +83,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Eval(eval) => eval.run(),
         Command::Screen(screen) => screen.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Verdicts(verdicts) => verdicts.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Witness(witness) => witness.run(),
         Command::Queues(queues) => queues.run(),

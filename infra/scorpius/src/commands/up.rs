@@ -12,6 +12,7 @@ use scorpius_edge::Tier;
 use scorpius_edge::limit::Defaults;
 use scorpius_edge::serve::Cors;
 use scorpius_egress::AllowedTarget;
+use scorpius_feeds::feeds_of;
 use scorpius_ledger::Policy;
 
 use super::{Done, Verdict, runtime};
@@ -43,6 +44,13 @@ pub struct Up {
     /// A webhook target that may be plain HTTP or private, as host:port; may be given several times.
     #[arg(long, value_name = "HOST:PORT")]
     allow_target: Vec<String>,
+    /// A JSON array of feeds of threats and sanctions to read every quarter of an hour, see docs/intelligence.md.
+    #[arg(long, value_name = "FILE")]
+    feeds: Option<PathBuf>,
+    /// The range API of Have I Been Pwned's form that is asked whether a new password was stolen, such as
+    /// https://api.pwnedpasswords.com/range/; without it a list of common ones decides alone.
+    #[arg(long, value_name = "URL")]
+    breached_passwords: Option<String>,
     /// A node of an EVM chain, as its EIP-155 number, `=` and a URL; may be given several times.
     #[arg(long, value_name = "ID=URL")]
     chain: Vec<String>,
@@ -90,6 +98,11 @@ impl Up {
         let settings = Settings {
             cors: Cors { origins: self.cors.clone() },
             egress_allow: allow,
+            feeds: match &self.feeds {
+                Some(file) => feeds_of(&std::fs::read_to_string(file)?)?,
+                None => Vec::new(),
+            },
+            breached_passwords: self.breached_passwords.clone(),
             chains: self.chain.join(" "),
             witnesses,
             relay: !self.without_relay,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scorpius_chain::RpcChain;
-use scorpius_core::{Blobs, Bus, Chain, Clock, Egress, Keys, Mail, NoTopics, Store};
+use scorpius_core::{Blobs, Bus, Chain, Clock, Egress, Keys, Mail, NoTopics, Store, TenantId};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{
@@ -39,6 +39,7 @@ pub struct Functions {
     authorizer: scorpius_identity::authorizer::App,
     bootstrap: first_start::App,
     health: health::App,
+    pub(super) intel_sync: scorpius_feeds::Sync,
     mailer: scorpius_letter::worker::App,
     notifier: scorpius_notify::fanout::App,
     notifier_deliver: scorpius_notify::deliver::App,
@@ -132,7 +133,8 @@ impl Functions {
                 identity.clone(),
                 settings.sessions,
                 settings.password_cost,
-            ),
+            )
+            .asking(settings.breached_passwords.as_deref(), Arc::clone(&egress))?,
             mailer: scorpius_letter::worker::App {
                 store: Arc::clone(&store),
                 data_keys: DataKeys {
@@ -163,6 +165,13 @@ impl Functions {
                 keys: Arc::clone(&keys),
                 openapi: crate::doors::openapi(),
             },
+            intel_sync: scorpius_feeds::Sync {
+                store: Arc::clone(&store),
+                blobs: Arc::clone(&blobs),
+                egress: Arc::clone(&egress),
+                clock: Arc::clone(&clock),
+                feeds: settings.feeds.clone(),
+            },
             notifier: scorpius_notify::fanout::App { store: Arc::clone(&store), clock: Arc::clone(&clock) },
             notifier_deliver: scorpius_notify::deliver::App {
                 store: Arc::clone(&store),
@@ -191,7 +200,12 @@ impl Functions {
             )
             .reading(chain),
             scan: scorpius_scan::api::App::new(Arc::clone(&store), Arc::clone(&blobs), Arc::clone(&clock)),
-            scan_job: scorpius_scan::worker::App::new(Arc::clone(&store), blobs, Arc::clone(&clock)),
+            scan_job: scorpius_scan::worker::App::new(
+                Arc::clone(&store),
+                blobs,
+                Arc::clone(&clock),
+                scorpius_source::scan,
+            ),
             webhooks: scorpius_notify::api::App {
                 store: Arc::clone(&store),
                 keys,
@@ -210,6 +224,10 @@ impl Functions {
     /// When the store does not take it.
     pub async fn bootstrap(&self, asked: FirstStart) -> Result<first_start::Answer, BootstrapError> {
         first_start::handle(&self.bootstrap, asked).await
+    }
+
+    pub(super) async fn operator_tenant(&self) -> Result<TenantId, BootstrapError> {
+        scorpius_identity::first_tenant_of(&*self.store).await
     }
 
     /// A key of the first tenant for a tour: whoever runs the host holds the folder, and so every key anyway.

@@ -13,19 +13,21 @@ mod schedule;
 mod server;
 mod workers;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scorpius_account::Cost;
-use scorpius_core::{Clock, PortError};
+use scorpius_core::{Clock, EgressError, PortError};
 use scorpius_edge::gateway::AuthorizerContext;
 use scorpius_edge::limit::Defaults;
 use scorpius_edge::manifest::{From, Manifest, Trigger};
 use scorpius_edge::serve::{Cors, Door};
 use scorpius_edge::{HttpAnswer, HttpEvent, Limiter, serve};
 use scorpius_egress::AllowedTarget;
+use scorpius_feeds::{Feed, Outcome, SyncError};
 use scorpius_identity::first_start::{FirstStart, Started};
 use scorpius_identity::{Bootstrap, SessionLimits};
 use scorpius_ledger::{Origin, Policy};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub cors: Cors,
     /// Targets of webhooks that may be plain HTTP or private.
     pub egress_allow: Vec<AllowedTarget>,
+    /// Feeds of threats and sanctions that are read every quarter of an hour.
+    pub feeds: Vec<Feed>,
     /// Nodes of EVM chains, each as `<EIP-155 id>=<URL>`, with spaces between; those of one chain in the order in which they
     /// are asked.
     pub chains: String,
@@ -73,6 +77,8 @@ pub struct Settings {
     pub limits: Defaults,
     /// What a guess at a password costs.
     pub password_cost: Cost,
+    /// The range API that is asked whether a new password was stolen.
+    pub breached_passwords: Option<String>,
     /// Whether the relay runs. Without it only the scheduled sweep carries events: what a dead stream looks like.
     pub relay: bool,
 }
@@ -89,6 +95,7 @@ impl Settings {
             clock: Arc::new(scorpius_core::SystemClock),
             cors: Cors::default(),
             egress_allow: Vec::new(),
+            feeds: Vec::new(),
             chains: String::new(),
             origin: "scorpius.local/ledger".parse().expect("a constant origin"),
             witnesses: None,
@@ -96,6 +103,7 @@ impl Settings {
             sessions: SessionLimits::default(),
             limits: Defaults::UNLIMITED,
             password_cost: Cost::default(),
+            breached_passwords: None,
             relay: true,
         }
     }
@@ -110,6 +118,9 @@ pub enum HostError {
     /// The first tenant and key could not be made.
     #[error("the first tenant could not be made")]
     Bootstrap(#[from] scorpius_identity::BootstrapError),
+    /// The service of breached passwords cannot be called.
+    #[error("the service of breached passwords cannot be asked")]
+    BreachedPasswords(#[from] EgressError),
     /// Nothing listens.
     #[error("cannot listen on {address}")]
     Listen {
@@ -125,6 +136,9 @@ pub enum HostError {
     /// The relay.
     #[error(transparent)]
     Relay(#[from] RelayError),
+    /// The reading of feeds.
+    #[error(transparent)]
+    Feeds(#[from] SyncError),
 }
 
 /// The platform.
@@ -244,11 +258,24 @@ impl Host {
                 while self.relay.sweep(SWEEP_AGE_MS, SWEEP_ROWS_MAX).await?.goes_on() {}
                 Ok(())
             }
+            "intel-sync" => {
+                self.read_feeds().await?;
+                Ok(())
+            }
             other => {
                 tracing::error!(function = other, "no such scheduled function");
                 Ok(())
             }
         }
+    }
+
+    /// Reads every feed once, as `intel-sync` does, and says what became of each.
+    ///
+    /// # Errors
+    /// When the lists cannot be published; a feed that is refused is no error.
+    pub async fn read_feeds(&self) -> Result<BTreeMap<String, Outcome>, HostError> {
+        let tenant = self.functions.operator_tenant().await?;
+        Ok(self.functions.intel_sync.run(&tenant).await?)
     }
 
     /// Works until every queue and the outbox are empty, or `rounds` have passed; answers whether they are.
@@ -300,8 +327,10 @@ impl Host {
                 continue;
             };
             let (host, function, mut stop) = (Arc::clone(self), function.clone(), stop.clone());
+            // Nobody waits a quarter of an hour for the first lists.
+            let mut first = function == "intel-sync" && !host.settings.feeds.is_empty();
             tasks.push(tokio::spawn(async move {
-                while !pause(&mut stop, every).await {
+                while std::mem::take(&mut first) || !pause(&mut stop, every).await {
                     if let Err(error) = host.tick(&function).await {
                         tracing::error!(
                             function,

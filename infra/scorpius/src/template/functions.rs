@@ -30,7 +30,7 @@ fn function(manifest: &Manifest, name: &str, it: &Function) -> Value {
 fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     let mut settings = BTreeMap::new();
     let mut set = |name: &str, value: Value| settings.insert(name.to_owned(), value);
-    let Uses { store, counters, blobs, keys, bus, queues, mail, .. } = &it.uses;
+    let Uses { store, counters, blobs, keys, bus, queues, mail, feeds, .. } = &it.uses;
     if store.is_some() {
         for table in ["Records", "Outbox", "Counters"] {
             set(&format!("TABLE_{}", table.to_ascii_uppercase()), reference(table));
@@ -53,6 +53,9 @@ fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     }
     if *mail {
         set("MAIL_FROM", reference("MailFrom"));
+    }
+    if *feeds {
+        set("FEEDS", reference("Feeds"));
     }
     if *bus {
         set("BUS", reference("Bus"));

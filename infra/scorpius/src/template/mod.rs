@@ -40,6 +40,10 @@ pub fn template(manifest: &Manifest) -> Value {
                 "Type": "String", "Default": "scorpius@scorpius.example", "MinLength": 3,
                 "Description": "The address that letters come from; SES must have verified it or its domain."
             },
+            "Feeds": {
+                "Type": "String", "Default": "[]",
+                "Description": "The feeds of threats and sanctions that intel-sync reads, a JSON array."
+            },
             "LimitTier": {
                 "Type": "String", "Default": "free", "AllowedValues": Tier::ALL.map(Tier::as_str),
                 "Description": "How often a tenant may ask whose record does not say it."

@@ -16,16 +16,19 @@ mod users;
 use std::sync::Arc;
 
 use http::StatusCode;
-use scorpius_core::{Actor, Clock, CommitId, Event, Fact, Keys, Store, StoreError, TenantId, Write};
+use scorpius_core::{
+    Actor, Clock, CommitId, Egress, EgressError, Event, Fact, Keys, Store, StoreError, TenantId, Write,
+};
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::problem::{INTERNAL, INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Problem, ProblemType, Request, Response};
 use scorpius_letter::{DataKeyError, DataKeys};
-use scorpius_token::{IdentitySettings, SessionLimits, Sessions};
+use scorpius_token::{IdentitySettings, SessionLimits, Sessions, Tenant};
 
+use crate::breached::{BreachedPasswords, PasswordCheck};
 use crate::email::Email;
 use crate::letters::Post;
-use crate::password::{Cost, Hasher, Unfit};
+use crate::password::{Cost, Hasher, Password, Unfit};
 use crate::pepper::Pepper;
 use crate::webauthn::RelyingParty;
 
@@ -84,6 +87,7 @@ pub struct App {
     pub(crate) data_keys: DataKeys,
     pub(crate) pepper: Pepper,
     pub(crate) party: RelyingParty,
+    breached: Option<BreachedPasswords>,
 }
 
 impl App {
@@ -104,7 +108,44 @@ impl App {
             },
             pepper: Pepper::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock)),
             party: RelyingParty::of(&settings.issuer),
+            breached: None,
             sessions: Sessions { store, keys, clock, settings, limits },
+        }
+    }
+
+    /// These doors, asking the service of breached passwords at `url`, if any, when one is set.
+    ///
+    /// # Errors
+    /// When `url` cannot be called.
+    pub fn asking(self, url: Option<&str>, egress: Arc<dyn Egress>) -> Result<Self, EgressError> {
+        let breached = url.map(|url| BreachedPasswords::at(url, egress)).transpose()?;
+        Ok(Self { breached, ..self })
+    }
+
+    /// Whether `password` may be set by somebody of `tenant` who has these `names`, beside a second factor or alone.
+    ///
+    /// # Errors
+    /// 400. Where the service does not answer our own list decides alone, and the event of the change says so.
+    pub(crate) async fn fit(
+        &self,
+        password: &Password,
+        (tenant, names): (&Tenant, [&str; 2]),
+        beside_second_factor: bool,
+    ) -> Result<PasswordCheck, Problem> {
+        let [email, name] = names;
+        let words = [email, name, &tenant.name, &self.party.id];
+        password.check(&words, beside_second_factor).map_err(unfit)?;
+        let Some(breached) = &self.breached else { return Ok(PasswordCheck::List) };
+        match breached.count(password).await {
+            Ok(0) => Ok(PasswordCheck::Service),
+            Ok(times) => Err(unfit(Unfit::Breached(times))),
+            Err(error) => {
+                tracing::warn!(
+                    error = scorpius_core::error::chain(&error),
+                    "breached passwords could not be asked for"
+                );
+                Ok(PasswordCheck::ServiceUnavailable)
+            }
         }
     }
 

@@ -14,8 +14,10 @@ const ROWS: [&str; 5] = [
     "qwertzuiopasdfghjklyxcvbnm",
     "azertyuiopqsdfghjklmwxcvbn",
 ];
-/// Of a word that stands in the password: with fewer characters it says little.
-const TELLING_MIN: usize = 4;
+/// Of a piece of a row: fewer characters happen by chance.
+const RUN_MIN: usize = 4;
+/// Of a word of the place: with fewer characters it is part of too many others.
+const WORD_MIN: usize = 3;
 /// Letters and digits that a password has beside what everybody knows.
 const REST_MIN: usize = 6;
 
@@ -28,12 +30,13 @@ pub enum Known {
     /// One thing again and again, or a row of the alphabet or the keyboard.
     #[error("this password is a repetition or a row of characters")]
     Pattern,
-    /// The person's own name or address, or ours, with little else.
+    /// The person's own name or address, their tenant's name, the platform's host, or ours, with little else.
     #[error("this password is little more than a name that everybody can see")]
     Named,
 }
 
-/// Whether `password` is one that others know; `names` are the person's own: their address and name.
+/// Whether `password` is one that others know; `names` are what everybody at the place knows: the person's address and
+/// name, the name of their tenant, and the platform's host. ASVS 5.0, 6.1.2.
 #[must_use]
 pub(crate) fn known(password: &str, names: &[&str]) -> Option<Known> {
     let lower = password.to_lowercase();
@@ -58,7 +61,7 @@ pub(crate) fn known(password: &str, names: &[&str]) -> Option<Known> {
         .flat_map(|name| name.split(|c: char| !c.is_alphanumeric()))
         .chain(["scorpius", "password"]);
     let mut rest = lower.clone();
-    for word in words.map(str::to_lowercase).filter(|word| word.chars().count() >= TELLING_MIN) {
+    for word in words.map(str::to_lowercase).filter(|word| word.chars().count() >= WORD_MIN) {
         rest = rest.replace(&word, "");
     }
     (rest.len() < lower.len() && says(&rest) < REST_MIN).then_some(Known::Named)
@@ -98,7 +101,7 @@ fn is_row(text: &str) -> bool {
         let ends = rest.char_indices().map(|(at, c)| at + c.len_utf8());
         let run =
             ends.take_while(|end| rows.iter().any(|row| row.contains(&rest[..*end]))).last().unwrap_or(0);
-        if run < TELLING_MIN.min(rest.len()) || run == 0 {
+        if run < RUN_MIN.min(rest.len()) || run == 0 {
             return false;
         }
         rest = &rest[run..];
@@ -113,7 +116,15 @@ mod tests {
     #[track_caller]
     fn check(password: &str, expected: Option<Known>) {
         assert_eq!(
-            known(password, &["ada.lovelace@analytical.example", "Ada Lovelace"]),
+            known(
+                password,
+                &[
+                    "ada.lovelace@analytical.example",
+                    "Ada Lovelace",
+                    "Acme Pension Fund",
+                    "scorpius.acme.example"
+                ]
+            ),
             expected,
             "{password}"
         );
@@ -144,6 +155,12 @@ mod tests {
         check("lovelace-analytical", Some(Known::Named));
         check("Scorpius-Password", Some(Known::Named));
         check("ada-lovelace-42", Some(Known::Named));
+        // Words of the place: the tenant's name, the address's local part however short, the host, the product.
+        for named in
+            ["acme-pension-fund-2026", "AdaAdaAdaAda!!42", "Fund.Acme.Ada.26", "scorpius@acme.example"]
+        {
+            check(named, Some(Known::Named));
+        }
     }
 
     #[test]
@@ -154,6 +171,7 @@ mod tests {
             "xK4-q9Zt-73fW-mm2p",
             "grüne Äpfel im Dezember",
             "lovelace rides a purple bus",
+            "a pension of purple herons",
             "トーフとねぎのみそしる",
         ] {
             check(fine, None);

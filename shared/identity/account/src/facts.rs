@@ -6,6 +6,8 @@ use scorpius_edge::{Assurance, Factor, Role};
 use scorpius_token::{TenantStatus, UserStatus};
 use serde::{Deserialize, Serialize};
 
+use crate::breached::PasswordCheck;
+
 /// A fact: a struct with the type and the sentence beside it.
 macro_rules! fact {
     ($(#[$doc:meta])* $name:ident = $kind:literal, $meaning:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
@@ -53,6 +55,8 @@ fact! {
         roles: Vec<Role>,
         /// Whether the invitation came by letter, so that the address is theirs.
         email_verified: bool,
+        /// How their password was looked for among those that others know.
+        password_check: PasswordCheck,
     }
 }
 fact! {
@@ -113,6 +117,8 @@ fact! {
         user_id: String,
         /// Whether a letter was the proof, and not the old password.
         by_letter: bool,
+        /// How it was looked for among those that others know.
+        password_check: PasswordCheck,
     }
 }
 fact! {

@@ -9,6 +9,7 @@
 //! From outside, an address that is nobody's looks like one that is somebody's: the same bytes, the same work.
 
 pub mod api;
+mod breached;
 mod challenge;
 mod common;
 mod device;
@@ -29,6 +30,7 @@ mod webauthn;
 
 use scorpius_core::EventSchema;
 
+pub use breached::{BreachedPasswords, NoAnswer, PasswordCheck};
 pub use email::{Email, NotAnEmail};
 pub use password::{Cost, Hasher, Password, Unfit};
 

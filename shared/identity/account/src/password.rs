@@ -38,7 +38,7 @@ impl Password {
         Self(text)
     }
 
-    fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
@@ -106,6 +106,11 @@ pub enum Unfit {
     /// Too many.
     #[error("a password has at most {CHARS_MAX} characters")]
     Long,
+    /// It was in breaches' lists.
+    #[error(
+        "this password was found in lists of stolen ones, {0} times; whoever has one tries it everywhere"
+    )]
+    Breached(u64),
     /// Others know it.
     #[error(transparent)]
     Known(#[from] Known),

@@ -127,7 +127,7 @@ impl Names {
         Ok(Self { email: open("email", &user.email)?, name: open("name", &user.name)? })
     }
 
-    /// What must not be a password.
+    /// The person's own part of what must not be a password.
     pub(crate) fn all(&self) -> [&str; 2] {
         [&self.email, &self.name]
     }

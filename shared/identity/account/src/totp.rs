@@ -127,6 +127,18 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_160_bits_of_the_system_s_generator() {
+        let secrets: Vec<_> = (0..1_000).map(|_| secret(&scorpius_core::SystemClock)).collect();
+        let unique: std::collections::BTreeSet<_> = secrets.iter().map(|secret| **secret).collect();
+        assert_eq!(unique.len(), secrets.len());
+        for bit in 0..SECRET_BYTES * 8 {
+            let set = secrets.iter().filter(|secret| secret[bit / 8] >> (bit % 8) & 1 == 1).count();
+            // Ten standard deviations: a bit that stands still is found, and no honest one.
+            assert!((340..=660).contains(&set), "bit {bit} is set in {set} of 1,000");
+        }
+    }
+
+    #[test]
     fn secrets_are_written_as_authenticators_read_them() {
         // RFC 4648, section 10.
         for (bytes, text) in [

@@ -111,6 +111,7 @@ fn decide(
         expires_at,
         created_at: now,
         created_by: principal.subject.clone(),
+        shown_to: None,
         revoked_at: None,
         rotated_at: None,
         previous: None,

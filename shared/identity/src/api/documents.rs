@@ -67,6 +67,9 @@ pub struct ShownApiKey {
     pub expires_at: Option<String>,
     /// RFC 3339.
     pub created_at: String,
+    /// Who was shown the secret that it has: `usr_…`, `key_…` or `system:…`. Erasing that user revokes the key; whoever
+    /// rotates it takes it over.
+    pub held_by: String,
     /// RFC 3339; absent while it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<String>,
@@ -89,6 +92,7 @@ impl From<ApiKey> for ShownApiKey {
         let aws_access_key_id = key.signing.as_ref().map(|_| access_key_id(&key.tenant, &key.id));
         Self {
             aws_access_key_id,
+            held_by: key.holder().to_owned(),
             key_id: key.id,
             name: key.name,
             kind: key.kind,

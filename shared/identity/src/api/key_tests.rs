@@ -67,7 +67,7 @@ async fn a_rotated_key_has_two_secrets_for_its_overlap_and_then_one() {
     assert_eq!(
         said,
         json!({"api_key": null, "key_id": id, "name": "a", "kind": "restricted", "roles": ["admin"],
-            "permissions": ["risk:read"], "created_at": "2026-11-21T09:40:40.000Z",
+            "permissions": ["risk:read"], "held_by": world.first.key_id, "created_at": "2026-11-21T09:40:40.000Z",
             "rotated_at": "2026-11-21T09:40:40.000Z", "previous_valid_until": "2026-11-21T10:40:40.000Z"})
     );
     assert!(old != new && new.starts_with("sk_rest_"));

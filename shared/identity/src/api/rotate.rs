@@ -62,7 +62,8 @@ pub(super) async fn rotate(app: &App, request: &Request) -> Result<Response, Pro
     }
     let secret = ApiSecret::generate(key.kind, &key.tenant, &key.id, &*app.clock);
     let (signing, aws) = signing::another(app, &key).await?;
-    let key = rotated(key, &secret, signing, now.plus_s(overlap_s), now);
+    let shown = (&secret, signing, principal.subject.as_str());
+    let key = rotated(key, shown, now.plus_s(overlap_s), now);
 
     let until = key.previous.as_ref().map(|previous| previous.until.to_string());
     let fact = ApiKeyRotated { key_id: key.id.clone(), previous_valid_until: until };

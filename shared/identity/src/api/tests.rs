@@ -58,7 +58,7 @@ async fn a_key_is_shown_once_and_stored_as_a_hash() {
     assert_eq!(
         made,
         json!({"api_key": null, "key_id": null, "name": "scanner in CI", "kind": "restricted", "roles": ["admin"],
-            "permissions": ["scan:*"], "rate_limit": 60, "created_at": "2026-11-21T09:40:40.000Z",
+            "permissions": ["scan:*"], "rate_limit": 60, "held_by": world.first.key_id, "created_at": "2026-11-21T09:40:40.000Z",
             "expires_at": "2027-01-01T00:00:00.000Z"})
     );
     let Caller::Known(principal) = world.caller(&[("x-api-key", secret)]).await else { panic!("it counts") };

@@ -58,6 +58,7 @@ async fn key(world: &World, role: Role, permission: Option<&str>, revoked: bool)
         expires_at: None,
         created_at: NOW,
         created_by: "system:test".to_owned(),
+        shown_to: None,
         revoked_at: revoked.then_some(NOW),
         rotated_at: None,
         previous: None,

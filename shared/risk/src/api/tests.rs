@@ -342,7 +342,8 @@ fn the_doors_are_described() {
         })
         .collect();
     assert_eq!(offered, wired);
-    assert_eq!(crate::events()[0].kind, "scorpius.risk.scored.v1");
+    let told: Vec<_> = crate::events().iter().map(|event| event.kind).collect();
+    assert_eq!(told, ["scorpius.risk.disputed.v1", "scorpius.risk.scored.v1"]);
 }
 
 #[test]
@@ -354,6 +355,8 @@ fn the_examples_of_the_operations_are_taken() {
             "scoreTransaction" => assert!(serde_json::from_str::<TransactionRequest>(example).is_ok()),
             "scoreDomain" => assert!(serde_json::from_str::<DomainRequest>(example).is_ok()),
             "scoreSignature" => assert!(serde_json::from_str::<SignatureRequest>(example).is_ok()),
+            "scoreBatch" => assert!(serde_json::from_str::<BatchRequest>(example).is_ok()),
+            "disputeVerdict" => assert!(serde_json::from_str::<DisputeRequest>(example).is_ok()),
             other => panic!("an example for `{other}`"),
         }
     }
@@ -417,6 +420,7 @@ proptest! {
     }
 }
 
+mod many;
 mod messages;
 mod simulation;
 mod sites;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::engine::inputs::{Fact, Party};
+use crate::engine::listed::SiteFact;
 use crate::engine::rules::SignalId;
 
 /// Findings of one signal that a verdict shows; `count` says how many there were.
@@ -81,6 +82,23 @@ impl Fact {
         }
         if self.row.address != self.account {
             evidence["imitates"] = Value::from(self.row.address.checksummed());
+        }
+        Finding { evidence, source: format!("list:{}", self.list), as_of: as_of.to_owned() }
+    }
+}
+
+impl SiteFact {
+    /// What the list says of the site.
+    pub(super) fn finding(&self, as_of: &str) -> Finding {
+        let mut evidence = json!({
+            "listed": self.row.indicator.to_string(),
+            "list": self.list,
+            "name": self.row.name,
+            "said_by": self.row.source,
+            "said_on": self.row.date,
+        });
+        if let Some(delisted) = &self.row.delisted {
+            evidence["delisted_on"] = Value::from(delisted.as_str());
         }
         Finding { evidence, source: format!("list:{}", self.list), as_of: as_of.to_owned() }
     }

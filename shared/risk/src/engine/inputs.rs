@@ -13,9 +13,10 @@ use crate::address::{Account, ChainId};
 use crate::calldata::{self, CALLDATA_BYTES_MAX, Role};
 use crate::domain::{self, Domain};
 use crate::engine::ground::Ground;
+use crate::engine::listed::{SiteFact, facts};
 use crate::engine::rules::SignalId;
 use crate::engine::verdict::{Block, Subject};
-use crate::lists::{ListKind, ListRef, Lists, Row};
+use crate::lists::{ListRef, Lists, Row};
 use crate::message::{Message, Note, Reading};
 
 /// Addresses of a history.
@@ -274,6 +275,24 @@ impl Question {
             .collect()
     }
 
+    /// Everyone in it, once.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<Account> {
+        let parties = self.parties(&self.read());
+        let accounts: BTreeSet<_> = parties.into_iter().map(|party| party.account).collect();
+        accounts.into_iter().collect()
+    }
+
+    /// The site that is judged, or that asks for a signature.
+    #[must_use]
+    pub fn site(&self) -> Option<Domain> {
+        match self {
+            Self::Domain { domain, .. } => Some(domain.clone()),
+            Self::Signature { origin, .. } => origin.as_deref()?.parse().ok(),
+            Self::Address { .. } | Self::Transaction { .. } => None,
+        }
+    }
+
     /// Who would get rights over tokens or accounts.
     #[must_use]
     pub fn spenders(&self) -> BTreeSet<Account> {
@@ -367,6 +386,9 @@ pub struct Inputs {
     /// What the asker tells of accounts, by address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountState>,
+    /// What lists said of the site that is judged, or that asks for a signature.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<SiteFact>,
     /// What a transaction is simulated over, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<Ground>,
@@ -382,8 +404,7 @@ impl Inputs {
         verdict_id: String,
         asked_at: UnixMillis,
     ) -> Self {
-        let accounts: BTreeSet<_> =
-            question.parties(&question.read()).into_iter().map(|party| party.account).collect();
+        let accounts = question.accounts();
         let chain = question.chain();
         let of = |account: &Account| chain.map(|chain| facts(account, chain, lists)).unwrap_or_default();
         let facts = accounts.iter().flat_map(of).collect();
@@ -398,6 +419,7 @@ impl Inputs {
             facts,
             block: None,
             accounts: Vec::new(),
+            sites: Vec::new(),
             simulation: None,
         }
     }
@@ -456,32 +478,4 @@ pub enum BadInputs {
     /// Of a form that this release does not read, or without a time.
     #[error("inputs of form {0} are not read")]
     Schema(u32),
-}
-
-fn facts(account: &Account, chain: ChainId, lists: &Lists) -> Vec<Fact> {
-    let fact = |says, list: &crate::lists::List, row: &Row| Fact {
-        account: *account,
-        says,
-        list: list.reference().name.clone(),
-        row: row.clone(),
-    };
-    let mut facts: Vec<_> = lists
-        .iter()
-        .filter_map(|list| {
-            let row = list.row(account).filter(|row| row.holds_on(chain))?;
-            let says = match (list.kind(), &row.delisted) {
-                (ListKind::Sanctions, None) => Says::Sanctioned,
-                (ListKind::Sanctions, Some(_)) => Says::Delisted,
-                (ListKind::Threats, None) => Says::Threat,
-                (ListKind::Threats, Some(_)) => Says::Delisted,
-                (ListKind::Registry, _) => Says::WellKnown,
-            };
-            Some(fact(says, list, row))
-        })
-        .collect();
-    let known = facts.iter().any(|fact| fact.says == Says::WellKnown);
-    if let (false, Some((list, row))) = (known, lists.imitated_by(account)) {
-        facts.push(fact(Says::Imitates, list, row));
-    }
-    facts
 }

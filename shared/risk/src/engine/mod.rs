@@ -10,8 +10,10 @@ mod effect_rules;
 mod findings;
 pub mod ground;
 pub mod inputs;
+pub mod listed;
 pub mod odds;
 mod party_rules;
+pub mod replay;
 pub mod rules;
 mod simulation_rules;
 mod transaction_rules;
@@ -44,6 +46,7 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
     let mut reading = inputs.question.read();
     reading.calls.settle(|token| known.is_fungible(token));
     known.look(&inputs.question.parties(&reading), &mut findings);
+    known.look_at_site(&mut findings);
     let prior = match &inputs.question {
         Question::Address { .. } => rules.prior.address,
         Question::Transaction { .. } => {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::address::Account;
 use crate::calldata::Role;
 use crate::engine::findings::{Finding, Findings};
-use crate::engine::inputs::{AccountState, Fact, Inputs, Party, Says};
+use crate::engine::inputs::{AccountState, Fact, Inputs, Party, Question, Says};
 use crate::engine::rules::{Rules, SignalId};
 use crate::lookalike::LookAlikes;
 
@@ -124,6 +124,27 @@ impl<'a> Known<'a> {
             for fact in self.said(&party.account, says) {
                 findings.add(id, fact.finding(party, self.as_of(fact)));
             }
+        }
+    }
+
+    /// What lists say of the site. Who reports a name speaks of all below it; who vouches for one does not
+    /// vouch against a report.
+    pub(super) fn look_at_site(&self, findings: &mut Findings) {
+        // A signature is not safer for who asks for it.
+        let judged = matches!(self.inputs.question, Question::Domain { .. });
+        let reported =
+            self.inputs.sites.iter().any(|fact| matches!(fact.says, Says::Threat | Says::Sanctioned));
+        for fact in &self.inputs.sites {
+            let id = match fact.says {
+                Says::Sanctioned => SignalId::SanctionsList,
+                Says::Threat => SignalId::ThreatList,
+                Says::Delisted => SignalId::FormerlyListed,
+                Says::WellKnown if judged && !reported => SignalId::KnownDomain,
+                Says::WellKnown | Says::Imitates => continue,
+            };
+            let list = self.inputs.lists.iter().find(|list| list.name == fact.list);
+            let as_of = list.map_or(self.inputs.asked_at.as_str(), |list| list.as_of.as_str());
+            findings.add(id, fact.finding(as_of));
         }
     }
 

@@ -88,6 +88,39 @@ async fn a_scan_is_shown_with_its_report_once_it_is_completed() {
 }
 
 #[tokio::test]
+async fn solidity_is_scanned_like_bytecode() {
+    let world = World::new();
+    let zip = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
+    for (body, status, at) in [
+        (json!({"files": {"src/A.sol": "contract A {}"}, "remappings": ["@x/=lib/x/"]}), 202, ""),
+        (json!({"standard_json": {"sources": {"A.sol": {"content": "contract A {}"}}}}), 202, ""),
+        (json!({"files": {"../A.sol": ""}}), 400, "/files"),
+        (json!({"files": {}}), 400, "/files"),
+        (json!({"files": {"A.sol": "x".repeat((1 << 20) + 1)}}), 413, "/files"),
+        (json!({"standard_json": {"sources": {"A.sol": {"urls": ["https://a"]}}}}), 400, "/standard_json"),
+        (json!({"archive": "no"}), 400, "/archive"),
+        (json!({"archive": zip}), 400, "/archive"),
+        (json!({"files": {"A.sol": ""}, "bytecode": "0x00"}), 400, ""),
+        (json!({"bytecode": "0x00", "remappings": []}), 400, "/remappings"),
+    ] {
+        let answer = world.ask(post("createScan", &body)).await;
+        assert_eq!(answer.status.as_u16(), status, "{body:.80}");
+        if status != 202 {
+            assert_eq!(json(&answer)["errors"][0]["pointer"].as_str(), Some(at), "{body:.80}");
+        }
+    }
+    let created = json(&world.ask(post("createScan", &json!({"files": {"A.sol": "contract A {}"}}))).await);
+    let id = created["id"].as_str().expect("an id");
+    assert_eq!((created["input"].as_str(), created["size_bytes"].as_u64()), (Some("solidity"), Some(13)));
+    assert_eq!(worker::handle(&world.worker, &world.message(id).await).await, Outcome::Done);
+    let shown = json(&world.ask(get("getScan", TENANT, Some(id))).await);
+    assert_eq!(shown["source_report"]["files"][0]["path"], "A.sol");
+    assert!(shown.get("report").is_none());
+    let sarif = json(&world.ask(get("getScanSarif", TENANT, Some(id))).await);
+    assert_eq!(sarif["runs"][0]["artifacts"][0]["location"]["uri"], "A.sol");
+}
+
+#[tokio::test]
 async fn another_tenant_s_scan_does_not_exist() {
     let world = World::new();
     let id = world.scan("0x00").await;

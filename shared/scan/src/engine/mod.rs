@@ -34,7 +34,7 @@ pub use report::{
     Branch, Confidence, Coverage, CrossCheck, ENGINE, Evidence, Finding, Function, GuardSeen, NotExplored,
     Report, Severity,
 };
-pub use rules::{RULES, Rule};
+pub use rules::{RULES, Rule, SOURCE_RULES, every_rule};
 
 use code::Code;
 use detect::Detected;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{self, Budget};
+use crate::source::{Project, SourceEngine, SourceReport};
 
 pub mod score;
 
@@ -14,6 +15,9 @@ struct Case {
     id: String,
     #[serde(default)]
     runtime_bytecode: Option<String>,
+    /// Solidity; a name of a file is none.
+    #[serde(default)]
+    source: Option<String>,
 }
 
 /// One line of results.
@@ -46,74 +50,109 @@ pub struct CaseFinding {
     pub swc: Option<u16>,
     /// Which rule, with `_` as the corpora write it.
     pub subtype: String,
-    /// Where in the code.
-    pub pc: usize,
+    /// Where in the bytecode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pc: Option<usize>,
+    /// Where in the source, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
     /// How sure.
     pub confidence: &'static str,
     /// How bad.
     pub severity: &'static str,
 }
 
-/// Scans the contract of one corpus line.
+/// Scans the contract of one corpus line: its bytecode, its source, or both.
 ///
 /// # Errors
 /// When the line is not JSON with an `id`.
-pub fn case(line: &str, budget: Budget) -> Result<CaseResult, serde_json::Error> {
+pub fn case(line: &str, budget: Budget, solidity: SourceEngine) -> Result<CaseResult, serde_json::Error> {
     let case: Case = serde_json::from_str(line)?;
-    let text = case.runtime_bytecode.unwrap_or_default();
-    let failed = |id, error: String| CaseResult {
-        id,
+    let started = Instant::now();
+    let mut result = CaseResult {
+        id: case.id,
         findings: Vec::new(),
         seconds: 0.0,
-        incomplete: true,
+        incomplete: false,
         jumps: 0,
         jumps_resolved: 0,
-        error: Some(error),
+        error: None,
     };
-    let code = match hex::decode(text.strip_prefix("0x").unwrap_or(&text)) {
-        Ok(code) if code.is_empty() => return Ok(failed(case.id, "there is no runtime bytecode".to_owned())),
-        Ok(code) => code,
-        Err(error) => return Ok(failed(case.id, error.to_string())),
-    };
-    let started = Instant::now();
-    let report = engine::scan(&code, budget);
-    let seconds = started.elapsed().as_secs_f64();
-    let findings = report
-        .findings
-        .into_iter()
-        .map(|finding| CaseFinding {
+    let text = case.runtime_bytecode.unwrap_or_default();
+    let source = case.source.filter(|text| text.contains('{'));
+    match hex::decode(text.strip_prefix("0x").unwrap_or(&text)) {
+        Ok(code) if !code.is_empty() => result.bytecode(&code, budget),
+        Ok(_) if source.is_some() => {}
+        Ok(_) => result.fail("there is no runtime bytecode".to_owned()),
+        Err(error) => result.fail(error.to_string()),
+    }
+    if let Some(text) = source {
+        match Project::new([("contract.sol".to_owned(), text)], []) {
+            Ok(project) => result.source(&solidity(&project, budget)),
+            Err(error) => result.fail(error.to_string()),
+        }
+    }
+    result.seconds = started.elapsed().as_secs_f64();
+    Ok(result)
+}
+
+impl CaseResult {
+    fn fail(&mut self, error: String) {
+        self.incomplete = true;
+        self.error = Some(error);
+    }
+
+    fn bytecode(&mut self, code: &[u8], budget: Budget) {
+        let report = engine::scan(code, budget);
+        self.incomplete |= report.incomplete;
+        self.jumps = report.coverage.jumps;
+        self.jumps_resolved = report.coverage.jumps_resolved;
+        self.findings.extend(report.findings.into_iter().map(|finding| CaseFinding {
             category: finding.category,
             swc: finding.swc,
             subtype: finding.detector.replace('-', "_"),
-            pc: finding.pc,
+            pc: Some(finding.pc),
+            line: None,
             confidence: finding.confidence.name(),
             severity: finding.severity.name(),
-        })
-        .collect();
-    Ok(CaseResult {
-        id: case.id,
-        findings,
-        seconds,
-        incomplete: report.incomplete,
-        jumps: report.coverage.jumps,
-        jumps_resolved: report.coverage.jumps_resolved,
-        error: None,
-    })
+        }));
+    }
+
+    fn source(&mut self, report: &SourceReport) {
+        self.incomplete |= report.incomplete;
+        self.findings.extend(report.findings.iter().map(|finding| CaseFinding {
+            category: finding.category.clone(),
+            swc: finding.swc,
+            subtype: finding.detector.replace('-', "_"),
+            pc: None,
+            line: Some(finding.place.line),
+            confidence: finding.confidence.name(),
+            severity: finding.severity.name(),
+        }));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::solidity;
 
     #[test]
     fn a_corpus_line_becomes_a_result_line() {
         // CALLER SELFDESTRUCT
         let result =
-            case(r#"{"id": "a", "runtime_bytecode": "0x33ff", "labels": 7}"#, Budget::Quick).expect("a line");
+            case(r#"{"id": "a", "runtime_bytecode": "0x33ff", "labels": 7}"#, Budget::Quick, solidity)
+                .expect("a line");
         assert_eq!((result.id.as_str(), result.findings.len()), ("a", 1));
         assert_eq!(result.findings[0].swc, Some(106));
-        let broken = case(r#"{"id": "b", "runtime_bytecode": "0x3"}"#, Budget::Quick).expect("a line");
+        let broken =
+            case(r#"{"id": "b", "runtime_bytecode": "0x3"}"#, Budget::Quick, solidity).expect("a line");
         assert!(broken.error.is_some());
-        assert!(case("{}", Budget::Quick).is_err());
+        let only_source =
+            case(r#"{"id": "c", "source": "contract A {}"}"#, Budget::Quick, solidity).expect("a line");
+        assert!(only_source.error.is_none());
+        let a_name = case(r#"{"id": "d", "source": "a.sol"}"#, Budget::Quick, solidity).expect("a line");
+        assert!(a_name.error.is_some());
+        assert!(case("{}", Budget::Quick, solidity).is_err());
     }
 }

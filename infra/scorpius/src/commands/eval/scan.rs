@@ -19,7 +19,7 @@ use crate::terminal::Progress;
 /// Scan every contract of labelled sets. Labels are read by `--score` alone, after the last result is written.
 #[derive(Args)]
 pub(super) struct EvalScan {
-    /// Corpora: JSON lines with `id` and `runtime_bytecode`, plain or gzip.
+    /// Corpora: JSON lines with `id` and `runtime_bytecode`, `source` (Solidity) or both, plain or gzip.
     #[arg(long, required = true, num_args = 1..)]
     corpus: Vec<PathBuf>,
     /// Where the results go, one JSON line a contract.
@@ -100,7 +100,8 @@ impl EvalScan {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(line) = lines.get(index) else { return };
                         // Nobody listens any more when writing has failed.
-                        if give.send((index, evaluation::case(line, budget))).is_err() {
+                        if give.send((index, evaluation::case(line, budget, scorpius_source::scan))).is_err()
+                        {
                             return;
                         }
                     }

@@ -387,6 +387,16 @@ pub(crate) struct Erased {
     pub erased_from_backups_at: String,
 }
 
+/// A user was erased.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ErasedUser {
+    /// From when on no backup has them either. RFC 3339.
+    pub erased_from_backups_at: String,
+    /// The API keys whose secret they were shown last: these do not count any more. What another administrator
+    /// rotated before stays.
+    pub revoked_keys: Vec<String>,
+}
+
 /// A new tenant and whom to invite as its first administrator.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -455,7 +465,7 @@ pub struct Exported {
 /// One record.
 #[derive(Serialize, JsonSchema)]
 pub struct ExportedRecord {
-    /// `tenant`, `users`, `api_keys`, `verdicts`, `scans`, `webhooks`.
+    /// `tenant`, `users`, `api_keys`, `verdicts`, `scans`, `webhooks`, `decisions`.
     pub part: &'static str,
     /// Its id.
     pub id: String,

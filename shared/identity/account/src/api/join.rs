@@ -15,7 +15,7 @@ use scorpius_token::{OpaqueToken, Purpose, Tenant, TenantStatus, User, UserStatu
 use serde::{Deserialize, Serialize};
 
 use super::documents::{InvitationList, Invite, Invited, Register, Registered, VerifyEmail};
-use super::{ADDRESS_TAKEN, App, TOKEN_OVER, TOO_MANY_USERS, parse_email, sealed, unfit};
+use super::{ADDRESS_TAKEN, App, TOKEN_OVER, TOO_MANY_USERS, parse_email, sealed};
 use crate::device;
 use crate::email::Email;
 use crate::facts::{EmailVerified, InvitationRevoked, UserInvited, UserJoined};
@@ -195,7 +195,7 @@ pub(super) async fn register(app: &App, request: &Request) -> Result<Response, P
     }
     let key = app.data_keys.of(&tenant.id).await.map_err(sealed)?;
     let email = key.open_text(&about(&invitation.user, "email"), &invitation.email).map_err(sealed)?;
-    asked.password.check(&[&email, &asked.name], false).map_err(unfit)?;
+    let password_check = app.fit(&asked.password, (&tenant, [&email, &asked.name]), false).await?;
     let address = parse_email(&email, "/invitation_token")?;
     let email_hash = app.pepper.email(&address).await?;
 
@@ -226,6 +226,7 @@ pub(super) async fn register(app: &App, request: &Request) -> Result<Response, P
         invitation_id: invitation.id,
         roles: invitation.roles,
         email_verified: invitation.by_letter,
+        password_check,
     };
     let owner = Owner { tenant: tenant.id.clone(), user: id.clone() };
     let mut writes = vec![

@@ -2,14 +2,14 @@
 
 use scorpius_edge::operation::PAGING;
 use scorpius_edge::principal::OWN_ACCOUNT;
-use scorpius_edge::problem::{FORBIDDEN, TOO_MANY_REQUESTS};
+use scorpius_edge::problem::{FORBIDDEN, LEGAL_HOLD, TOO_MANY_REQUESTS};
 use scorpius_edge::{Access, Answer, Assurance, Operation};
 use scorpius_token::api::{BAD_PROOF, GrantedTokens};
 
 use super::documents::{
     Accepted, Account, AddPasskey, AddedPasskey, ChangeEmail, ChangePassword, ChangeUser, ConfirmTotp,
-    CreateTenant, CreatedTenant, Erased, Export, Exported, InvitationList, Invite, Invited, LogIn,
-    PasskeyList, RaisedToken, RecoveryCodes, Register, Registered, Rename, RequestReset, Reset,
+    CreateTenant, CreatedTenant, Erased, ErasedUser, Export, Exported, InvitationList, Invite, Invited,
+    LogIn, PasskeyList, RaisedToken, RecoveryCodes, Register, Registered, Rename, RequestReset, Reset,
     SecondFactorNeeded, ShowFactor, ShownTenant, ShownUser, SignInWithPasskey, StepUp, TenantList, TotpOffer,
     UserList, VerifyEmail,
 };
@@ -243,11 +243,12 @@ fn people() -> Vec<Operation> {
         Operation::new(
             "DELETE /v1/users/{id}",
             "eraseUser",
-            "Removes a user with all that is stored about them.",
+            "Removes a user with all that is stored about them, and ends the API keys that they hold.",
             Access::Action("user:write"),
         )
         .demands(Assurance::Aal1, FRESH_S)
-        .answers(Answer::json::<Erased>(200, "They are gone from here.")),
+        .answers(Answer::json::<ErasedUser>(200, "They are gone from here."))
+        .fails(&LEGAL_HOLD),
         Operation::new(
             "POST /v1/tenant/export",
             "exportTenant",
@@ -291,6 +292,7 @@ fn tenants() -> Vec<Operation> {
             "deleteTenant",
             "Destroys a tenant's keys and removes its users; again is fine.",
         )
-        .answers(Answer::json::<Erased>(200, "What its keys sealed is noise.")),
+        .answers(Answer::json::<Erased>(200, "What its keys sealed is noise."))
+        .fails(&LEGAL_HOLD),
     ]
 }

@@ -12,7 +12,7 @@ use super::documents::{Accepted, ChangeEmail, ChangePassword, RequestReset, Rese
 use super::join::checking;
 use super::sign_in::{permit, refusal, refused, throttle};
 use super::step_up::fresh;
-use super::{App, TOKEN_OVER, parse_email, sealed, unfit};
+use super::{App, TOKEN_OVER, parse_email, sealed};
 use crate::facts::{PasswordChanged, PasswordResetRequested};
 use crate::guess::{self, Try};
 use crate::invitation::{LETTERS_MAX, RESET_S, opened, place, thing, waiting};
@@ -146,14 +146,15 @@ async fn setting(
     let tenant = &known.tenant.id;
     let key = app.data_keys.of(tenant).await.map_err(sealed)?;
     let names = Names::of(known.user, &key).map_err(sealed)?;
-    password.check(&names.all(), known.login.has_second_factor()).map_err(unfit)?;
+    let beside = known.login.has_second_factor();
+    let password_check = app.fit(password, (known.tenant, names.all()), beside).await?;
     let mut login = known.login.clone();
     login.password = Some(app.hasher.hash(password).await);
     login.password_is_short = password.is_short();
     login.password_set_at = Some(app.clock().now());
     let mut user = known.user.clone();
     user.events += 1;
-    let fact = PasswordChanged { user_id: user.id.clone(), by_letter };
+    let fact = PasswordChanged { user_id: user.id.clone(), by_letter, password_check };
     let told = app.emit(&fact, (&user.id, user.events), tenant, actor);
     let (_, mut writes) = app.sessions.ending_all(user, known.user_version, actor);
     writes.push(known.put(&login));

@@ -2,10 +2,10 @@
 
 use http::StatusCode;
 use scorpius_core::id::is_id;
-use scorpius_core::{Condition, Key, ListQuery, Record, StoreError, TenantId, Write, new_id};
+use scorpius_core::{Condition, Key, ListQuery, Record, StoreError, TenantId, Write, hold, new_id};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
-use scorpius_edge::problem::{FORBIDDEN, INVALID_REQUEST, NOT_FOUND};
+use scorpius_edge::problem::{FORBIDDEN, INVALID_REQUEST, LEGAL_HOLD, NOT_FOUND};
 use scorpius_edge::{Problem, Request, Response, Role};
 use scorpius_letter::DataKeys;
 use scorpius_token::tenant::{NAME_CHARS_MAX, is_name};
@@ -27,12 +27,13 @@ const PURGE_PAGES_MAX: usize = 6;
 const EXPORT_RECORDS: usize = 50;
 
 /// What an export has, part by part: the part's name, and its partition after the tenant's id.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("users", "user"),
     ("api_keys", "apikey"),
     ("verdicts", "verdict"),
     ("scans", "scans"),
     ("webhooks", "webhooks"),
+    ("decisions", "triage"),
 ];
 /// Members that are secrets, wrapped or hashed: an export must not help anybody to use or to guess them.
 const SECRETS: [&str; 6] = ["sha256", "secret", "wrapped", "sealed", "salt", "hash"];
@@ -117,6 +118,9 @@ pub(super) async fn delete(app: &App, request: &Request) -> Result<Response, Pro
     Ok(Response::json(StatusCode::OK, &erased(app.clock().now())))
 }
 
+/// Where holds are looked for, among the writes that delete a tenant.
+const HOLDS_AT: usize = 2;
+
 async fn put_status(app: &App, request: &Request, status: TenantStatus) -> Result<Tenant, Problem> {
     let unknown = || NOT_FOUND.because("no such tenant");
     let id = request.parameter("id")?;
@@ -146,14 +150,22 @@ async fn put_status(app: &App, request: &Request, status: TenantStatus) -> Resul
     let told = app.emit(&fact, (id.as_str(), tenant.events), &id, &request.actor()?);
     let mut writes = vec![Write::put(place, &tenant, Condition::VersionIs(version)), told];
     if destroyed {
+        writes.push(hold::none_in(&id));
         writes.push(DataKeys::destruction(&id));
         // The ledger's key of the tenant: its entries close, and every proof stands (`shared/ledger/src/keys.rs`).
         let ledger = Key::new(format!("{id}#ledger-key"), "current");
         writes.push(Write::Delete { key: ledger, condition: Condition::Always });
         writes.push(Write::Delete { key: Tenant::listed_at(&id), condition: Condition::Always });
     }
-    app.commit(&writes).await?;
-    Ok(tenant)
+    match app.commit(&writes).await {
+        Err(StoreError::Conflict { index: HOLDS_AT }) if destroyed => {
+            Err(LEGAL_HOLD.because("a legal hold keeps a person of this tenant from being erased"))
+        }
+        done => {
+            done?;
+            Ok(tenant)
+        }
+    }
 }
 
 /// `POST /v1/tenant/export`: a page of everything. The first one is an event.

@@ -2,14 +2,15 @@
 
 use http::StatusCode;
 use scorpius_core::id::is_id;
-use scorpius_core::{Condition, ListQuery, Record, StoreError, TenantId, UnixMillis, Write};
+use scorpius_core::{Actor, Condition, ListQuery, Record, StoreError, TenantId, UnixMillis, Write, hold};
 use scorpius_edge::cursor::{self, Pagination};
-use scorpius_edge::problem::{FORBIDDEN, INVALID_REQUEST, NOT_FOUND, PRECONDITION_FAILED};
+use scorpius_edge::problem::{FORBIDDEN, INVALID_REQUEST, LEGAL_HOLD, NOT_FOUND, PRECONDITION_FAILED};
 use scorpius_edge::{Problem, Request, Response};
+use scorpius_identity::end_keys_of;
 use scorpius_letter::DataKey;
 use scorpius_token::{User, UserStatus};
 
-use super::documents::{ChangeUser, Erased, ShownUser, UserList};
+use super::documents::{ChangeUser, Erased, ErasedUser, ShownUser, UserList};
 use super::join::{may_give, users_count};
 use super::{App, sealed};
 use crate::facts::{UserChanged, UserErased};
@@ -125,17 +126,52 @@ pub(super) async fn erase(app: &App, request: &Request) -> Result<Response, Prob
     if principal.subject == id {
         return Err(FORBIDDEN.because("nobody erases themselves; ask another administrator"));
     }
-    let person = Person::by_id(app, &principal.tenant, id, agent(request)).await?;
+    let (tenant, actor) = (&principal.tenant, request.actor()?);
+    // Whoever is disabled is shown no more secrets, and keeps none of those that they were shown.
+    let person = Person::by_id(app, tenant, id, agent(request)).await?;
+    let (user, version) = person.user.ok_or_else(unknown)?;
+    if user.status == UserStatus::Active {
+        commit_unless_held(app, tenant, id, disabling(app, user, version, &actor)).await?;
+    }
+    let revoked_keys = end_keys_of(app.store(), app.clock(), (tenant, id), &actor).await?;
+    let person = Person::by_id(app, tenant, id, agent(request)).await?;
     let (user, version) = person.user.as_ref().ok_or_else(unknown)?;
     let fact = UserErased { user_id: id.to_owned() };
     let mut writes = vec![
-        Write::Delete { key: User::at(&principal.tenant, id), condition: Condition::VersionIs(*version) },
-        users_count(&principal.tenant, -1),
-        app.emit(&fact, (id, user.events + 1), &principal.tenant, &request.actor()?),
+        Write::Delete { key: User::at(tenant, id), condition: Condition::VersionIs(*version) },
+        users_count(tenant, -1),
+        app.emit(&fact, (id, user.events + 1), tenant, &actor),
     ];
-    writes.extend(erasing(app, &principal.tenant, id, person.login.as_ref()).await?);
-    app.commit(&writes).await?;
-    Ok(Response::json(StatusCode::OK, &erased(app.clock().now())))
+    writes.extend(erasing(app, tenant, id, person.login.as_ref()).await?);
+    commit_unless_held(app, tenant, id, writes).await?;
+    let Erased { erased_from_backups_at } = erased(app.clock().now());
+    Ok(Response::json(StatusCode::OK, &ErasedUser { erased_from_backups_at, revoked_keys }))
+}
+
+/// The writes that disable `user` and end every session of theirs.
+fn disabling(app: &App, mut user: User, version: u64, actor: &Actor) -> Vec<Write> {
+    user.status = UserStatus::Disabled;
+    user.events += 1;
+    let fact = UserChanged { user_id: user.id.clone(), roles: user.roles.clone(), status: user.status };
+    let told = app.emit(&fact, (&user.id, user.events), &user.tenant, actor);
+    let (_, mut writes) = app.sessions.ending_all(user, version, actor);
+    writes.push(told);
+    writes
+}
+
+/// Commits `writes` unless there is a legal hold on the user `id` at that moment.
+async fn commit_unless_held(
+    app: &App,
+    tenant: &TenantId,
+    id: &str,
+    writes: Vec<Write>,
+) -> Result<(), Problem> {
+    match app.commit(&[vec![hold::none_on(tenant, id)], writes].concat()).await {
+        Err(StoreError::Conflict { index: 0 }) => {
+            Err(LEGAL_HOLD.because("a legal hold keeps this person from being erased"))
+        }
+        done => Ok(done?),
+    }
 }
 
 /// The writes that remove what hangs on a user: the address, the credentials, the passkeys. What is left expires by

@@ -64,6 +64,20 @@ fn the_vectors_for_keys_are_judged_as_wycheproof_says() {
 }
 
 #[test]
+fn keys_of_other_algorithms_are_no_keys_of_ours() {
+    for alg in ["RS384", "RS512", "PS384", "PS512", "RSA-OAEP", "HS256", "none"] {
+        let jwk = rsa(alg, "sig", N_5, "AQAB");
+        assert_eq!(PublicKey::from_jwk(jwk.as_bytes()).err(), Some(BadJwk::Kind), "{alg}");
+    }
+    for (alg, crv) in [("ES512", "P-521"), ("ES256K", "secp256k1"), ("ES512", "P-256"), ("ES384", "P-256")] {
+        let jwk = ec(alg, "sig", Y, crv, "EC");
+        assert_eq!(PublicKey::from_jwk(jwk.as_bytes()).err(), Some(BadJwk::Kind), "{alg} on {crv}");
+    }
+    let ed448 = format!(r#"{{"kty":"OKP","crv":"Ed448","alg":"EdDSA","x":"{X}"}}"#);
+    assert_eq!(PublicKey::from_jwk(ed448.as_bytes()).err(), Some(BadJwk::Kind));
+}
+
+#[test]
 fn shared_secrets_are_no_keys_whatever_the_vectors_say_of_them() {
     let long = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-P0A";
     let mut judged = 0;

@@ -177,7 +177,8 @@ async fn a_state_that_is_none_is_a_clear_problem() {
         change(&mut asked);
         asked
     };
-    let cases: [(fn(&mut Value), &str); 9] = [
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 9] = [
         (|asked| asked["state"]["chain_id"] = json!(137), "/state/chain_id"),
         (|asked| asked["state"]["chain"] = json!(1), "/state"),
         (|asked| asked["state"]["accounts"][CONTRACT]["code"] = json!("0x6"), "/state"),

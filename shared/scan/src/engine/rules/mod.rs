@@ -1,6 +1,8 @@
 //! What each detector is about, in the words of its users.
 
 mod access;
+mod source;
+mod spelling;
 mod token;
 mod value;
 
@@ -9,6 +11,18 @@ use super::report::Severity;
 pub(crate) use access::{
     ARBITRARY_CALL, ARBITRARY_STORAGE_WRITE, ARBITRARY_TRANSFER_FROM, DELEGATECALL, INITIALIZER,
     OWNER_CHANGE, PROXY, SELFDESTRUCT, SIGNATURE_REPLAY, TX_ORIGIN, UPGRADE, WITHDRAWAL,
+};
+pub(crate) use source::{
+    ARRAY_COPY, CARET, CONSTRUCTOR_NAME, DELEGATECALL_IN_LOOP, DEPRECATED, DIVIDE_FIRST, FIRST_DEPOSITOR,
+    MISSING_ZERO_CHECK, NAME_REUSED, PACKED_COLLISION, PERMIT_MISUSE, READ_ONLY_REENTRANCY,
+    REENTRANCY_BENIGN, RIGHT_TO_LEFT, SHADOWED_BUILTIN, SHADOWED_STATE, TWO_CONSTRUCTORS,
+    UNINITIALIZED_LOCAL, UNINITIALIZED_STATE, UNINITIALIZED_STORAGE, VALUE_IN_LOOP,
+};
+pub(crate) use spelling::{
+    ARRAY_LENGTH, ASSEMBLY_RETURN, BOOLEAN_CONSTANT, CALLER_IS_NO_CONTRACT, DEFAULT_VISIBILITY,
+    EMPTY_LITERAL, ENCODER_ARRAY, ENUM_CONVERSION, INFERRED_COUNTER, MAPPING_DELETION, NONSTANDARD_TOKEN,
+    OUT_OF_SIGHT, PUBLIC_NESTED, REUSED_BASE, SHIFT_ORDER, SIGNED_ARRAY, STALE_PRICE, TAUTOLOGY,
+    UNUSED_RETURN, VALUE_NOT_PAYABLE, VIEW_WRITES, WRITE_AFTER_WRITE,
 };
 pub(crate) use token::{
     BALANCE_DISORDER, BLACKLIST, HIDDEN_MINT, HIDDEN_STATE_UPDATE, LEAK_TOKEN, LIMIT_SELL, PAUSABLE,
@@ -41,7 +55,7 @@ pub struct Rule {
     pub remedy: &'static str,
 }
 
-/// Every detector.
+/// What is asked of bytecode.
 pub static RULES: [&Rule; 39] = [
     &SELFDESTRUCT,
     &DELEGATECALL,
@@ -84,6 +98,81 @@ pub static RULES: [&Rule; 39] = [
     &STRAW_MAN,
 ];
 
+/// What is asked of Solidity: the first 22 of bytecode too.
+pub static SOURCE_RULES: [&Rule; 65] = [
+    &DELEGATECALL,
+    &UPGRADE,
+    &TX_ORIGIN,
+    &WITHDRAWAL,
+    &OWNER_CHANGE,
+    &SELFDESTRUCT,
+    &ARBITRARY_TRANSFER_FROM,
+    &SIGNATURE_REPLAY,
+    &REENTRANCY_ETHER,
+    &REENTRANCY_OTHER,
+    &OVERFLOW,
+    &UNDERFLOW,
+    &UNCHECKED_CALL,
+    &UNCHECKED_TRANSFER,
+    &CALL_IN_LOOP,
+    &RANDOMNESS,
+    &TIMESTAMP,
+    &STRICT_BALANCE,
+    &LOCKED_ETHER,
+    &SPOT_PRICE,
+    &ARBITRARY_CALL,
+    &FAILED_SEND,
+    &READ_ONLY_REENTRANCY,
+    &REENTRANCY_BENIGN,
+    &SHADOWED_STATE,
+    &SHADOWED_BUILTIN,
+    &UNINITIALIZED_STATE,
+    &UNINITIALIZED_STORAGE,
+    &UNINITIALIZED_LOCAL,
+    &DIVIDE_FIRST,
+    &MISSING_ZERO_CHECK,
+    &PACKED_COLLISION,
+    &ARRAY_COPY,
+    &NAME_REUSED,
+    &RIGHT_TO_LEFT,
+    &VALUE_IN_LOOP,
+    &DELEGATECALL_IN_LOOP,
+    &DEPRECATED,
+    &CONSTRUCTOR_NAME,
+    &TWO_CONSTRUCTORS,
+    &FIRST_DEPOSITOR,
+    &PERMIT_MISUSE,
+    &CARET,
+    &SHIFT_ORDER,
+    &ASSEMBLY_RETURN,
+    &TAUTOLOGY,
+    &BOOLEAN_CONSTANT,
+    &UNUSED_RETURN,
+    &ARRAY_LENGTH,
+    &MAPPING_DELETION,
+    &WRITE_AFTER_WRITE,
+    &NONSTANDARD_TOKEN,
+    &ENUM_CONVERSION,
+    &VIEW_WRITES,
+    &REUSED_BASE,
+    &SIGNED_ARRAY,
+    &PUBLIC_NESTED,
+    &ENCODER_ARRAY,
+    &STALE_PRICE,
+    &VALUE_NOT_PAYABLE,
+    &DEFAULT_VISIBILITY,
+    &CALLER_IS_NO_CONTRACT,
+    &INFERRED_COUNTER,
+    &EMPTY_LITERAL,
+    &OUT_OF_SIGHT,
+];
+
+/// Every detector, each once.
+pub fn every_rule() -> impl Iterator<Item = &'static Rule> {
+    let only = SOURCE_RULES.iter().filter(|rule| RULES.iter().all(|other| other.id != rule.id));
+    RULES.iter().chain(only).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -92,8 +181,10 @@ mod tests {
 
     #[test]
     fn every_rule_has_a_name_of_its_own() {
-        let names: BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
-        assert_eq!(names.len(), RULES.len());
+        for rules in [&RULES[..], &SOURCE_RULES[..]] {
+            let names: BTreeSet<_> = rules.iter().map(|rule| rule.id).collect();
+            assert_eq!(names.len(), rules.len());
+        }
     }
 
     #[test]
@@ -104,7 +195,7 @@ mod tests {
             .map(|entry| entry.expect("an entry").file_name().to_string_lossy().replace(".md", ""))
             .filter(|name| name != "README")
             .collect();
-        let rules: BTreeSet<String> = RULES.iter().map(|rule| rule.id.to_owned()).collect();
+        let rules: BTreeSet<String> = every_rule().map(|rule| rule.id.to_owned()).collect();
         assert_eq!(pages, rules);
     }
 }

@@ -1,18 +1,25 @@
 //! `scorpius scan`: the scanner as a program for a repository's own checks.
 
+mod files;
+mod source;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use scorpius_scan::engine::{self, Budget, CODE_BYTES_MAX, Report, Severity};
+use scorpius_scan::external;
+use scorpius_scan::source::Project;
 
 use super::{Done, Verdict};
 use crate::terminal::Terminal;
 
-/// Scan a contract's runtime bytecode, without a server. Exit code 1: something at `--fail-on` or worse was found.
+/// Scan Solidity or a contract's runtime bytecode, without a server. Exit code 1: something at `--fail-on` or worse
+/// was found.
 #[derive(Args)]
 pub struct Scan {
-    /// A file with bytes or hex, or the hex itself.
+    /// A Solidity file, a folder or zip of them, the compiler's standard JSON input; a file with bytes or hex, or the
+    /// hex itself.
     input: String,
     /// How long it may take: 1, 10 or 60 s.
     #[arg(long, value_enum, default_value = "standard")]
@@ -26,6 +33,10 @@ pub struct Scan {
     /// An earlier report of `--json` or `--sarif`: what it has already neither shows in the table nor fails.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Reports of other tools on the same Solidity: JSON of Slither, Mythril or Aderyn, or SARIF. What they say of the
+    /// same places is shown beside ours, in the table and in `--json`; it fails nothing.
+    #[arg(long, value_name = "FILE", conflicts_with = "sarif")]
+    import: Vec<PathBuf>,
     /// Fail when something at least this bad is found.
     #[arg(long, value_enum, default_value = "high")]
     fail_on: SeverityName,
@@ -71,27 +82,65 @@ impl SeverityName {
 
 impl Scan {
     pub(crate) fn run(self) -> Done {
-        let code = read(&self.input)?;
         // Read first: a baseline that is none fails before time is spent.
         let known = match &self.baseline {
             Some(path) => fingerprints(path)?,
             None => BTreeSet::new(),
         };
-        let report = engine::scan(&code, self.budget.budget());
+        let found = match files::project(Path::new(&self.input))? {
+            Some(project) => self.solidity(&project, &known)?,
+            None => self.bytecode(&known)?,
+        };
+        let limit = self.fail_on.severity();
+        let failed =
+            found.iter().any(|(fingerprint, severity)| *severity >= limit && !known.contains(fingerprint));
+        Ok(if failed { Verdict::NotFine } else { Verdict::Fine })
+    }
+
+    fn solidity(&self, project: &Project, known: &BTreeSet<String>) -> Found {
+        let mut imported = Vec::new();
+        for path in &self.import {
+            imported.extend(others(path)?);
+        }
+        let report = scorpius_source::scan(project, self.budget.budget());
+        let imported = external::merged(&report, imported);
+        let terminal = Terminal::default();
+        if self.sarif {
+            terminal.text(
+                &(serde_json::to_string_pretty(&scorpius_scan::sarif::source_document(&report))? + "\n"),
+            );
+        } else if self.json {
+            let mut document = serde_json::to_value(&report)?;
+            if !self.import.is_empty() {
+                document["imported"] = serde_json::to_value(&imported)?;
+            }
+            terminal.text(&(serde_json::to_string_pretty(&document)? + "\n"));
+        } else {
+            source::table(project, &report, known, &terminal);
+            source::others(&imported, &terminal);
+        }
+        Ok(report.findings.into_iter().map(|finding| (finding.fingerprint, finding.severity)).collect())
+    }
+
+    fn bytecode(&self, known: &BTreeSet<String>) -> Found {
+        if !self.import.is_empty() {
+            return Err("`--import` goes with Solidity".into());
+        }
+        let report = engine::scan(&read(&self.input)?, self.budget.budget());
         let terminal = Terminal::default();
         if self.sarif {
             terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::document(&report))? + "\n"));
         } else if self.json {
             terminal.text(&(serde_json::to_string_pretty(&report)? + "\n"));
         } else {
-            table(&report, &known, &terminal);
+            table(&report, known, &terminal);
         }
-        let limit = self.fail_on.severity();
-        let new = report.findings.iter().filter(|finding| !known.contains(&finding.fingerprint));
-        let failed = new.into_iter().any(|finding| finding.severity >= limit);
-        Ok(if failed { Verdict::NotFine } else { Verdict::Fine })
+        Ok(report.findings.into_iter().map(|finding| (finding.fingerprint, finding.severity)).collect())
     }
 }
+
+/// Fingerprint and severity of each finding.
+type Found = Result<Vec<(String, Severity)>, Box<dyn std::error::Error>>;
 
 /// The code that `input` names: a file of bytes or of hex, or hex.
 fn read(input: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
@@ -114,6 +163,14 @@ fn read(input: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         Err(_) if path.is_file() => Ok(bytes),
         Err(error) => Err(format!("neither a file nor hex: {error}").into()),
     }
+}
+
+/// What another tool's report says.
+fn others(path: &Path) -> Result<Vec<external::ExternalFinding>, Box<dyn std::error::Error>> {
+    if path.metadata()?.len() > external::REPORT_BYTES_MAX as u64 {
+        return Err(format!("{} is too large for a report", path.display()).into());
+    }
+    external::read(&std::fs::read(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 /// Bytes of a baseline.

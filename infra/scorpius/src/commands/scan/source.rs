@@ -1,0 +1,90 @@
+//! The table for Solidity.
+
+use std::collections::BTreeSet;
+
+use scorpius_scan::external::ExternalFinding;
+use scorpius_scan::source::{Project, SourceFinding, SourceReport};
+
+use crate::terminal::Terminal;
+
+/// Lines of a project that excerpts show.
+pub(super) fn table(project: &Project, report: &SourceReport, known: &BTreeSet<String>, terminal: &Terminal) {
+    let walked = report.contracts.iter().filter(|contract| contract.walked).count();
+    terminal.line(format!(
+        "{}: {} files, {} contracts, {walked} of them walked",
+        report.engine,
+        report.files.len(),
+        report.contracts.len(),
+    ));
+    for gap in &report.not_explored {
+        let place = gap.place.as_ref().map(|place| format!(" at {}:{}", place.path, place.line));
+        terminal.line(format!("not explored: {}{} ({})", gap.what, place.unwrap_or_default(), gap.why));
+    }
+    let new: Vec<_> =
+        report.findings.iter().filter(|finding| !known.contains(&finding.fingerprint)).collect();
+    if new.len() < report.findings.len() {
+        terminal.line(format!("{} findings are in the baseline", report.findings.len() - new.len()));
+    }
+    if new.is_empty() {
+        let text = if report.incomplete { "no finding, and not all code was explored" } else { "no finding" };
+        terminal.line(text);
+    }
+    for finding in new {
+        show(project, finding, terminal);
+    }
+}
+
+fn show(project: &Project, finding: &SourceFinding, terminal: &Terminal) {
+    let place = &finding.place;
+    terminal.gap();
+    terminal.heading(&format!(
+        "{} ({}): {}",
+        finding.severity.name(),
+        finding.confidence.name(),
+        finding.detector
+    ));
+    terminal.line(format!("  --> {}:{}:{}", place.path, place.line, place.column));
+    let text =
+        project.files().find(|(path, _)| *path == place.path).map(|(_, text)| text).unwrap_or_default();
+    let line = text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
+    // What a file says may turn the terminal round.
+    let line: String =
+        line.chars().map(|it| if it.is_control() || is_turning(it) { ' ' } else { it }).collect();
+    let width = place.line.to_string().len();
+    let end = if place.end_line == place.line { place.end_column } else { line.chars().count() + 1 };
+    let marks = "^".repeat(end.saturating_sub(place.column).clamp(1, 200));
+    let before = " ".repeat(place.column.saturating_sub(1));
+    terminal.line(format!("{} | {line}", place.line));
+    terminal.line(format!("{} | {before}{marks}", " ".repeat(width)));
+    let whole = match &finding.function {
+        Some(function) => format!("{}.{function}: {}", finding.contract, finding.summary),
+        None => finding.summary.clone(),
+    };
+    terminal.line(format!("  {whole}"));
+    for related in &finding.related {
+        terminal.line(format!("  see {}:{}: {}", related.place.path, related.place.line, related.what));
+    }
+}
+
+/// What other tools said.
+pub(super) fn others(imported: &[ExternalFinding], terminal: &Terminal) {
+    let (same, only): (Vec<_>, Vec<_>) = imported.iter().partition(|it| it.same_as.is_some());
+    if !same.is_empty() {
+        terminal.gap();
+        terminal.line(format!("{} findings of other tools are among these", same.len()));
+    }
+    for finding in only {
+        terminal.gap();
+        terminal.heading(&format!("{} ({} alone): {}", finding.severity.name(), finding.tool, finding.rule));
+        if let (Some(path), Some(line)) = (&finding.path, finding.line) {
+            terminal.line(format!("  --> {path}:{line}"));
+        }
+        for line in finding.message.lines().take(4) {
+            terminal.line(format!("  {line}"));
+        }
+    }
+}
+
+fn is_turning(letter: char) -> bool {
+    matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
