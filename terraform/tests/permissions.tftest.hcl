@@ -171,7 +171,7 @@ run "who_counts_is_named" {
   }
 
   assert {
-    condition     = [for it in output.statements : it.Action if it.Resource == ["arn:counters"]] == [["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]]
+    condition     = [for it in output.statements : it.Action if it.Resource == ["arn:counters"]] == [["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]]
     error_message = "Counters are for who says so, and whoever reads the store reads no counters."
   }
 }

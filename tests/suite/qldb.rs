@@ -165,14 +165,14 @@ fn real_document() -> String {
     id.split('"').next().expect("an id").to_owned()
 }
 
-/// Entries of this tenant are documents: their number is their place in the log, which a proof of ours says.
+/// Entries of this tenant are documents: their number is their place in the log, which a proof of ours says, and one.
 async fn own_entries(host: &Arc<Host>, sdk: &Client, key: &str) {
     let entries = ledger(host).await;
     let created = entries.values().find(|entry| entry["type"] == "scorpius.identity.api_key_created.v1");
     let id = created.expect("an entry")["id"].as_str().expect("an id").to_owned();
     let proof = ask(host, &format!("/v1/audit/events/{id}/proof"), key, None).await;
-    let index = proof["index"].as_u64().expect("a place");
-    let (digest, block) = verified(sdk, "audit", index, &id).await;
+    let number = proof["index"].as_u64().expect("a place") + 1;
+    let (digest, block) = verified(sdk, "audit", number, &id).await;
     let (revision, _) = block.revision(&id).expect("its document");
     assert!(
         revision.contains(proof["leaf"].as_str().expect("a leaf")),
@@ -181,7 +181,7 @@ async fn own_entries(host: &Arc<Host>, sdk: &Client, key: &str) {
 
     // The digest is told once, and its own entry needs no other digest.
     assert!(host.drain(100).await.expect("it drains"));
-    let (again, _) = verified(sdk, "audit", index, &id).await;
+    let (again, _) = verified(sdk, "audit", number, &id).await;
     assert_eq!(again, digest);
     assert!(host.drain(100).await.expect("it drains"));
     let told = ledger(host).await;
@@ -194,7 +194,7 @@ async fn own_entries(host: &Arc<Host>, sdk: &Client, key: &str) {
     let scored = json!({"chain": "eip155:1", "address": "0x00000000000000000000000000000000000000aa"});
     ask(host, "/v1/risk/address", key, Some(scored)).await;
     assert!(host.drain(100).await.expect("it drains"));
-    let (later, _) = verified(sdk, "audit", index, &id).await;
+    let (later, _) = verified(sdk, "audit", number, &id).await;
     assert_ne!(later, digest);
 }
 

@@ -21,8 +21,6 @@ pub enum CrashPoint {
     RelayBatchSent,
     /// A worker has done its work, and the message is still in the queue.
     WorkerDone,
-    /// The ledger has staged a batch, and its head is unmoved.
-    LedgerStaged,
     /// The ledger's head has moved, and no tile is written.
     LedgerCommitted,
     /// Some tiles are written.
@@ -35,7 +33,7 @@ pub enum CrashPoint {
 
 impl CrashPoint {
     /// Every point.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::CommitBeforeSync,
         Self::CommitAfterSync,
         Self::RelayPublished,
@@ -43,7 +41,6 @@ impl CrashPoint {
         Self::RelayBatchClaimed,
         Self::RelayBatchSent,
         Self::WorkerDone,
-        Self::LedgerStaged,
         Self::LedgerCommitted,
         Self::LedgerApplying,
         Self::LedgerApplied,
@@ -61,7 +58,6 @@ impl CrashPoint {
             Self::RelayBatchClaimed => "relay-batch-claimed",
             Self::RelayBatchSent => "relay-batch-sent",
             Self::WorkerDone => "worker-done",
-            Self::LedgerStaged => "ledger-staged",
             Self::LedgerCommitted => "ledger-committed",
             Self::LedgerApplying => "ledger-applying",
             Self::LedgerApplied => "ledger-applied",

@@ -197,8 +197,9 @@ pub struct HttpAnswer {
     /// Names in lower case.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// `Set-Cookie` values.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// `Set-Cookie` values. Written even when there is none: API Gateway does not mind, and who reads answers by
+    /// `aws_lambda_events`, such as `cargo lambda watch`, asks for it.
+    #[serde(default)]
     pub cookies: Vec<String>,
     /// Text, or Base64.
     #[serde(default)]

@@ -104,6 +104,28 @@ fn append(criterion: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
+    for batches in [3, 10] {
+        let count = batches * BATCH_EVENTS_MAX;
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(format!("{batches} batches of 97 together, durable"), |bencher| {
+            bencher.iter_batched(
+                || {
+                    let batch = |_| {
+                        next += BATCH_EVENTS_MAX as u64;
+                        (format!("bat_{next}"), host.batch(next))
+                    };
+                    (0..batches).map(batch).collect::<Vec<_>>()
+                },
+                |all| {
+                    let all: Vec<_> = all.iter().map(|(id, events)| (id.as_str(), &events[..])).collect();
+                    for appended in runtime.block_on(host.sequencer.append_all(&all)) {
+                        appended.expect("appended");
+                    }
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
     group.finish();
 }
 

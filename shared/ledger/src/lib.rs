@@ -1,7 +1,7 @@
 //! The ledger: every event of every tenant once, in one signed log that anybody can check.
 //!
 //! ```text
-//! queue audit ─> worker ─> sequencer (stage, commit, apply, publish) ─> tiles + checkpoint (C2SP)
+//! queue audit ─> worker ─> sequencer (commit, apply, publish) ─> tiles + checkpoint (C2SP)
 //! tenant's doors ─> api ─> proofs ─> evidence bundle ─> verify (offline, with a key from elsewhere)
 //! ```
 //!
@@ -13,6 +13,7 @@ pub mod api;
 pub mod audit;
 pub mod bundle;
 pub mod compliance;
+pub mod conformance;
 pub mod cosignature;
 pub mod custody;
 pub mod entry;
@@ -24,13 +25,13 @@ pub mod journal;
 mod keys;
 pub mod note;
 mod payloads;
+mod pending;
 pub mod policy;
 mod proofs;
 pub mod read;
 mod records;
 mod search;
 pub mod sequencer;
-mod staging;
 mod subjects;
 pub mod tile;
 pub mod tlog_proof;

@@ -12,6 +12,7 @@ use crate::bundle::Witnesses;
 use crate::entry::{Entry, Sealed};
 use crate::hash;
 use crate::note::{Checkpoint, Origin};
+use crate::pending::Pending;
 
 /// How long a batch's id is remembered. Queues keep a message for 14 days; after that, each event's own record still
 /// keeps it from entering twice.
@@ -19,7 +20,6 @@ const BATCH_MEMORY_S: u64 = 30 * 86_400;
 
 /// Where the log stands: the one record whose versions decide what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Head {
     /// The log's name; never changes.
     pub origin: Origin,
@@ -27,8 +27,9 @@ pub(crate) struct Head {
     pub size: u64,
     /// The root over them, in Base64.
     pub root: String,
-    /// The blob from which tiles up to `size` can be written, by whoever comes.
-    pub staging: String,
+    /// Those of its leaves that no checkpoint covers yet: from them, by whoever comes, tiles up to `size` can be written.
+    #[serde(default)]
+    pub pending: Pending,
     /// What was published last; none before the first time.
     pub published: Option<Published>,
 }

@@ -1,5 +1,6 @@
 //! Events, tenants and evidence for tests.
 
+mod doors;
 mod whole;
 mod world;
 
@@ -14,9 +15,10 @@ use crate::hash::to_text;
 use crate::note::{Checkpoint, Origin, VerifierKey};
 use crate::tree::{Edge, Tiles};
 
+pub(crate) use doors::{body, request};
 pub(crate) use whole::{
-    batch, begun, begun_small, check, each_exactly_once, forget_orphans, objects_never_changed, published,
-    released, released_checkpoints_agree,
+    batch, begun, begun_small, check, each_exactly_once, objects_never_changed, published, released,
+    released_checkpoints_agree,
 };
 pub(crate) use world::{Script, Trouble, World, origin};
 

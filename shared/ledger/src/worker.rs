@@ -1,5 +1,7 @@
 //! The worker of the queue `audit`.
 
+mod together;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use crate::hash;
 use crate::note::Origin;
 use crate::sequencer::{SequenceError, Sequencer};
 use crate::witness::WitnessClient;
+use together::Together;
 
 /// Bytes of a batch's blob: 97 events of at most 32,000 bytes, and what lies between them.
 const BATCH_BYTES_MAX: u64 = 4_000_000;
@@ -23,9 +26,10 @@ const BROKEN_S: u64 = 300;
 /// What the worker needs.
 pub struct App {
     /// Puts batches into the log.
-    pub sequencer: Sequencer,
+    sequencer: Sequencer,
     /// Has the batches.
-    pub blobs: Arc<dyn Blobs>,
+    blobs: Arc<dyn Blobs>,
+    together: Together,
 }
 
 impl App {
@@ -38,7 +42,13 @@ impl App {
         clock: Arc<dyn Clock>,
         origin: Origin,
     ) -> Self {
-        Self { sequencer: Sequencer::new(store, Arc::clone(&blobs), keys, clock, origin), blobs }
+        Self::over(Sequencer::new(store, Arc::clone(&blobs), keys, clock, origin), blobs)
+    }
+
+    /// Over a sequencer, and where the batches are.
+    #[must_use]
+    pub fn over(sequencer: Sequencer, blobs: Arc<dyn Blobs>) -> Self {
+        Self { sequencer, blobs, together: Together::default() }
     }
 
     /// Asks these witnesses before a checkpoint is published.
@@ -67,7 +77,7 @@ async fn take(app: &App, message: &Message) -> Result<(), Outcome> {
         };
     };
     let events = events_of(&batch, &blob).map_err(Outcome::reject)?;
-    app.sequencer.append(&batch.batch_id, &events).await.map_err(|error| outcome(&error))?;
+    app.together.append(&app.sequencer, batch.batch_id, events).await.map_err(|error| outcome(&error))?;
     // The events in clear have done their part: from here on the ledger has them, sealed under secrets that can end.
     app.blobs.delete(&name).await.map_err(|error| Outcome::retry(chain(&error)))
 }
@@ -106,6 +116,7 @@ fn events_of(batch: &AuditBatch, blob: &[u8]) -> Result<Vec<Event>, String> {
 fn outcome(error: &SequenceError) -> Outcome {
     let reason = chain(error);
     match error {
+        SequenceError::Unpublished(error) => outcome(error),
         SequenceError::Entry { .. } | SequenceError::EventChanged(_) | SequenceError::TooMany(_) => {
             Outcome::reject(reason)
         }

@@ -1,6 +1,6 @@
 //! The doors of function `scan`.
 
-mod findings;
+pub mod findings;
 mod input;
 
 use std::collections::BTreeMap;

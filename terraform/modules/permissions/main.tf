@@ -44,7 +44,7 @@ locals {
     {
       name      = "Count"
       when      = local.uses.counters
-      actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]
       resources = [var.tables.counters]
     },
     {
@@ -92,11 +92,11 @@ locals {
       resources = ["${var.bucket_arn}/*"]
     },
     {
-      # What is staged before a batch is appended, and the batch once it is; nothing else is ever deleted.
-      name      = "ClearStaging"
+      # A batch in clear once the ledger has it; nothing else is ever deleted.
+      name      = "ClearBatches"
       when      = local.writes_blobs && contains(local.uses.keys, "sign:ledger")
       actions   = ["s3:DeleteObject"]
-      resources = ["${var.bucket_arn}/ledger/staging/*", "${var.bucket_arn}/audit-batches/*"]
+      resources = ["${var.bucket_arn}/audit-batches/*"]
     },
     {
       name    = "SignTokens"

@@ -46,6 +46,22 @@ fn cargo_lambda_watch_has_the_routes_of_the_manifest() {
     assert!(missing.is_empty() && extra.is_empty(), "missing: {missing:#?}, too many: {extra:#?}");
 }
 
+/// It starts a function by `cargo run --bin`, which looks among the workspace's default members alone; and `cargo run` without
+/// a name is still the program's.
+#[test]
+fn cargo_lambda_watch_finds_each_function() {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(tree::root().join("Cargo.toml")).no_deps();
+    let metadata = command.exec().expect("cargo reads its own workspace");
+    let members = metadata.workspace_default_packages();
+    let names: BTreeSet<_> = members.iter().map(|package| package.name.to_string()).collect();
+    let functions = doors::manifest().functions;
+    let missing: Vec<_> = functions.keys().filter(|function| !names.contains(*function)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let runs: Vec<_> = members.iter().filter_map(|package| package.default_run.as_deref()).collect();
+    assert_eq!(runs, ["scorpius"]);
+}
+
 #[test]
 fn a_route_is_read_with_each_of_its_methods() {
     let router = serde_json::json!({

@@ -236,7 +236,6 @@ mod tests {
             "blobs",
             "blobs/*",
             "blobs/audit-batches/*",
-            "blobs/ledger/staging/*",
             "bus",
             "key data",
             "key ledger",

@@ -152,6 +152,24 @@ mod tests {
         assert_eq!(routed(&operations, event).route_key, routes[1]);
     }
 
+    /// `cargo lambda watch` reads answers so, and answers 500 to what it cannot read.
+    #[test]
+    fn what_we_answer_is_read_by_cargo_lambda() {
+        use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+        use scorpius_edge::HttpAnswer;
+        for body in [&b""[..], b"{}", b"\xff"] {
+            let answer = Response::json_bytes(lambda_http::http::StatusCode::OK, body.to_vec())
+                .with_header("x-one", "1");
+            let ours = HttpAnswer::from(answer);
+            let text = serde_json::to_string(&ours).expect("an answer is JSON");
+            let theirs: ApiGatewayV2httpResponse =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((theirs.status_code, theirs.cookies.len()), (200, 0));
+            assert_eq!(theirs.is_base64_encoded, body == b"\xff");
+            assert_eq!(theirs.headers["x-one"], "1");
+        }
+    }
+
     #[test]
     fn a_path_belongs_to_its_route() {
         for (route, path, expected) in [

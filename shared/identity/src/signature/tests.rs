@@ -128,6 +128,9 @@ fn signed(access_key_id: &str, secret: &str, service: &'static str, at: UnixMill
     event
 }
 
+/// What is changed of a request after it was signed.
+type Change = (&'static str, fn(&mut HttpEvent));
+
 const INVALID: Caller = Caller::Anonymous(Anonymous::InvalidCredential);
 
 #[tokio::test]
@@ -140,8 +143,7 @@ async fn a_signed_request_is_its_key_s_and_a_changed_one_is_nobody_s() {
     assert!(principal.may("audit:read") && !principal.may("risk:score"));
 
     assert_eq!(signer.caller(&good, b"{}").await, INVALID, "another body");
-    type Change = fn(&mut HttpEvent);
-    let changes: [(&str, Change); 12] = [
+    let changes: [Change; 12] = [
         ("path", |event| event.raw_path = "/v1/qldb/ledgers/other/block".to_owned()),
         ("method", |event| event.request_context.http.method = "PUT".to_owned()),
         ("query", |event| event.raw_query_string = "a=b".to_owned()),

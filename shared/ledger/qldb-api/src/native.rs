@@ -1,8 +1,9 @@
 //! The ledger's own entries as a journal: one block for each entry of the tenant, whose document is the entry.
 //!
 //! Nobody pays for it before a digest is asked for: then entries that no block has yet are looked through, a bounded number
-//! a time. A block's number is its entry's place in the shared log, so that whoever has a proof of ours knows it;
-//! numbers in between are other tenants'. The chain of blocks follows the order in which they were added.
+//! a time. A block's number is its entry's place in the shared log and one, so that whoever has a proof of ours knows it;
+//! numbers in between are other tenants'. There is no block 0, which would have to be the first of the chain: blocks follow
+//! each other in the order in which they were added.
 
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ impl Journals {
     ) -> Result<Vec<&'a TenantEntry>, JournalError> {
         let wanted = |one: &&TenantEntry| one.index < published && one.entry.kind != DigestMade::TYPE;
         let wanted: Vec<_> = entries.iter().filter(wanted).collect();
-        let numbers: Vec<_> = wanted.iter().map(|one| one.index).collect();
+        let numbers: Vec<_> = wanted.iter().map(|one| number_of(one)).collect();
         let placed = self.placed(tenant, NATIVE, &numbers).await?;
         let mut missing: Vec<_> = wanted
             .into_iter()
@@ -160,14 +161,18 @@ fn empty(tenant: &TenantId) -> Head {
     }
 }
 
+fn number_of(one: &TenantEntry) -> u64 {
+    one.index + 1
+}
+
 fn written(strand: &str, one: &TenantEntry, before: &[u8]) -> Result<NewBlock, JournalError> {
     let broken = |error: String| JournalError::Broken(format!("entry `{}`: {error}", one.entry.id));
     let data =
         json!({"entry": one.entry, "index": one.index, "leaf": crate::api::base64(&one.leaf)}).to_string();
-    let address = Address { strand: strand.to_owned(), sequence_no: one.index };
+    let address = Address { strand: strand.to_owned(), sequence_no: number_of(one) };
     let document = Document { id: &one.entry.id, at: &one.entry.ts, data: &data };
     let block = block_of(&address, before, &document).map_err(|error| broken(error.to_string()))?;
-    Ok(NewBlock { sequence_no: one.index, block_hash: block.block_hash, text: block.text })
+    Ok(NewBlock { sequence_no: address.sequence_no, block_hash: block.block_hash, text: block.text })
 }
 
 /// The first id of an hour before an id's time: ids are UUIDv7, whose first 12 digits are milliseconds.

@@ -13,6 +13,7 @@
 mod address;
 mod block;
 mod check;
+pub mod conformance;
 mod depth;
 mod export;
 pub mod hash;

@@ -1,14 +1,12 @@
 mod found;
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use scorpius_core::{SystemClock, TenantId};
-use scorpius_edge::{Caller, Principal, Role, Strength};
+use scorpius_edge::{Caller, Role};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{NOW, World, event, event_of, tenant};
+use crate::testing::{self, NOW, World, body, event, event_of, tenant};
 use crate::verify::{self, Verdict};
 
 fn app(world: &World) -> App {
@@ -16,29 +14,7 @@ fn app(world: &World) -> App {
 }
 
 fn request(operation: &'static str, tenant: &TenantId) -> Request {
-    Request {
-        operation,
-        path: "/v1/audit".to_owned(),
-        parameters: BTreeMap::new(),
-        query: BTreeMap::new(),
-        headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
-        body: Bytes::new(),
-        caller: Caller::Known(Principal {
-            tenant: tenant.clone(),
-            subject: "key_1".to_owned(),
-            roles: vec![Role::Auditor],
-            scopes: None,
-            strength: Strength::ApiKey,
-            sign_in: None,
-            network_tag: None,
-            standing: Default::default(),
-            allowance: scorpius_edge::Allowance::default(),
-        }),
-        request_id: "req_test".to_owned(),
-        network: "127.0.0.1".to_owned(),
-        received_at: NOW,
-        judge: scorpius_edge::Judge::absent(),
-    }
+    testing::request(operation, tenant, Role::Auditor)
 }
 
 async fn ask_checkpoint(world: &World, if_none_match: &str) -> Response {
@@ -57,10 +33,6 @@ async fn ask_bundle(world: &World, tenant: &TenantId, body: Value) -> Response {
     let mut asked = request("makeBundle", tenant);
     asked.body = body.to_string().into();
     handle(&app(world), asked).await
-}
-
-fn body(response: &Response) -> Value {
-    serde_json::from_slice(&response.body).expect("JSON")
 }
 
 /// Ten events: the even ones are tenant 1's, the odd ones tenant 2's.

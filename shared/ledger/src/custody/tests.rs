@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use scorpius_core::{SystemClock, TenantId, UnixMillis};
-use scorpius_edge::{Caller, Principal, Role, Strength};
+use scorpius_edge::Role;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::api;
 use crate::erasure::RECOVERY_S;
-use crate::testing::{NOW, PERSON, World, event, event_of, tenant};
+use crate::testing::{self, PERSON, World, body, event, event_of, tenant};
 use crate::verify::{self, Verdict};
 
 fn app(world: &World) -> App {
@@ -18,33 +17,7 @@ fn app(world: &World) -> App {
 }
 
 fn request(operation: &'static str, tenant: &TenantId) -> Request {
-    Request {
-        operation,
-        path: "/v1/audit".to_owned(),
-        parameters: BTreeMap::new(),
-        query: BTreeMap::new(),
-        headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
-        body: Bytes::new(),
-        caller: Caller::Known(Principal {
-            tenant: tenant.clone(),
-            subject: "key_1".to_owned(),
-            roles: vec![Role::Admin],
-            scopes: None,
-            strength: Strength::ApiKey,
-            sign_in: None,
-            network_tag: None,
-            allowance: scorpius_edge::Allowance::default(),
-            standing: Default::default(),
-        }),
-        request_id: "req_test".to_owned(),
-        network: "127.0.0.1".to_owned(),
-        received_at: NOW,
-        judge: scorpius_edge::Judge::absent(),
-    }
-}
-
-fn body(response: &Response) -> Value {
-    serde_json::from_slice(&response.body).expect("JSON")
+    testing::request(operation, tenant, Role::Admin)
 }
 
 /// Ten events: the even ones are tenant 1's, the odd ones tenant 2's.

@@ -1,6 +1,7 @@
 //! `scorpius eval`: measures what the product says on labelled sets, offline. No label is read while measuring.
 
 mod corpus;
+mod ledger;
 mod risk;
 mod risk_score;
 mod scan;
@@ -23,6 +24,8 @@ enum What {
     Scan(scan::EvalScan),
     /// Judge every address, domain, wallet request or payment of a set; one JSON line each.
     Risk(Box<risk::EvalRisk>),
+    /// Run what other implementations made, accept or refuse against the ledger: logs, proofs, notes, journals of QLDB.
+    Ledger(ledger::EvalLedger),
 }
 
 impl Eval {
@@ -30,6 +33,7 @@ impl Eval {
         match self.what {
             What::Scan(scan) => scan.run(),
             What::Risk(risk) => risk.run(),
+            What::Ledger(ledger) => ledger.run(),
         }
     }
 }

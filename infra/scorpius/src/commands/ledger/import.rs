@@ -24,6 +24,8 @@ use crate::terminal::{Progress, Terminal};
 
 /// The type of an imported block's entry. It is appended, not emitted: it happened years ago, and nobody waits for it.
 const BLOCK_IMPORTED: &str = "scorpius.audit.qldb_block_imported.v1";
+/// Batches that are published together.
+const TOGETHER: usize = 10;
 /// Bytes of a saved proof.
 const PROOF_BYTES_MAX: u64 = 1_000_000;
 
@@ -261,23 +263,29 @@ impl Into {
         if let Some(served) = &mut self.served {
             self.runtime.block_on(served.put(&self.tenant, seen))?;
         }
-        if self.batch.len() == BATCH_EVENTS_MAX { self.flush() } else { Ok(()) }
+        if self.batch.len() == TOGETHER * BATCH_EVENTS_MAX { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), Error> {
         if let Some(served) = &mut self.served {
             self.runtime.block_on(served.flush(&self.tenant))?;
         }
-        let ids: Vec<_> = self.batch.iter().map(|event| event.id.as_str()).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let batch_id = format!("bat_{}", &hex::encode(Sha256::digest(ids.concat()))[..32]);
-        match self.runtime.block_on(self.sequencer.append(&batch_id, &self.batch))? {
-            Appended::Committed { entries } => self.fresh += entries as u64,
-            Appended::Known => {}
+        let chunks: Vec<_> =
+            self.batch.chunks(BATCH_EVENTS_MAX).map(|events| (name_of(events), events)).collect();
+        let batches: Vec<_> = chunks.iter().map(|(name, events)| (name.as_str(), *events)).collect();
+        for appended in self.runtime.block_on(self.sequencer.append_all(&batches)) {
+            match appended? {
+                Appended::Committed { entries } => self.fresh += entries as u64,
+                Appended::Known => {}
+            }
         }
         self.batch.clear();
         Ok(())
     }
+}
+
+/// A batch's id comes from its entries', so that the same one is known again.
+fn name_of(events: &[Event]) -> String {
+    let ids: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
+    format!("bat_{}", &hex::encode(Sha256::digest(ids.concat()))[..32])
 }

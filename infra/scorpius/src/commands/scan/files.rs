@@ -107,7 +107,7 @@ impl Tree {
                 if !skipped {
                     self.walk(&path, depth + 1)?;
                 }
-            } else if kind.is_file() && name.ends_with(".sol") {
+            } else if kind.is_file() && name.ends_with(".sol") && !is_of_forge(&name) {
                 self.take(&path)?;
             }
         }
@@ -163,6 +163,11 @@ impl Tree {
     }
 }
 
+/// Foundry's tests and scripts: nobody deploys them. Named by itself, such a file is scanned.
+fn is_of_forge(name: &str) -> bool {
+    name.ends_with(".t.sol") || name.ends_with(".s.sol")
+}
+
 /// From `remappings.txt`, and from the list in `foundry.toml`.
 fn remappings(root: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     let read = |name: &str| -> Result<String, Box<dyn Error>> {
@@ -211,6 +216,7 @@ mod tests {
         put("lib/own/src/Unused.sol", "");
         put("node_modules/@x/c/D.sol", "");
         put("out/A.sol", "no");
+        put("test/A.t.sol", "contract T {}");
         let project = project(folder.path()).expect("a project").expect("Solidity");
         let paths: Vec<&str> = project.files().map(|(path, _)| path).collect();
         assert_eq!(paths, ["lib/own/src/B.sol", "lib/own/src/C.sol", "node_modules/@x/c/D.sol", "src/A.sol"]);

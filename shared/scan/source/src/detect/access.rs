@@ -83,7 +83,11 @@ fn pay(case: &Case<'_>, event: &Event, call: &Call, hits: &mut Vec<Hit>) {
     if value.has(Source::Value) && !value.has(Source::OwnEther) {
         return;
     }
-    if is_personal(case, event, value) || value.keyed_by_choice || call.target.keyed_by_choice {
+    if signed(case, event)
+        || is_personal(case, event, value)
+        || value.keyed_by_choice
+        || call.target.keyed_by_choice
+    {
         return;
     }
     let booked = value.variables().next().is_some() && !value.is_argument() && !value.has(Source::OwnEther);
@@ -108,9 +112,7 @@ fn anything(case: &Case<'_>, event: &Event, call: &Call, hits: &mut Vec<Hit>) {
     let chosen = call.kind == CallKind::Low
         && call.target.is_argument()
         && call.target.place.is_none()
-        && call.args.iter().any(|data| {
-            data.is_argument() && data.ty.as_ref().is_none_or(crate::syntax::ast::Type::is_dynamic)
-        });
+        && call.args.iter().any(|data| matches!(data.exact, Some(Source::Param(_) | Source::Data)));
     if chosen && !case.guards.authorized(case.facts, event) && !signed(case, event) {
         let what = "Whoever calls makes the contract call anything, with what others gave and allowed it.";
         hits.push(Hit::at("arbitrary-call", Severity::High, event, what));
@@ -266,11 +268,18 @@ fn replay(case: &Case<'_>, event: &Event, args: &[Val], hits: &mut Vec<Hit>) {
                 && keys.iter().any(|key| key.from.iter().any(|it| signed.has(*it)) || key.has(Source::Hash))
             || asked.contains(&source) && keys.is_empty()
     });
-    if !remembered {
+    // What is signed is not always known: a library puts it together in assembly. Then any counter will do.
+    let known = signed.any(|it| matches!(it, Source::Param(_) | Source::Var(_) | Source::Sender));
+    let counts = writes.iter().any(|(write, _, keys, value)| {
+        let step = matches!(&write.what, What::Write { operator: Some(Operator::Add), .. });
+        !keys.is_empty() && (step || value.literal.as_deref() == Some("true"))
+    });
+    if !remembered && (known || !counts) {
         let what =
             "Nothing remembers that this signature was used, and nothing that changes is signed with it.";
-        let hit = Hit::at("signature-replay", Severity::High, event, what);
-        hits.push(if signed.from.is_empty() { hit.possible() } else { hit });
+        let severity = if known { Severity::High } else { Severity::Medium };
+        let hit = Hit::at("signature-replay", severity, event, what);
+        hits.push(if known { hit } else { hit.possible() });
     }
 }
 

@@ -11,7 +11,7 @@ use crate::walk::value::{Source, Test, Val};
 
 pub(super) fn detect(case: &Case<'_>, hits: &mut Vec<Hit>) {
     for event in &case.facts.events {
-        if let What::Compare { operator, left, right } = &event.what {
+        if let What::Compare { operator, left, right, in_text: true } = &event.what {
             decided(event, *operator, left, right, hits);
         }
         let What::Arithmetic { operator, left, right, checked, assembly } = &event.what else { continue };
@@ -122,11 +122,12 @@ fn wraps(case: &Case<'_>, event: &Event, operator: Operator, left: &Val, right: 
     // Conditions before and after: old code adds first and compares then.
     let asked = case.facts.events.iter().filter(|it| it.entry == event.entry).any(|it| match &it.what {
         What::Condition(condition) => {
-            !is_empty_promise(&condition.test) && asks(&condition.test, &wanted, operator, left, right)
+            let would = |leaf: &Test, truth: bool| asks(leaf, truth, &wanted, operator, left, right);
+            !is_empty_promise(&condition.test) && condition.test.implies(condition.holds, &would)
         }
         _ => false,
     });
-    if asked || !matters(case, event, &wanted) {
+    if asked || checked_elsewhere(case, event, operator, right) || !matters(case, event, &wanted) {
         return;
     }
     // What is taken from one account and given to another adds up to what there is.
@@ -139,41 +140,57 @@ fn wraps(case: &Case<'_>, event: &Event, operator: Operator, left: &Val, right: 
 }
 
 /// Whether a condition would find out: it compares the operands of a difference, the result of a sum or product
-/// with an operand, or bounds what the caller says.
-fn asks(test: &Test, wanted: &BTreeSet<Source>, operator: Operator, left: &Val, right: &Val) -> bool {
-    let mut found = false;
-    super::each_leaf(test, &mut |leaf| {
-        let Test::Compare(compared, one, other) = leaf else { return };
-        let plain = |value: &Val| -> BTreeSet<Source> {
-            value
-                .from
-                .iter()
-                .copied()
-                .filter(|it| !matches!(it, Source::Fixed | Source::Quotient(_)))
-                .collect()
-        };
-        let (a, b) = (plain(one), plain(other));
-        let all: BTreeSet<Source> = a.union(&b).copied().collect();
-        found |= match operator {
-            Operator::Sub => wanted.is_subset(&all),
-            // `c >= a`, `c / a == b`; a balance that is compared with the result says nothing about it.
-            _ => {
-                all == *wanted && (a != b || wanted.len() == 1) || bounds(*compared, one, other, left, right)
-            }
-        };
-    });
-    found
+/// with an operand, or holds what the caller says below a bound.
+fn asks(
+    leaf: &Test,
+    truth: bool,
+    wanted: &BTreeSet<Source>,
+    operator: Operator,
+    left: &Val,
+    right: &Val,
+) -> bool {
+    let Test::Compare(compared, one, other) = leaf else { return false };
+    let plain = |value: &Val| -> BTreeSet<Source> {
+        value.from.iter().copied().filter(|it| !matches!(it, Source::Fixed | Source::Quotient(_))).collect()
+    };
+    let (a, b) = (plain(one), plain(other));
+    let all: BTreeSet<Source> = a.union(&b).copied().collect();
+    match operator {
+        // What is taken away was held below something that the contract keeps, maybe another book of the same.
+        Operator::Sub => {
+            let kept = bounds(*compared, truth, one, other)
+                .is_some_and(|(small, bound)| small.from == right.from && bound.variables().next().is_some());
+            kept || wanted.is_subset(&all)
+        }
+        // `c >= a`, `c / a == b`; a balance that is compared with the result says nothing about it.
+        _ => {
+            all == *wanted && (a != b || wanted.len() == 1)
+                || bounds(*compared, truth, one, other).is_some_and(|(small, bound)| {
+                    let chosen = |it: &Val| it.any(|source| matches!(source, Source::Param(_)));
+                    !bound.is_zero() && [left, right].iter().any(|it| chosen(it) && it.from == small.from)
+                })
+        }
+    }
 }
 
-/// One operand alone is held below something that is not zero.
-fn bounds(compared: Operator, one: &Val, other: &Val, left: &Val, right: &Val) -> bool {
-    let ordered = matches!(compared, Operator::Lt | Operator::Le | Operator::Gt | Operator::Ge);
-    let is_operand = |value: &Val| {
-        [left, right]
-            .iter()
-            .any(|it| it.any(|source| matches!(source, Source::Param(_))) && it.from == value.from)
-    };
-    ordered && [(one, other), (other, one)].iter().any(|(value, bound)| is_operand(value) && !bound.is_zero())
+/// Whether the same amount is added or taken away beside it where the compiler checks: then it fits here too, as long
+/// as the books agree.
+fn checked_elsewhere(case: &Case<'_>, event: &Event, operator: Operator, amount: &Val) -> bool {
+    case.facts.events.iter().filter(|it| it.entry == event.entry).any(|it| match &it.what {
+        What::Arithmetic { operator: other, right, checked: true, .. } => {
+            *other == operator && right.from == amount.from && operator != Operator::Mul
+        }
+        _ => false,
+    })
+}
+
+/// Which of both is the smaller one.
+fn bounds<'v>(compared: Operator, truth: bool, one: &'v Val, other: &'v Val) -> Option<(&'v Val, &'v Val)> {
+    match (compared, truth) {
+        (Operator::Lt | Operator::Le, true) | (Operator::Gt | Operator::Ge, false) => Some((one, other)),
+        (Operator::Gt | Operator::Ge, true) | (Operator::Lt | Operator::Le, false) => Some((other, one)),
+        _ => None,
+    }
 }
 
 /// `x - y >= 0` of unsigned numbers is always true.

@@ -19,7 +19,7 @@ pub(super) fn detect(case: &Case<'_>, hits: &mut Vec<Hit>) {
                 randomness(event, hits);
             }
             What::Condition(condition) => draws(event, &condition.test, hits),
-            What::Compare { operator, left, right } => compare(event, *operator, left, right, hits),
+            What::Compare { operator, left, right, .. } => compare(event, *operator, left, right, hits),
             What::Write { value, .. } if is_drawn(value) && once(&mut seen, event.span) => {
                 randomness(event, hits);
             }
@@ -32,12 +32,12 @@ pub(super) fn detect(case: &Case<'_>, hits: &mut Vec<Hit>) {
 /// What is known of the block before it is made: a hash of it, or the rest of a division.
 fn is_chance(value: &Val) -> bool {
     value.has(Source::Chance)
-        || value.any(Source::is_of_block) && value.has(Source::Hash)
+        || value.has(Source::Drawn)
         || value.any(|it| matches!(it, Source::Time | Source::Number)) && value.exact.is_some()
 }
 
 fn is_drawn(value: &Val) -> bool {
-    value.has(Source::Hash) && value.any(Source::is_of_block) && !value.has(Source::Signer)
+    value.has(Source::Drawn) && !value.has(Source::Signer)
 }
 
 fn randomness(event: &Event, hits: &mut Vec<Hit>) {

@@ -11,8 +11,10 @@ use crate::walk::facts::{Call, CallKind, Event, Pending, What};
 use crate::walk::value::{Source, VarId};
 
 pub(super) fn detect(case: &Case<'_>, hits: &mut Vec<Hit>) {
-    for (event, var, ..) in case.facts.writes() {
-        if is_constructor(case.facts, event) {
+    for (event, var, _, value) in case.facts.writes() {
+        // What was there before is put back.
+        let restores = value.exact == Some(Source::Var(var));
+        if is_constructor(case.facts, event) || restores {
             continue;
         }
         for pending in event.pending.iter() {
@@ -38,7 +40,13 @@ fn late_write(case: &Case<'_>, event: &Event, var: VarId, pending: &Pending, hit
     }
     let trusted = is_trusted(case, call);
     let decided = pending.read.contains(&var);
-    let authorized = case.guards.authorized(case.facts, call_event);
+    // The write of the next round of a loop: in its own round it comes first.
+    let earlier = case.facts.events.get(..pending.event as usize).unwrap_or_default();
+    let next_round = event.loops > 0
+        && earlier.iter().any(|it| {
+            it.span == event.span && it.entry == event.entry && matches!(it.what, What::Write { .. })
+        });
+    let authorized = next_round || case.guards.authorized(case.facts, call_event);
     let hit = match (decided, call.pays()) {
         (true, true) => {
             let severity = if trusted || authorized { Severity::Low } else { Severity::High };
@@ -105,7 +113,7 @@ fn locks(event: &Event) -> BTreeSet<VarId> {
 fn counts_entries(case: &Case<'_>, call_event: &Event) -> bool {
     let mut later = case.facts.events.iter().filter(|it| it.entry == call_event.entry);
     later.any(|event| {
-        let What::Compare { operator: Operator::Eq, left, right } = &event.what else { return false };
+        let What::Compare { operator: Operator::Eq, left, right, .. } = &event.what else { return false };
         let behind = event
             .pending
             .iter()

@@ -6,7 +6,8 @@ use scorpius_scan::engine::Severity;
 
 use super::guard::is_constructor;
 use super::{Case, Hit, once};
-use crate::syntax::ast::{ContractKind, FunctionKind, Operator, Type};
+use crate::syntax::ast::{ContractKind, ExprKind, FunctionKind, Operator, Type};
+use crate::syntax::visit::{expressions, mentions};
 use crate::walk::facts::{CallKind, What};
 use crate::walk::value::{Source, VarId};
 
@@ -33,7 +34,7 @@ fn never_set(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let fine =
             variable.fixed || variable.has_value || written.contains(&id) || facts.escaped.contains(&id);
         let read = facts.entries.iter().any(|entry| entry.reads.contains(&id));
-        if fine || !read || variable.name.starts_with("__") {
+        if fine || !read || variable.name.starts_with("__") || is_set_for_heirs(case, &variable.name) {
             continue;
         }
         let pays = facts.calls().any(|(_, _, call)| call.target.exact == Some(Source::Var(id)));
@@ -41,6 +42,28 @@ fn never_set(case: &Case<'_>, hits: &mut Vec<Hit>) {
         let what = format!("Nothing sets `{}`, which is always zero.", variable.name);
         hits.push(Hit::of("uninitialized-state", severity, variable.span, Some(variable.contract), what));
     }
+}
+
+/// Whether a function that nothing calls here sets it: it is there for those who inherit.
+fn is_set_for_heirs(case: &Case<'_>, name: &str) -> bool {
+    let functions = case.facts.order.iter().flat_map(|&id| &case.program.contract(id).functions);
+    functions.into_iter().any(|function| {
+        let mut found = false;
+        expressions(function, &mut |it| {
+            let target = match &it.kind {
+                ExprKind::Assign(_, left, _)
+                | ExprKind::Step(_, left)
+                | ExprKind::Unary(Operator::Delete, left) => left,
+                ExprKind::Call { callee, .. } => match &callee.kind {
+                    ExprKind::Member(object, method) if method == "push" || method == "pop" => object,
+                    _ => return,
+                },
+                _ => return,
+            };
+            found |= mentions(target, name);
+        });
+        found
+    })
 }
 
 fn unset_locals(case: &Case<'_>, hits: &mut Vec<Hit>) {

@@ -105,7 +105,11 @@ impl<'p> Walk<'p> {
                             self.facts.hashed.insert(*event);
                         }
                     }
-                    return mixed(Source::Hash).typed("bytes32");
+                    let mut hash = mixed(Source::Hash).typed("bytes32");
+                    if hash.any(Source::is_of_block) {
+                        hash.from.insert(Source::Drawn);
+                    }
+                    return hash;
                 }
                 "blockhash" => return mixed(Source::Chance).typed("bytes32"),
                 "gasleft" => return Val::of(Source::Fixed).typed("uint256"),
@@ -135,6 +139,10 @@ impl<'p> Walk<'p> {
                 self.event(What::Emit, span, state);
                 return Val::default();
             }
+        }
+        // A function that is not there: it may look at everything.
+        for arg in &args {
+            self.facts.mark_used(arg);
         }
         mixed(Source::Fixed)
     }

@@ -265,7 +265,8 @@ impl<'p> Walk<'p> {
         let (first, second) = (self.eval(left, state), self.eval(right, state));
         if operator.compares() {
             let mixed = first.mixed(&second);
-            let what = What::Compare { operator, left: first.clone(), right: second.clone() };
+            let in_text = decides(left, right);
+            let what = What::Compare { operator, left: first.clone(), right: second.clone(), in_text };
             self.event(what, span, state);
             let test = Some(Rc::new(Test::Compare(operator, first, second)));
             return Val { test, ..mixed }.typed("bool");
@@ -298,6 +299,15 @@ impl<'p> Walk<'p> {
     }
 }
 
+/// Whether the text alone says how a comparison may end.
+fn decides(left: &Expr, right: &Expr) -> bool {
+    match (&left.kind, &right.kind) {
+        (ExprKind::Number(_), _) | (_, ExprKind::Number(_)) => true,
+        (ExprKind::Name(a), ExprKind::Name(b)) => a == b,
+        _ => false,
+    }
+}
+
 /// `base[key]`
 pub(super) fn indexed(base: &Val, key: &Val) -> Val {
     let ty = match &base.ty {
@@ -311,6 +321,7 @@ pub(super) fn indexed(base: &Val, key: &Val) -> Val {
         place: base.place,
         keyed_by_sender: base.keyed_by_sender || key.exact == Some(Source::Sender),
         keyed_by_choice: base.keyed_by_choice || key.is_argument(),
+        keyed_by_hash: base.keyed_by_hash || key.has(Source::Hash),
         ..Val::default()
     }
 }

@@ -109,6 +109,8 @@ pub(crate) enum What {
         operator: Operator,
         left: Val,
         right: Val,
+        /// Whether one side is a number in the text, or both are the same name: known whoever calls.
+        in_text: bool,
     },
     Condition(Rc<Condition>),
     /// `abi.encodePacked`

@@ -19,7 +19,7 @@ use scorpius_scan::engine::Deadline;
 use crate::model::{ContractId, Program};
 use crate::syntax::ast::{Expr, Function, FunctionKind, Local, Span, Type};
 use crate::syntax::visit::sets;
-use facts::{Entry, Event, Facts, Variable, What};
+use facts::{Condition, Entry, Event, Facts, Variable, What};
 use state::State;
 use value::{Source, Val, VarId};
 
@@ -53,6 +53,8 @@ struct Frame<'p> {
     breaks: Vec<Vec<State>>,
     continues: Vec<Vec<State>>,
     unchecked: u32,
+    /// Conditions that were known when it began.
+    known: usize,
 }
 
 /// Where `_` of a modifier leads.
@@ -280,6 +282,7 @@ impl<'p> Walk<'p> {
             breaks: Vec::new(),
             continues: Vec::new(),
             unchecked: 0,
+            known: state.conditions.len(),
         });
         self.wrap(Wrapped { function, modifier: 0 }, state);
         let frame = self.frames.pop();
@@ -325,6 +328,7 @@ impl<'p> Walk<'p> {
             breaks: Vec::new(),
             continues: Vec::new(),
             unchecked: 0,
+            known: state.conditions.len(),
         });
         self.wrapped.push(next);
         self.statements(body, state);
@@ -369,6 +373,7 @@ impl<'p> Walk<'p> {
             self.event(What::Leave(value.clone()), span, state);
         }
         if let Some(frame) = self.frames.last_mut() {
+            let value = decided_by(value, state.conditions.get(frame.known..).unwrap_or_default());
             let joined = match frame.returned.take() {
                 Some(known) => known.joined(&value),
                 None => value,
@@ -419,6 +424,21 @@ impl<'p> Walk<'p> {
 /// Whether an array in storage becomes one in memory.
 fn is_copied(param: &Local, arg: &Val) -> bool {
     param.location.as_deref() == Some("memory") && matches!(arg.ty, Some(Type::Array(..)))
+}
+
+/// A constant that is returned under conditions says what the conditions say.
+fn decided_by(mut value: Val, conditions: &[Rc<Condition>]) -> Val {
+    if value.exact != Some(Source::Fixed) {
+        return value;
+    }
+    for condition in conditions {
+        condition.test.values(&mut |asked| {
+            value.keyed_by_sender |= asked.keyed_by_sender;
+            value.keyed_by_hash |= asked.keyed_by_hash;
+            value.from.extend(asked.from.iter().filter(|it| matches!(it, Source::Var(_))));
+        });
+    }
+    value
 }
 
 /// How many arguments have exactly the parameter's type.

@@ -45,6 +45,8 @@ pub(crate) enum Source {
     Quotient(u32),
     /// What `abi.encodePacked` of this event made.
     Packed(u32),
+    /// A hash of something that the block says.
+    Drawn,
     /// A hash.
     Hash,
     /// Who signed, of `ecrecover` and its like.
@@ -81,6 +83,8 @@ pub(crate) struct Val {
     pub(crate) keyed_by_sender: bool,
     /// Whether it was looked up by something that the sender chooses.
     pub(crate) keyed_by_choice: bool,
+    /// Whether it was looked up by a hash: somebody committed to what was hashed.
+    pub(crate) keyed_by_hash: bool,
     /// A literal, as written.
     pub(crate) literal: Option<Rc<str>>,
     /// What it says, if it is the outcome of a comparison.
@@ -126,6 +130,7 @@ impl Val {
             place: self.place.or(other.place),
             keyed_by_sender: self.keyed_by_sender && other.keyed_by_sender,
             keyed_by_choice: self.keyed_by_choice || other.keyed_by_choice,
+            keyed_by_hash: self.keyed_by_hash || other.keyed_by_hash,
             literal: if self.literal == other.literal { self.literal.clone() } else { None },
             test: if same_test { self.test.clone() } else { None },
             unset: self.unset && other.unset,

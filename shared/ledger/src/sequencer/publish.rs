@@ -1,0 +1,130 @@
+//! Steps B and C: tiles, signature, checkpoint.
+
+use bytes::Bytes;
+use futures::future::try_join_all;
+use scorpius_core::crash::{CrashPoint, point};
+use scorpius_core::{BlobName, CommitId, KeyName, PortError, Put, StoreError, Write};
+use scorpius_edge::idempotency::commit_with_retry;
+
+use super::{RACES_MAX, SequenceError, Sequencer, broken, not_its_tile};
+use crate::bundle::Witnesses;
+use crate::files::{BlobFiles, blob};
+use crate::note::{Checkpoint, VerifierKey};
+use crate::pending::{Base, Pending};
+use crate::read::{CHECKPOINT_BYTES_MAX, TILE_BYTES_MAX};
+use crate::records::{Head, Published, ReadHead, Records, root_of};
+
+impl Sequencer {
+    /// Steps B and C of what `read` says is committed, on the published tree `base`.
+    pub(super) async fn finish(&self, read: ReadHead, base: &Base) -> Result<(), SequenceError> {
+        let ReadHead { head, version } = read;
+        let (edge, tiles) = base.with(&head.pending.0).ok_or_else(|| not_its_tile(base))?;
+        if edge.size() != head.size || edge.root() != root_of(&head.root)? {
+            return Err(broken("the head's leaves do not make its root".to_owned()));
+        }
+        // In any order: nobody looks for them before the checkpoint is there.
+        try_join_all(tiles.into_iter().map(|(name, bytes)| async move {
+            self.put_same(&blob(&name.to_string())?, bytes.into()).await?;
+            point(CrashPoint::LedgerApplying);
+            Ok::<_, SequenceError>(())
+        }))
+        .await?;
+        point(CrashPoint::LedgerApplied);
+
+        let note = self.sign(&head).await?;
+        let (note, witnesses) = self.cosigned(&head, note).await?;
+        let published = Published { size: head.size, root: head.root.clone(), note, witnesses };
+        let head = Head { published: Some(published), pending: Pending::default(), ..head };
+        let write: Write = Records::put_head(&head, Some(version));
+        match commit_with_retry(&*self.store, CommitId::new(&*self.clock), &[write]).await {
+            // On a conflict another sequencer has published this, and may have gone on.
+            Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn sign(&self, head: &Head) -> Result<String, SequenceError> {
+        let checkpoint = head.checkpoint()?;
+        let signature = self.keys.sign(KeyName::Ledger, checkpoint.body().as_bytes()).await?;
+        let key = VerifierKey::of_log(&*self.keys, &self.origin).await?;
+        Ok(checkpoint.signed(&key, &signature).map_err(|error| PortError::new("keys", error))?)
+    }
+
+    /// The note with the cosignatures that could be had, and by how many of how many.
+    async fn cosigned(&self, head: &Head, note: String) -> Result<(String, Witnesses), SequenceError> {
+        let Some(client) = &self.witnesses else { return Ok((note, Witnesses::default())) };
+        let files = BlobFiles::shared(&*self.blobs);
+        let asked = client.ask(&files, &head.checkpoint()?, &note, head.published_size()).await;
+        if let Some((witness, size)) = asked.ahead {
+            // Another sequencer may have gone on meanwhile; else the log has lost what the witness saw.
+            let now = self.records.head().await?.map_or(0, |read| read.head.size);
+            return Err(match size > now {
+                true => broken(format!(
+                    "witness `{witness}` has cosigned {size} entries, and the log has {now}: it was rolled back"
+                )),
+                false => SequenceError::Contention,
+            });
+        }
+        let note = note + &asked.lines.concat();
+        let own = VerifierKey::of_log(&*self.keys, &self.origin).await?;
+        let policy = client.policy().clone().believing(&own);
+        let believed = policy.open(note.as_bytes()).map_err(|error| PortError::new("keys", error))?;
+        if believed.quorum {
+            return Ok((note, believed.witnesses));
+        }
+        let refused: Vec<_> = asked.refused.iter().map(|(name, why)| format!("`{name}`: {why}")).collect();
+        Err(SequenceError::Quorum { witnesses: believed.witnesses, refused: refused.join("; ") })
+    }
+
+    /// Makes the copy of the checkpoint for readers without the store the one that is recorded.
+    ///
+    /// A copy cannot be swapped by condition, so a sequencer that slept may put an old one over a
+    /// newer one. Therefore whoever puts looks again, and a message is done only after the copy was
+    /// seen to be the record's: a sequencer that dies in between is followed by its message's retry.
+    pub(super) async fn copy_checkpoint(&self) -> Result<(), SequenceError> {
+        let name = blob("checkpoint")?;
+        for _ in 0..RACES_MAX {
+            let Some(read) = self.records.head().await? else { return Ok(()) };
+            let Some(published) = read.head.published else { return Ok(()) };
+            match self.blobs.get(&name, CHECKPOINT_BYTES_MAX).await? {
+                Some(copy) if copy == published.note => return Ok(()),
+                Some(copy) => self.not_rolled_back(&copy, &published).await?,
+                None => {}
+            }
+            self.blobs.put(&name, published.note.into()).await?;
+        }
+        Err(SequenceError::Contention)
+    }
+
+    /// A copy that this log signed for more entries than the record knows is from a future that the store has lost.
+    async fn not_rolled_back(&self, copy: &[u8], published: &Published) -> Result<(), SequenceError> {
+        let key = VerifierKey::of_log(&*self.keys, &self.origin).await?;
+        let Ok(copied) = Checkpoint::open(copy, &[key]) else { return Ok(()) };
+        if copied.size <= published.size {
+            return Ok(());
+        }
+        // Another sequencer may have published it since the record was read.
+        let now = self.records.head().await?.map_or(0, |read| read.head.published_size());
+        match copied.size > now {
+            true => Err(broken(format!(
+                "a checkpoint of {} entries was published, and the store knows {now}: it was rolled back",
+                copied.size
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Puts a blob that can only ever have these bytes.
+    async fn put_same(&self, name: &BlobName, bytes: Bytes) -> Result<(), SequenceError> {
+        if self.blobs.put_if_absent(name, bytes.clone()).await? == Put::Stored {
+            return Ok(());
+        }
+        match self.blobs.get(name, TILE_BYTES_MAX).await {
+            Ok(Some(there)) if there == bytes => Ok(()),
+            // A partial tile may be removed once its place is full; whoever put it retries.
+            Ok(None) => Err(SequenceError::Contention),
+            Ok(Some(_)) => Err(broken(format!("`{name}` has other bytes than it can have"))),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
