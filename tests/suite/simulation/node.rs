@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::aws::tools::{found, run, say, tools};
 
 const VERSION: &str = "1.7.1";
-/// Times that a node which starts is asked whether it answers, 25 ms apart.
+/// Times that a node is asked whether it answers yet, 25 ms apart.
 const TRIES_MAX: u32 = 400;
 
 /// Where anvil is. `None`, having said so, where it cannot be had.
@@ -172,10 +172,20 @@ impl Node {
             "from": from, "to": to, "value": format!("{value:#x}"), "data": format!("0x{}", hex(data)),
             "gas": format!("{:#x}", gas_limit.expect("a limit")), "gasPrice": format!("{:#x}", gas_price.expect("a price")),
         }]);
+        self.included(sent).await
+    }
+
+    /// Sends it and waits for its receipt: under load a block is mined a moment after the answer.
+    async fn included(&self, sent: Value) -> Value {
         let hash = self.ask("eth_sendTransaction", sent).await;
-        let receipt = self.ask("eth_getTransactionReceipt", json!([hash])).await;
-        assert!(receipt.is_object(), "{receipt}");
-        receipt
+        for _ in 0..TRIES_MAX {
+            let receipt = self.ask("eth_getTransactionReceipt", json!([hash])).await;
+            if receipt.is_object() {
+                return receipt;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{hash} is in no block");
     }
 
     /// Deploys creation code of `shared/evm/fixtures` with arguments, by `from`.
@@ -185,8 +195,7 @@ impl Node {
         let code = all[name]["creation"].as_str().unwrap_or_else(|| panic!("no contract {name}"));
         let words: String = arguments.iter().map(|word| hex(&word.to_be_bytes::<32>())).collect();
         let sent = json!([{"from": from, "data": format!("0x{code}{words}"), "value": format!("{value:#x}"), "gas": "0x4c4b40"}]);
-        let hash = self.ask("eth_sendTransaction", sent).await;
-        let receipt = self.ask("eth_getTransactionReceipt", json!([hash])).await;
+        let receipt = self.included(sent).await;
         assert_eq!(receipt["status"], "0x1", "{name} is deployed");
         serde_json::from_value(receipt["contractAddress"].clone()).expect("an address")
     }
