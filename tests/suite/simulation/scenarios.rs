@@ -44,6 +44,21 @@ fn word(address: Address) -> U256 {
     U256::from_be_bytes(address.into_word().0)
 }
 
+/// A contract with coin in it. What has no constructor of its own takes none while it is made.
+async fn funded(node: &Node, from: Address, name: &str) -> Address {
+    let to = node.deploy(from, name, &[], U256::ZERO).await;
+    let payment = Transaction {
+        from,
+        to,
+        value: ether(20),
+        data: Vec::new().into(),
+        gas_limit: Some(100_000),
+        gas_price: Some(U256::from(super::GAS_PRICE)),
+    };
+    assert_eq!(node.send(&payment).await["status"], "0x1", "{name} takes coin");
+    to
+}
+
 /// Deploys what is needed, and says what to send, in an order that can be kept.
 pub(super) async fn all(node: &Node) -> Vec<Scenario> {
     let [maker, user, friend, thief, ..] = node.accounts[..] else { panic!("four accounts") };
@@ -64,8 +79,8 @@ pub(super) async fn all(node: &Node) -> Vec<Scenario> {
     let shop = node.deploy(maker, "Shop", &[word(token)], ether(20)).await;
     let logic = node.deploy(maker, "Token", &[], none).await;
     let proxy = node.deploy(maker, "Proxy", &[word(logic)], none).await;
-    let honest = node.deploy(maker, "Honest", &[], ether(20)).await;
-    let curious = node.deploy(maker, "Curious", &[], ether(20)).await;
+    let honest = funded(node, maker, "Honest").await;
+    let curious = funded(node, maker, "Curious").await;
 
     let setup = |to: Address, signature: &str, words: &[U256], from: Address| Transaction {
         from,
@@ -259,7 +274,7 @@ pub(super) async fn all(node: &Node) -> Vec<Scenario> {
     add("an honest claim", user, honest, ether(1), "claim()", &[]);
     add("a curious claim", user, curious, ether(1), "claim()", &[]);
     for (name, contract, axis) in TRAPS {
-        let trap = node.deploy(thief, contract, &[], ether(5)).await;
+        let trap = funded(node, thief, contract).await;
         let data = calldata("claim()", &[]);
         let bystanders = vec![thief];
         all.push(Scenario {
