@@ -15,6 +15,9 @@ pub use source::source_document;
 
 /// The media type of SARIF.
 pub const CONTENT_TYPE: &str = "application/sarif+json";
+/// What it means that something was not explored.
+const INCOMPLETE: &str = "What was not explored may hold anything: a report without findings then says little. Scan again with \
+                          a larger budget, or hand in what is missing.";
 /// Where this project lives.
 const HOME: &str = env!("CARGO_PKG_REPOSITORY");
 
@@ -56,17 +59,21 @@ struct Driver {
 }
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Descriptor {
     id: &'static str,
-    #[serde(rename = "shortDescription")]
     short_description: Text,
+    full_description: Text,
+    help: Help,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SarifRule {
     id: &'static str,
-    name: String,
+    /// Absent where it would be the id again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     short_description: Text,
     full_description: Text,
     help: Help,
@@ -282,12 +289,14 @@ fn driver<'a>(engine: &str, rules: impl Iterator<Item = &'a Rule>) -> Driver {
         notifications: [Descriptor {
             id: "incomplete",
             short_description: Text { text: "Something was not explored or not cross-checked.".to_owned() },
+            full_description: Text { text: INCOMPLETE.to_owned() },
+            help: Help { text: INCOMPLETE.to_owned(), markdown: INCOMPLETE.to_owned() },
         }],
     }
 }
 
 fn sarif_rule(rule: &Rule) -> SarifRule {
-    let name = rule.id.split('-').map(capitalized).collect();
+    let name = rule.id.contains('-').then(|| rule.id.split('-').map(capitalized).collect());
     SarifRule {
         id: rule.id,
         name,
