@@ -35,11 +35,19 @@ impl Target {
             Some(reference) => openapi.pointer(&reference[1..]).expect("the schema is in the document"),
             None => schema,
         };
+        let mut example: Option<Value> =
+            operation.example.map(|text| serde_json::from_str(text).expect("examples are JSON"));
+        // One question: of several, one that is refused would leave the others to be answered.
+        if let (Some(items), "scoreBatch") =
+            (example.as_mut().and_then(|body| body["items"].as_array_mut()), operation.id)
+        {
+            items.truncate(1);
+        }
         let required = schema["required"].as_array().into_iter().flatten();
         Self {
             path,
             required: required.filter_map(|name| name.as_str().map(str::to_owned)).collect(),
-            example: operation.example.map(|text| serde_json::from_str(text).expect("examples are JSON")),
+            example,
             operation: operation.clone(),
         }
     }
