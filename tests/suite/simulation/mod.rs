@@ -184,12 +184,13 @@ async fn a_verdict_says_what_a_node_then_does() {
     let chains = format!("{}={}", node.chain_id, node.url);
     let desk = Desk::open_with(|settings| settings.chains = chains).await;
     for (name, level, signal) in [
-        ("a lure that takes tokens and coin", &["danger", "critical"][..], "outflow_to_account"),
+        // Before the lure, which leaves nothing to be sent.
+        ("a transfer of tokens", &["safe", "unknown"][..], "simulated"),
+        ("a lure that takes tokens and coin", &["danger", "critical"], "outflow_to_account"),
         ("trap: CoinbaseTrap", &["danger", "critical"], "surroundings_matter"),
         ("trap: GasPriceTrap", &["danger", "critical"], "surroundings_matter"),
         ("a purchase for somebody else", &["caution", "danger", "critical"], "proceeds_elsewhere"),
         ("a transfer that is closed", &["caution"], "simulated_failure"),
-        ("a transfer of tokens", &["safe", "unknown"], "simulated"),
     ] {
         let scenario = scenarios.iter().find(|scenario| scenario.name == name).expect("a scenario");
         let asked = json!({
