@@ -39,7 +39,7 @@ impl Target {
             operation.example.map(|text| serde_json::from_str(text).expect("examples are JSON"));
         // One question: of several, one that is refused would leave the others to be answered.
         if let (Some(items), "scoreBatch") =
-            (example.as_mut().and_then(|body| body["items"].as_array_mut()), operation.id)
+            (example.as_mut().and_then(|body| body.get_mut("items")?.as_array_mut()), operation.id)
         {
             items.truncate(1);
         }
