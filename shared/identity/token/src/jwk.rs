@@ -51,7 +51,7 @@ impl Algorithm {
         }
     }
 
-    pub(crate) fn library(self) -> Library {
+    pub(crate) fn as_jsonwebtoken(self) -> Library {
         match self {
             Self::EdDsa => Library::EdDSA,
             Self::Es256 => Library::ES256,

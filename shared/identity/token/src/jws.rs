@@ -97,7 +97,7 @@ impl PublicKey {
     fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
         let fits = self.algorithm.signature_bytes().is_none_or(|length| signature.len() == length);
         let text = URL_SAFE_NO_PAD.encode(signature);
-        fits && matches!(verify(&text, message, &self.decoding, self.algorithm.library()), Ok(true))
+        fits && matches!(verify(&text, message, &self.decoding, self.algorithm.as_jsonwebtoken()), Ok(true))
     }
 }
 
