@@ -27,9 +27,12 @@ async fn main() -> Result<(), lambda::Error> {
         feeds: feeds_of(&setting("FEEDS")?)?,
     };
     lambda::serve_schedule(async || {
-        // Whose events tell of it.
-        let tenant = first_tenant_of(&*sync.store).await?;
-        sync.run(&tenant).await.map(drop).map_err(RunError::from)
+        // Whose events tell of it. Before the first start there is nobody to judge anything for.
+        match first_tenant_of(&*sync.store).await {
+            Ok(tenant) => sync.run(&tenant).await.map(drop).map_err(RunError::from),
+            Err(BootstrapError::NotDone) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     })
     .await
 }
