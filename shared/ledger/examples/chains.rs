@@ -8,6 +8,9 @@
 //! Every system gets the same events, about 300 bytes each as canonical JSON, and answers only when they are on the disk: the
 //! ledger as it always does, SQLite with `synchronous=FULL`, PostgreSQL with its defaults (`fsync` and `synchronous_commit` on).
 
+#[path = "common/event.rs"]
+mod event;
+
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -20,7 +23,6 @@ use scorpius_core::{Event, SystemClock, TenantId};
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
 use scorpius_ledger::{Origin, Proofs, Sequencer};
 use scorpius_local::{Local, LocalOptions};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 const BATCHES: [usize; 3] = [1, 256, 1_000];
@@ -54,12 +56,13 @@ fn main() -> Done<()> {
         out,
         "| system | batch | entries/s | p50 of a batch | p99 of a batch |\n| --- | --- | --- | --- | --- |"
     )?;
-    let mut next = 0;
+    let (mut next, tenant) = (0, TenantId::new(&SystemClock));
     for size in BATCHES {
         for chain in &mut chains {
             let (mut took, started) = (Vec::new(), Instant::now());
             while started.elapsed() < Duration::from_secs(seconds) {
-                let events: Vec<_> = (next..next + size as u64).map(event).collect();
+                let events: Vec<_> =
+                    (next..next + size as u64).map(|number| event::event(number, &tenant)).collect();
                 next += size as u64;
                 let at = Instant::now();
                 chain.append(&events)?;
@@ -230,27 +233,4 @@ impl Drop for Postgres {
 
 fn text(event: &Event) -> Result<String, serde_json::Error> {
     scorpius_ledger::entry::canonical(event)
-}
-
-fn event(number: u64) -> Event {
-    let tenant: TenantId =
-        "ten_00000000000000000000000000000001".parse().unwrap_or_else(|_| TenantId::new(&SystemClock));
-    Event {
-        specversion: "1.0".to_owned(),
-        id: format!("evt_{number:032x}"),
-        source: "/scorpius/risk".to_owned(),
-        kind: "scorpius.risk.scored.v1".to_owned(),
-        subject: format!("vrd_{number:032x}"),
-        time: "2026-11-21T09:40:40.123Z".to_owned(),
-        datacontenttype: "application/json".to_owned(),
-        tenantid: tenant,
-        actor: "key_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned(),
-        strength: None,
-        network: None,
-        traceparent: None,
-        aggregate: format!("vrd_{number:032x}"),
-        sequence: 1,
-        hops: 0,
-        data: json!({"level": "caution", "score": 41}),
-    }
 }

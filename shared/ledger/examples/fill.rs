@@ -5,18 +5,20 @@
 //! cargo run --release -p scorpius-ledger --example fill -- DIR 100000 [EXPORT]
 //! ```
 
+#[path = "common/event.rs"]
+mod event;
+
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use scorpius_core::{Event, PortError, SystemClock, TenantId};
+use scorpius_core::{PortError, SystemClock, TenantId};
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
 use scorpius_ledger::audit::{Against, Seen, walk_log};
 use scorpius_ledger::files::BlobFiles;
 use scorpius_ledger::{Origin, Policy, Sequencer, VerifierKey};
 use scorpius_local::{FolderBlobs, Local, LocalOptions};
-use serde_json::json;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -66,7 +68,8 @@ async fn fill(folder: &Path, count: u64) -> Result<(), Box<dyn Error>> {
     let sequencer = Sequencer::new(store, blobs, keys, clock, origin);
     let (started, step) = (Instant::now(), (10 * BATCH_EVENTS_MAX) as u64);
     for from in (0..count).step_by(10 * BATCH_EVENTS_MAX) {
-        let events: Vec<_> = (from..(from + step).min(count)).map(|number| event(number, &tenant)).collect();
+        let events: Vec<_> =
+            (from..(from + step).min(count)).map(|number| event::event(number, &tenant)).collect();
         let names: Vec<_> = (0..10).map(|batch| format!("bat_{from}_{batch}")).collect();
         let batches: Vec<_> = names.iter().map(String::as_str).zip(events.chunks(BATCH_EVENTS_MAX)).collect();
         for appended in sequencer.append_all(&batches).await {
@@ -75,25 +78,4 @@ async fn fill(folder: &Path, count: u64) -> Result<(), Box<dyn Error>> {
     }
     let seconds = started.elapsed().as_secs_f64();
     say(&format!("{count} entries in {seconds:.1} s, every batch durable, a checkpoint for ten"))
-}
-
-fn event(number: u64, tenant: &TenantId) -> Event {
-    Event {
-        specversion: "1.0".to_owned(),
-        id: format!("evt_{number:032x}"),
-        source: "/scorpius/risk".to_owned(),
-        kind: "scorpius.risk.scored.v1".to_owned(),
-        subject: format!("vrd_{number:032x}"),
-        time: "2026-11-21T09:40:40.123Z".to_owned(),
-        datacontenttype: "application/json".to_owned(),
-        tenantid: tenant.clone(),
-        actor: "key_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned(),
-        strength: Some("api_key".to_owned()),
-        network: None,
-        traceparent: None,
-        aggregate: format!("vrd_{number:032x}"),
-        sequence: 1,
-        hops: 0,
-        data: json!({"level": "caution", "score": 41}),
-    }
 }
