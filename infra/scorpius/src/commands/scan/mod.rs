@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use scorpius_scan::engine::{self, Budget, CODE_BYTES_MAX, Report, Severity};
+use scorpius_scan::engine::{self, Budget, CODE_BYTES_MAX, Finding, Report, Severity};
 use scorpius_scan::external;
 use scorpius_scan::source::Project;
 
@@ -195,6 +195,23 @@ fn fingerprints(path: &Path) -> Result<BTreeSet<String>, Box<dyn std::error::Err
     Ok(found.into_iter().filter_map(|text| text.as_str()).map(str::to_owned).collect())
 }
 
+/// The findings that no baseline has; says how many one has, and when there are none.
+fn fresh<'f, F>(
+    findings: &'f [F],
+    is_known: impl Fn(&F) -> bool,
+    incomplete: bool,
+    terminal: &Terminal,
+) -> Vec<&'f F> {
+    let new: Vec<_> = findings.iter().filter(|finding| !is_known(finding)).collect();
+    if new.len() < findings.len() {
+        terminal.line(format!("{} findings are in the baseline", findings.len() - new.len()));
+    }
+    if new.is_empty() {
+        terminal.line(if incomplete { "no finding, and not all code was explored" } else { "no finding" });
+    }
+    new
+}
+
 fn table(report: &Report, known: &BTreeSet<String>, terminal: &Terminal) {
     let coverage = &report.coverage;
     terminal.line(format!(
@@ -208,14 +225,9 @@ fn table(report: &Report, known: &BTreeSet<String>, terminal: &Terminal) {
     for gap in &report.not_explored {
         terminal.line(format!("not explored: {} ({})", gap.what, gap.why));
     }
-    let new: Vec<_> =
-        report.findings.iter().filter(|finding| !known.contains(&finding.fingerprint)).collect();
-    if new.len() < report.findings.len() {
-        terminal.line(format!("{} findings are in the baseline", report.findings.len() - new.len()));
-    }
+    let is_known = |finding: &Finding| known.contains(&finding.fingerprint);
+    let new = fresh(&report.findings, is_known, report.incomplete, terminal);
     if new.is_empty() {
-        let text = if report.incomplete { "no finding, and not all code was explored" } else { "no finding" };
-        terminal.line(text);
         return;
     }
     terminal.line(format!(

@@ -7,7 +7,7 @@ use scorpius_scan::source::{Project, SourceFinding, SourceReport};
 
 use crate::terminal::Terminal;
 
-/// Lines of a project that excerpts show.
+/// Prints what is not known, each with its lines.
 pub(super) fn table(project: &Project, report: &SourceReport, known: &BTreeSet<String>, terminal: &Terminal) {
     let walked = report.contracts.iter().filter(|contract| contract.walked).count();
     terminal.line(format!(
@@ -20,15 +20,8 @@ pub(super) fn table(project: &Project, report: &SourceReport, known: &BTreeSet<S
         let place = gap.place.as_ref().map(|place| format!(" at {}:{}", place.path, place.line));
         terminal.line(format!("not explored: {}{} ({})", gap.what, place.unwrap_or_default(), gap.why));
     }
-    let new: Vec<_> =
-        report.findings.iter().filter(|finding| !known.contains(&finding.fingerprint)).collect();
-    if new.len() < report.findings.len() {
-        terminal.line(format!("{} findings are in the baseline", report.findings.len() - new.len()));
-    }
-    if new.is_empty() {
-        let text = if report.incomplete { "no finding, and not all code was explored" } else { "no finding" };
-        terminal.line(text);
-    }
+    let is_known = |finding: &SourceFinding| known.contains(&finding.fingerprint);
+    let new = super::fresh(&report.findings, is_known, report.incomplete, terminal);
     for finding in new {
         show(project, finding, terminal);
     }
