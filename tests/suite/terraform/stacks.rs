@@ -74,7 +74,10 @@ fn the_rules_hold_in_each_environment() {
 fn there_are_three_environments_and_each_says_what_it_makes() {
     let Some(stacks) = stacks() else { return };
     assert_eq!(stacks.keys().collect::<Vec<_>>(), ["dev", "prod", "staging"]);
+    let page = tree::read("terraform/README.md");
     for (environment, state) in stacks {
+        let count = format!("{environment} {}", state.resources.len());
+        assert!(page.contains(&count), "terraform/README.md does not say `{count}`");
         let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
         for it in &state.resources {
             *kinds.entry(it.kind.trim_start_matches("aws_")).or_default() += 1;
