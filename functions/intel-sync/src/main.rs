@@ -5,16 +5,8 @@ use std::sync::Arc;
 use scorpius_aws::settings::setting;
 use scorpius_aws::{Aws, lambda};
 use scorpius_egress::{EgressOptions, GuardedEgress};
-use scorpius_feeds::{Sync, SyncError, feeds_of};
-use scorpius_identity::{BootstrapError, first_tenant_of};
-
-#[derive(Debug, thiserror::Error)]
-enum RunError {
-    #[error(transparent)]
-    Tenant(#[from] BootstrapError),
-    #[error(transparent)]
-    Sync(#[from] SyncError),
-}
+use scorpius_feeds::{Sync, feeds_of};
+use scorpius_identity::first_tenant_of;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
@@ -27,12 +19,8 @@ async fn main() -> Result<(), lambda::Error> {
         feeds: feeds_of(&setting("FEEDS")?)?,
     };
     lambda::serve_schedule(async || {
-        // Whose events tell of it. Before the first start there is nobody to judge anything for.
-        match first_tenant_of(&*sync.store).await {
-            Ok(tenant) => sync.run(&tenant).await.map(drop).map_err(RunError::from),
-            Err(BootstrapError::NotDone) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        let operator = first_tenant_of(&*sync.store).await?;
+        sync.run(operator.as_ref()).await.map(drop)
     })
     .await
 }

@@ -58,14 +58,14 @@ fn first_tenant() -> Key {
     Key::new("platform#bootstrap", "first-tenant")
 }
 
-/// The operator's tenant.
+/// The operator's tenant; none before the first start.
 ///
 /// # Errors
-/// `NotDone` before the first start; what the store says.
-pub async fn first_tenant_of(store: &dyn Store) -> Result<TenantId, BootstrapError> {
-    let record = store.get(&first_tenant()).await?.ok_or(BootstrapError::NotDone)?;
-    let FirstTenant { tenant } = record.document().map_err(StoreError::from)?;
-    Ok(tenant)
+/// What the store says.
+pub async fn first_tenant_of(store: &dyn Store) -> Result<Option<TenantId>, StoreError> {
+    let Some(record) = store.get(&first_tenant()).await? else { return Ok(None) };
+    let FirstTenant { tenant } = record.document()?;
+    Ok(Some(tenant))
 }
 
 /// Makes the first tenant and its key. Of several starts at once, one succeeds.

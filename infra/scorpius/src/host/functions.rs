@@ -1,15 +1,17 @@
 //! Every function of the manifest by its name: the host's counterpart of `functions/*/src/main.rs`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scorpius_chain::RpcChain;
-use scorpius_core::{Blobs, Bus, Chain, Clock, Egress, Keys, Mail, NoTopics, Store, TenantId};
+use scorpius_core::{Blobs, Bus, Chain, Clock, Egress, Keys, Mail, NoTopics, Store};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{
     Authorize, HttpEvent, Message, Operation, Outcome, Request, Response, Signatures, health,
 };
 use scorpius_egress::{AllowedTarget, EgressOptions, GuardedEgress};
+use scorpius_feeds::SyncError;
 use scorpius_identity::authorizer::AuthorizerError;
 use scorpius_identity::first_start::{self, FirstStart};
 use scorpius_identity::{AwsSignatures, Bootstrap, BootstrapError, IdentitySettings};
@@ -26,7 +28,7 @@ const TOUR_KEY_S: u64 = 3_600;
 
 /// The capabilities, wired to one folder.
 pub struct Functions {
-    operations: std::collections::BTreeMap<String, Vec<Operation>>,
+    operations: BTreeMap<String, Vec<Operation>>,
     gate: Arc<dyn Authorize>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -226,8 +228,9 @@ impl Functions {
         first_start::handle(&self.bootstrap, asked).await
     }
 
-    pub(super) async fn operator_tenant(&self) -> Result<TenantId, BootstrapError> {
-        scorpius_identity::first_tenant_of(&*self.store).await
+    pub(super) async fn read_feeds(&self) -> Result<BTreeMap<String, scorpius_feeds::Outcome>, SyncError> {
+        let operator = scorpius_identity::first_tenant_of(&*self.store).await?;
+        self.intel_sync.run(operator.as_ref()).await
     }
 
     /// A key of the first tenant for a tour: whoever runs the host holds the folder, and so every key anyway.

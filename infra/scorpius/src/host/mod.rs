@@ -274,8 +274,7 @@ impl Host {
     /// # Errors
     /// When the lists cannot be published; a feed that is refused is no error.
     pub async fn read_feeds(&self) -> Result<BTreeMap<String, Outcome>, HostError> {
-        let tenant = self.functions.operator_tenant().await?;
-        Ok(self.functions.intel_sync.run(&tenant).await?)
+        Ok(self.functions.read_feeds().await?)
     }
 
     /// Works until every queue and the outbox are empty, or `rounds` have passed; answers whether they are.

@@ -84,12 +84,14 @@ struct Turn {
 }
 
 impl Sync {
-    /// Asks every feed once and publishes a snapshot if any list is another one than before. `tenant` is the
-    /// operator's, whose events tell of it.
+    /// Asks every feed once and publishes a snapshot if any list is another one than before. The operator's
+    /// events tell of it; before the first start there is no operator, nobody to judge anything for, and so
+    /// nothing is asked.
     ///
     /// # Errors
     /// `SyncError`. A feed that is refused is no error.
-    pub async fn run(&self, tenant: &TenantId) -> Result<BTreeMap<String, Outcome>, SyncError> {
+    pub async fn run(&self, operator: Option<&TenantId>) -> Result<BTreeMap<String, Outcome>, SyncError> {
+        let Some(tenant) = operator else { return Ok(BTreeMap::new()) };
         let pointer = self.store.get(&pointer_key()).await?;
         let (current, pointer_version) = match &pointer {
             Some(record) => {

@@ -140,7 +140,7 @@ fn world() -> World {
 
 impl World {
     async fn run(&self) -> BTreeMap<String, Outcome> {
-        self.sync.run(&self.tenant).await.expect("a run")
+        self.sync.run(Some(&self.tenant)).await.expect("a run")
     }
 
     async fn pointer(&self) -> Option<Pointer> {
@@ -200,6 +200,14 @@ async fn feeds_become_a_snapshot_that_verdicts_ask() {
         ["sites-allowed 2027-01-15"]
     );
     assert_eq!(world.told().await, ["snapshot_published"]);
+}
+
+#[tokio::test]
+async fn before_the_first_start_nothing_is_asked() {
+    let world = world();
+    assert_eq!(world.sync.run(None).await.expect("a run"), BTreeMap::new());
+    assert_eq!(world.pointer().await, None);
+    assert_eq!(world.told().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -276,7 +284,7 @@ async fn a_run_that_dies_at_its_commit_is_made_up_for_and_tells_once() {
     for applied in [false, true] {
         let world = world();
         *world.store.at.lock().expect("a lock") = Some(applied);
-        assert!(world.sync.run(&world.tenant).await.is_err());
+        assert!(world.sync.run(Some(&world.tenant)).await.is_err());
         assert_eq!(world.pointer().await.is_some(), applied);
         world.run().await;
         assert_eq!(world.pointer().await.expect("published").number, 1);

@@ -248,7 +248,9 @@ impl Into {
         let local = Local::open(data, Arc::new(SystemClock), LocalOptions::default())?;
         let tenant = match tenant {
             Some(tenant) => tenant,
-            None => runtime.block_on(scorpius_identity::first_tenant_of(&local.store))?,
+            None => runtime
+                .block_on(scorpius_identity::first_tenant_of(&local.store))?
+                .ok_or(scorpius_identity::BootstrapError::NotDone)?,
         };
         let (store, blobs, keys) = (Arc::new(local.store), Arc::new(local.blobs), Arc::new(local.keys));
         let clock = Arc::new(SystemClock);
