@@ -13,9 +13,11 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 use crate::tree;
 
 /// Capabilities that may use another one's public API, each with its reason.
-const BETWEEN_CAPABILITIES: [(&str, &str); 1] = [
+const BETWEEN_CAPABILITIES: [(&str, &str); 2] = [
     // A verdict is shown with the inclusion proof of its event.
     ("shared/risk", "shared/ledger"),
+    // A token's verdict says what the scanner found in its code.
+    ("shared/risk", "shared/scan"),
 ];
 
 /// Who may run transactions.

@@ -20,13 +20,14 @@ pub mod run;
 mod simulate;
 pub mod state;
 pub mod transaction;
+pub mod view;
 mod watch;
 pub mod words;
 
 pub use alloy_primitives::{Address, B256, Bytes, U256};
 pub use context::{Axis, Strength};
 pub use event::{Asset, Event};
-pub use prefetch::{Prefetched, Unread, prefetch};
+pub use prefetch::{Prefetched, Unread, prefetch, prefetch_view};
 pub use run::{Approval, Call, Change, Run, Status};
 pub use simulate::{Cut, Difference, InContext, Limits, Simulation, simulate};
 pub use state::{Account, BadState, Block, Need, Rules, State};

@@ -4,11 +4,12 @@
 //! head ─> what the node guesses ─> simulate ─> missing? ─> read it, and simulate again, a few times
 //! ```
 //!
-//! What a node guesses is only a head start: a simulation itself says what it lacks, in every context.
+//! What a node guesses is only a head start: a simulation itself says what it lacks, in every context. Questions to a
+//! contract are read for in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use scorpius_core::Chain;
 use scorpius_core::chain::{AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, TrialCall};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::run::Run;
 use crate::simulate::{Cut, Limits, simulate};
 use crate::state::{self, Block, Need, Rules, State};
 use crate::transaction::Transaction;
+use crate::view::answers;
 
 /// Times that missing state is read. Each one follows pointers one step further: proxy, logic, token, holder.
 const ROUNDS_MAX: usize = 12;
@@ -76,6 +78,57 @@ pub async fn prefetch(
     limits: &Limits,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Prefetched {
+    let account = |address| Need::Account { address };
+    let needs = besides.iter().copied().chain([transaction.from, transaction.to]).map(account).collect();
+    let trial = (!transaction.data.is_empty()).then_some(transaction);
+    let work = |state: &State| {
+        // Only limits can refuse what was read in its right form.
+        let simulation = simulate(state, transaction, limits, stop).ok()?;
+        let stopped = simulation.cut == Some(Cut::Stopped);
+        let (missing, others) = (simulation.missing.into_iter().collect(), concerned(&simulation.run));
+        Some(Lack { missing, others, stopped })
+    };
+    read(chain, chain_id, &needs, trial, &work, stop).await
+}
+
+/// Reads what `contract` needs to answer `questions`, which change nothing, and its `slots` besides: over the state that it
+/// answers, `view::answers` gives what the contract says. `stop` is asked between round trips.
+pub async fn prefetch_view(
+    chain: &dyn Chain,
+    chain_id: u64,
+    contract: Address,
+    questions: &[Bytes],
+    slots: &BTreeSet<B256>,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Prefetched {
+    let slots = slots.iter().map(|&slot| Need::Slot { address: contract, slot });
+    let needs = slots.chain([Need::Account { address: contract }]).collect();
+    let work = |state: &State| {
+        let missing = answers(state, contract, questions).ok()?.missing;
+        Some(Lack { missing, others: BTreeSet::new(), stopped: false })
+    };
+    read(chain, chain_id, &needs, None, &work, stop).await
+}
+
+/// What a try over a state has found.
+struct Lack {
+    /// Without it nothing that was found counts.
+    missing: BTreeSet<Need>,
+    /// What a reader wants to know besides.
+    others: BTreeSet<Need>,
+    /// The deadline passed on the way.
+    stopped: bool,
+}
+
+/// Reads until `work` lacks nothing, beginning with `needs` and with what a node guesses that `trial` reads.
+async fn read(
+    chain: &dyn Chain,
+    chain_id: u64,
+    needs: &BTreeSet<Need>,
+    trial: Option<&Transaction>,
+    work: &(dyn Fn(&State) -> Option<Lack> + Sync),
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Prefetched {
     for _ in 0..HEADS_MAX {
         if stop() {
             return Prefetched::nothing(Unread::TimedOut);
@@ -84,7 +137,7 @@ pub async fn prefetch(
             Ok(head) => head,
             Err(error) => return Prefetched::nothing(unread(&error)),
         };
-        let reading = Reading { chain, chain_id, transaction, besides, limits, stop, head };
+        let reading = Reading { chain, chain_id, needs, trial, work, stop, head };
         match reading.read().await {
             Ended::Prefetched(prefetched) => return *prefetched,
             Ended::Reorganised => {}
@@ -103,9 +156,9 @@ fn unread(error: &ChainError) -> Unread {
 struct Reading<'a> {
     chain: &'a dyn Chain,
     chain_id: u64,
-    transaction: &'a Transaction,
-    besides: &'a BTreeSet<Address>,
-    limits: &'a Limits,
+    needs: &'a BTreeSet<Need>,
+    trial: Option<&'a Transaction>,
+    work: &'a (dyn Fn(&State) -> Option<Lack> + Sync),
     stop: &'a (dyn Fn() -> bool + Sync),
     head: BlockHead,
 }
@@ -127,20 +180,17 @@ impl Reading<'_> {
                 Err(ChainError::UnknownBlock) => return Ended::Reorganised,
                 Err(error) => return ended(state, Some(unread(&error)), round),
             }
-            let Ok(simulation) = simulate(&state, self.transaction, self.limits, self.stop) else {
-                // Only limits can refuse what was read in its right form.
+            let Some(lack) = (self.work)(&state) else {
                 return ended(self.empty(), Some(Unread::TooLarge), round);
             };
-            if simulation.missing.is_empty() {
-                let others = concerned(&simulation.run);
-                needs = others.into_iter().filter(|need| !state.has(need)).collect();
+            if lack.missing.is_empty() {
+                needs = lack.others.into_iter().filter(|need| !state.has(need)).collect();
                 if !needs.is_empty() && round < ROUNDS_MAX {
                     continue;
                 }
-                let unread = (simulation.cut == Some(Cut::Stopped)).then_some(Unread::TimedOut);
-                return ended(state, unread, round);
+                return ended(state, lack.stopped.then_some(Unread::TimedOut), round);
             }
-            needs = simulation.missing.into_iter().collect();
+            needs = lack.missing;
         }
         ended(state, Some(Unread::TooManyRounds), ROUNDS_MAX)
     }
@@ -170,17 +220,15 @@ impl Reading<'_> {
         }
     }
 
-    /// Sender, target and those besides, and what the node guesses.
+    /// What is needed in any case, and what the node guesses.
     async fn first_needs(&self) -> Result<BTreeSet<Need>, ChainError> {
-        let Transaction { from, to, value, ref data, .. } = *self.transaction;
-        let account = |address| Need::Account { address };
-        let mut needs: BTreeSet<_> = self.besides.iter().copied().chain([from, to]).map(account).collect();
-        if !data.is_empty() {
+        let mut needs = self.needs.clone();
+        if let Some(Transaction { from, to, value, data, .. }) = self.trial {
             let call =
                 TrialCall { from: from.0.0, to: to.0.0, value: value.to_be_bytes(), data: data.0.clone() };
             for (address, slots) in self.chain.touched(self.chain_id, &call, self.at()).await? {
                 let address = Address::from(address);
-                needs.insert(account(address));
+                needs.insert(Need::Account { address });
                 needs.extend(slots.into_iter().map(|slot| Need::Slot { address, slot: B256::from(slot) }));
             }
         }

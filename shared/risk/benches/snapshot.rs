@@ -103,10 +103,10 @@ async fn main() {
     }
 
     let intel = Intel::new(Arc::new(local.store.clone()), Arc::new(local.blobs.clone()), clock.clone());
-    intel.ask(&[account(7)], None).await.expect("it answers");
+    intel.ask(&[Indicator::Evm(account(7))]).await.expect("it answers");
     publish(ROWS, 2).await;
     clock.advance_ms(PINNED_FOR_S * 1_000);
     let begun = Instant::now();
-    assert_eq!(intel.ask(&[account(ROWS + 7)], None).await.expect("it answers").rows.len(), 1);
+    assert_eq!(intel.ask(&[Indicator::Evm(account(ROWS + 7))]).await.expect("it answers").rows.len(), 1);
     println!("the first request after another snapshot was published: {:?}", begun.elapsed());
 }

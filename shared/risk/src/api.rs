@@ -7,6 +7,7 @@
 mod batch;
 mod dispute;
 mod documents;
+mod token;
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub use crate::api::batch::{BatchAnswer, BatchRequest, BatchResult};
 pub use crate::api::dispute::{ALREADY_DISPUTED, Dispute, DisputeRequest};
 pub use crate::api::documents::{
     AccountRequest, AddressRequest, AuthorizationRequest, DomainRequest, Proof, ProvedVerdict, Replay,
-    SignatureRequest, TransactionRequest,
+    SignatureRequest, TokenRequest, TransactionRequest,
 };
 use crate::engine::ground::{Ground, Teller};
 use crate::engine::inputs::{AccountState, Inputs, Question};
@@ -58,6 +59,9 @@ pub const INVALID_TRANSACTION: ProblemType = ProblemType {
     title: "Invalid transaction",
     status: StatusCode::BAD_REQUEST,
 };
+/// A token's code is not hex, or over its limit.
+pub const INVALID_CODE: ProblemType =
+    ProblemType { code: "invalid-code", title: "Invalid code", status: StatusCode::BAD_REQUEST };
 /// A message to be signed is not in its form: typed data with a cycle, say, or over a limit.
 pub const INVALID_MESSAGE: ProblemType =
     ProblemType { code: "invalid-message", title: "Invalid message", status: StatusCode::BAD_REQUEST };
@@ -123,6 +127,20 @@ pub fn operations() -> Vec<Operation> {
             .fails(&INVALID_ADDRESS)
             .fails(&UNSUPPORTED_ADDRESS)
             .fails(&UNSUPPORTED_CHAIN),
+        Operation::new(
+            "POST /v1/risk/token",
+            "scoreToken",
+            "Judges a token before it is bought or approved, by what is at its address and what the scanner finds there.",
+            Access::Action("risk:score"),
+        )
+        .takes::<TokenRequest>(
+            r#"{"chain": "ethereum", "address": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"}"#,
+        )
+        .answers(Answer::json::<Verdict>(200, "The verdict."))
+        .fails(&INVALID_ADDRESS)
+        .fails(&UNSUPPORTED_ADDRESS)
+        .fails(&UNSUPPORTED_CHAIN)
+        .fails(&INVALID_CODE),
         Operation::new(
             "POST /v1/risk/transaction",
             "scoreTransaction",
@@ -197,6 +215,7 @@ pub fn operations() -> Vec<Operation> {
 pub async fn handle(app: &App, request: Request) -> Response {
     let answered = match request.operation {
         "scoreAddress" => score(app, &request, documents::address).await,
+        "scoreToken" => score(app, &request, documents::token).await,
         "scoreTransaction" => score(app, &request, documents::transaction).await,
         "scoreSignature" => score(app, &request, documents::signature).await,
         "scoreDomain" => score(app, &request, documents::domain).await,
@@ -217,9 +236,11 @@ struct Asked {
     run: Run,
 }
 
-/// How a transaction is to be run.
+/// What is told of the chain, and how a transaction is to be run.
 #[derive(Default)]
 struct Run {
+    /// A token's.
+    code: Option<alloy_primitives::Bytes>,
     state: Option<State>,
     gas_limit: Option<u64>,
     gas_price: Option<U256>,
@@ -250,15 +271,20 @@ struct Judged {
 /// Judges what is `asked`. No chain is read for longer than one transaction may take, nor after `until`.
 async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis) -> Result<Judged, Problem> {
     let (tenant, actor) = (request.tenant()?, request.actor()?);
-    let Asked { question, history, accounts, run } = asked;
+    let Asked { question, history, accounts, mut run } = asked;
     let id = new_id("vrd", &*app.clock);
     let until = until.min(app.clock.now().plus_ms(READING_MS_MAX));
+    let token = token::look(app, &question, run.code.take(), until).await?;
     let ground = ground(app, &question, run, until).await;
-    let answers = app.intel.ask(&question.accounts(), question.site().as_ref()).await?;
+    let answers = app.intel.ask(&question.indicators()).await?;
     let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at)
         .listed(&answers)
         .told(&accounts)
         .over(ground);
+    let inputs = match token {
+        Some((token, block)) => inputs.seen(token, block, &app.lists),
+        None => inputs,
+    };
     let bytes = inputs.canonical();
     let verdict = decide_hashed(&inputs, sha256(&bytes), RuleSet::base());
     let answer = verdict.canonical();
@@ -275,7 +301,7 @@ async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis) ->
 
 /// What a transaction is simulated over: what was told, else what a node says. `None` without either.
 async fn ground(app: &App, question: &Question, run: Run, until: UnixMillis) -> Option<Ground> {
-    let Run { state, gas_limit, gas_price } = run;
+    let Run { state, gas_limit, gas_price, .. } = run;
     let told = |told_by, state, unread| Ground { told_by, state, unread, gas_limit, gas_price };
     if let Some(state) = state {
         return Some(told(Teller::Asker, Some(state), None));

@@ -27,11 +27,13 @@ pub mod calldata;
 pub mod domain;
 pub mod engine;
 pub mod events;
+pub mod foreign;
 pub mod intel;
 pub mod lists;
 pub mod lookalike;
 pub mod message;
 pub mod request;
+pub mod token;
 pub mod typed;
 pub mod verdicts;
 

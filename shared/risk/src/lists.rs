@@ -4,6 +4,7 @@
 //! address ─> filter (8 ns, one false answer in 65,536) ─> sorted set (exact) ─> row
 //! ```
 
+mod names;
 mod seed;
 
 use std::borrow::Cow;

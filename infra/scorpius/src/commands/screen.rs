@@ -11,6 +11,8 @@ use scorpius_risk::engine;
 use scorpius_risk::engine::inputs::{Inputs, Question};
 use scorpius_risk::engine::rules::RuleSet;
 use scorpius_risk::engine::verdict::{Level, Subject, Verdict as Judged};
+use scorpius_risk::foreign::{ForeignAccount, Network};
+use scorpius_risk::intel::Indicator;
 use scorpius_risk::lists::Lists;
 use scorpius_risk::request;
 
@@ -23,10 +25,10 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Score an address, a site, or what a wallet is asked to sign, without a server. Exit code 1: danger or critical.
 #[derive(Args)]
 pub struct Screen {
-    /// An address (`0x` and 40 hex digits), the name of a site, or a JSON file: a transaction, typed data
-    /// (EIP-712), or a JSON-RPC request with `method` and `params`.
+    /// An address (`0x` and 40 hex digits, or of Bitcoin, Solana or Tron), the name of a site, or a JSON file: a
+    /// transaction, typed data (EIP-712), or a JSON-RPC request with `method` and `params`.
     subject: String,
-    /// CAIP-2 or a name.
+    /// CAIP-2 or a name; of other addresses than `0x…` it is told by their form, save Solana's.
     #[arg(long, default_value = "eip155:1")]
     chain: String,
     /// Addresses that you have dealt with: what an imitation would imitate.
@@ -39,7 +41,7 @@ pub struct Screen {
 
 impl Screen {
     pub(crate) fn run(self) -> Done {
-        let question = question(&self.subject, self.chain.parse()?)?;
+        let question = question(&self.subject, &self.chain)?;
         let id = new_id("vrd", &SystemClock);
         let inputs = Inputs::gather(question, &self.history, &Lists::seed(), id, SystemClock.now());
         let verdict = engine::decide(&inputs, RuleSet::base());
@@ -55,9 +57,16 @@ impl Screen {
     }
 }
 
-fn question(subject: &str, chain: ChainId) -> Result<Question, Box<dyn std::error::Error>> {
+fn question(subject: &str, chain: &str) -> Result<Question, Box<dyn std::error::Error>> {
+    if let Ok(network) = chain.parse::<Network>() {
+        return Ok(Question::ForeignAddress { account: ForeignAccount::parse(network, subject)? });
+    }
+    let chain: ChainId = chain.parse()?;
     if subject.starts_with("0x") {
         return Ok(Question::Address { chain, address: subject.parse()? });
+    }
+    if let Ok(account @ (Indicator::Bitcoin(_) | Indicator::Tron(_))) = Indicator::guess(subject) {
+        return Ok(Question::ForeignAddress { account: account.try_into()? });
     }
     if !subject.ends_with(".json") && !Path::new(subject).is_file() {
         return Ok(Question::Domain { domain: subject.parse()?, age_days: None });

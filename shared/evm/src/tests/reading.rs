@@ -214,3 +214,30 @@ async fn what_always_needs_more_is_given_up() {
     let prefetched = read(&chain, &call(CONTRACT, U256::ZERO, "", &[])).await;
     assert_eq!(prefetched.unread, Some(Unread::TooManyRounds));
 }
+
+#[tokio::test]
+async fn what_a_contract_answers_is_read_through_its_proxy() {
+    let place =
+        "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc".parse().expect("32 bytes");
+    let slots = [(place, word(CONTRACT)), (in_mapping(SENDER, slot(0)), U256::from(9))];
+    let proxy = contract("Proxy", U256::ZERO, &slots);
+    let all = state(&[(TOKEN, proxy), (CONTRACT, contract("Token", U256::ZERO, &[]))]);
+    let question = |signature, arguments: &[U256]| call(TOKEN, U256::ZERO, signature, arguments).data;
+    let questions = [question("balanceOf(address)", &[word(SENDER)]), question("nothing()", &[])];
+    let besides = BTreeSet::from([slot(77)]);
+    let read =
+        prefetch_view(&Memory::of(all.clone()), 1, TOKEN, &questions, &besides, &|| false).await;
+    assert_eq!(read.unread, None);
+    let read = read.state.expect("a state");
+    assert_eq!(read.accounts[&CONTRACT].code, runtime("Token"));
+    assert!(read.accounts[&TOKEN].storage.contains_key(&slot(77)));
+    let told = view::answers(&read, TOKEN, &questions).expect("a good state");
+    assert_eq!(told.answers, [Some(B256::from(U256::from(9)).to_vec().into()), None]);
+    assert!(told.missing.is_empty());
+
+    let down = Memory::failing_after(all, 1, || ChainError::Port(PortError::new("chain", "reset")));
+    let cut_short = prefetch_view(&down, 1, TOKEN, &questions, &besides, &|| false).await;
+    assert_eq!(cut_short.unread, Some(Unread::Unreachable));
+    let elsewhere = prefetch_view(&down, 5, TOKEN, &questions, &besides, &|| false).await;
+    assert_eq!((elsewhere.state, elsewhere.unread), (None, Some(Unread::NoEndpoint)));
+}

@@ -170,9 +170,9 @@ impl World {
     async fn ask(&self, account: &str, site: &str) -> Vec<String> {
         let (store, blobs) = (Arc::new(self.local.store.clone()), Arc::new(self.local.blobs.clone()));
         let intel = Intel::new(store, blobs, self.clock.clone());
-        let site = site.parse().expect("a site");
-        let answers =
-            intel.ask(&[account.parse().expect("an account")], Some(&site)).await.expect("it answers");
+        let mut asked = vec![Indicator::Evm(account.parse().expect("an account"))];
+        asked.extend(Indicator::of_site(&site.parse().expect("a site")));
+        let answers = intel.ask(&asked).await.expect("it answers");
         answers.rows.iter().map(|(list, row)| format!("{} {}", list.name, row.date)).collect()
     }
 

@@ -31,7 +31,7 @@ const READING_MS_MAX: u64 = 8_000;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
-    /// 1 to 100 questions: `kind` (`address`, `transaction`, `signature` or `domain`), and what its own door takes.
+    /// 1 to 100 questions: `kind` (`address`, `token`, `transaction`, `signature` or `domain`), and what its own door takes.
     pub items: Vec<BTreeMap<String, Value>>,
 }
 
@@ -145,13 +145,14 @@ async fn judge_item(
     let mut item = item.clone();
     let read = match item.remove("kind").as_ref().and_then(Value::as_str) {
         Some("address") => documents::address as fn(&Request) -> Result<Asked, Problem>,
+        Some("token") => documents::token,
         Some("transaction") => documents::transaction,
         Some("signature") => documents::signature,
         Some("domain") => documents::domain,
         _ => {
             return Err(INVALID_REQUEST
                 .because("`kind` is not one that is judged")
-                .at("/kind", "one of `address`, `transaction`, `signature` and `domain`"));
+                .at("/kind", "one of `address`, `token`, `transaction`, `signature` and `domain`"));
         }
     };
     let body = serde_json::to_vec(&item).map_err(|error| INTERNAL.because(error))?;

@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use alloy_primitives::Bytes;
 use schemars::JsonSchema;
 use scorpius_edge::Request;
 use scorpius_edge::problem::{Problem, TOO_LARGE};
 use scorpius_evm::State;
 use scorpius_ledger::ProofDocument;
+use scorpius_scan::engine::CODE_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Account, BadAddress, ChainId};
 use crate::api::{
-    Asked, INVALID_ADDRESS, INVALID_DOMAIN, INVALID_MESSAGE, INVALID_TRANSACTION, Run, UNSUPPORTED_ADDRESS,
+    Asked, INVALID_ADDRESS, INVALID_CODE, INVALID_DOMAIN, INVALID_MESSAGE, INVALID_TRANSACTION, Run, UNSUPPORTED_ADDRESS,
     UNSUPPORTED_CHAIN,
 };
 use crate::engine::inputs::{ACCOUNTS_MAX, AccountState, Calldata, Code, HISTORY_MAX, Question, Wei};
 use crate::engine::verdict::Verdict;
+use crate::foreign::{ForeignAccount, Network};
 use crate::message::{Hash, Message, TEXT_BYTES_MAX};
 use crate::typed::TypedDocument;
 
@@ -27,13 +30,31 @@ const ORIGIN_CHARS_MAX: usize = 2_048;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddressRequest {
-    /// `ethereum`, another known name, or `eip155:` and the chain's number.
+    /// `ethereum`, another known name, or `eip155:` and the chain's number; `bitcoin`, `solana`, `tron` or their CAIP-2 ids,
+    /// where lists are all that is asked.
     pub chain: String,
-    /// `0x` and 40 hex digits; in mixed case the EIP-55 checksum must be right.
+    /// `0x` and 40 hex digits, in mixed case with the right EIP-55 checksum; or in the other chain's own form.
     pub address: String,
     /// Addresses that you have dealt with, at most 1,000: what an imitation would imitate.
     #[serde(default)]
     pub history: Vec<String>,
+}
+
+/// Asks about a token.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// `ethereum`, another known name, or `eip155:` and the chain's number.
+    pub chain: String,
+    /// Its contract.
+    pub address: String,
+    /// Its deployed code, hex after `0x`, at most 128 KiB, which is not checked. Without it a node of the chain is asked,
+    /// where one is configured, and then for what the token says of itself, too.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// What you know of the token's contract otherwise: its age, for one.
+    #[serde(default)]
+    pub accounts: Vec<AccountRequest>,
 }
 
 /// Asks about a transaction that is not signed yet.
@@ -188,13 +209,43 @@ pub struct Replay {
 
 pub(super) fn address(request: &Request) -> Result<Asked, Problem> {
     let asked: AddressRequest = request.json()?;
-    let chain = chain(&asked.chain)?;
-    let address = account("/address", &asked.address)?;
+    let question = match asked.chain.parse::<Network>() {
+        Ok(network) => {
+            let account = ForeignAccount::parse(network, &asked.address)
+                .map_err(|error| INVALID_ADDRESS.because(&error).at("/address", &error))?;
+            Question::ForeignAddress { account }
+        }
+        Err(_) => Question::Address {
+            chain: chain(&asked.chain)?,
+            address: account("/address", &asked.address)?,
+        },
+    };
     Ok(Asked {
-        question: Question::Address { chain, address },
+        question,
         history: history(&asked.history)?,
         accounts: Vec::new(),
         run: Run::default(),
+    })
+}
+
+pub(super) fn token(request: &Request) -> Result<Asked, Problem> {
+    let asked: TokenRequest = request.json()?;
+    let (chain, address) = (chain(&asked.chain)?, account("/address", &asked.address)?);
+    let code = asked.code.map(|text| {
+        let bad = |error: &dyn std::fmt::Display| {
+            INVALID_CODE.because("`code` is not deployed code").at("/code", error)
+        };
+        if text.len() > 2 + 2 * CODE_BYTES_MAX {
+            return Err(bad(&format_args!("more than {CODE_BYTES_MAX} bytes")));
+        }
+        let digits = text.strip_prefix("0x").ok_or_else(|| bad(&"not hex after `0x`"))?;
+        hex::decode(digits).map(Bytes::from).map_err(|error| bad(&error))
+    });
+    Ok(Asked {
+        question: Question::Token { chain, address },
+        history: Vec::new(),
+        accounts: accounts(&asked.accounts)?,
+        run: Run { code: code.transpose()?, ..Run::default() },
     })
 }
 
@@ -246,7 +297,8 @@ fn run(
         }
         Ok(state)
     });
-    Ok(Run { state: state.transpose()?, gas_limit, gas_price: gas_price.map(|price| price.amount()) })
+    let gas_price = gas_price.map(|price| price.amount());
+    Ok(Run { state: state.transpose()?, gas_limit, gas_price, code: None })
 }
 
 pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {

@@ -424,3 +424,4 @@ mod many;
 mod messages;
 mod simulation;
 mod sites;
+mod tokens;

@@ -20,6 +20,17 @@ pub enum Teller {
     Chain,
 }
 
+impl Teller {
+    /// As evidence names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Asker => "asker",
+            Self::Chain => "chain",
+        }
+    }
+}
+
 /// The state that a transaction is run over, and what else its run depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,10 +89,7 @@ impl Ground {
 
     /// As evidence names the teller.
     pub(super) fn told_by(&self) -> &'static str {
-        match self.told_by {
-            Teller::Asker => "asker",
-            Teller::Chain => "chain",
-        }
+        self.told_by.name()
     }
 
     /// What is at `account`, if that is known.
@@ -131,6 +139,6 @@ pub(crate) fn address(account: &Account) -> Address {
     Address::from(*account.bytes())
 }
 
-pub(super) fn account(address: Address) -> Account {
+pub(crate) fn account(address: Address) -> Account {
     Account::new(address.0.0)
 }

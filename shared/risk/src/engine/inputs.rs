@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::U256;
 use schemars::JsonSchema;
 use scorpius_core::UnixMillis;
 use serde::{Deserialize, Serialize};
@@ -10,14 +9,18 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::address::{Account, ChainId};
-use crate::calldata::{self, CALLDATA_BYTES_MAX, Role};
+use crate::calldata::{self, Role};
 use crate::domain::{self, Domain};
 use crate::engine::ground::Ground;
 use crate::engine::listed::{SiteFact, facts};
 use crate::engine::rules::SignalId;
+pub use crate::engine::values::{BadCalldata, BadWei, Calldata, Wei};
 use crate::engine::verdict::{Block, Subject};
+use crate::foreign::ForeignAccount;
+use crate::intel::Indicator;
 use crate::lists::{ListRef, Lists, Row};
 use crate::message::{Message, Note, Reading};
+use crate::token::TokenSeen;
 
 /// Addresses of a history.
 pub const HISTORY_MAX: usize = 1_000;
@@ -25,100 +28,6 @@ pub const HISTORY_MAX: usize = 1_000;
 pub const ACCOUNTS_MAX: usize = 64;
 /// The form of this document.
 const SCHEMA: u32 = 1;
-
-/// An amount of wei: below 2^256, in JSON a decimal number in a string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Wei(U256);
-
-/// Not an amount.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a decimal number below 2^256 without sign or leading zeros")]
-pub struct BadWei;
-
-impl TryFrom<String> for Wei {
-    type Error = BadWei;
-
-    fn try_from(text: String) -> Result<Self, BadWei> {
-        let plain = (1..=78).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_digit())
-            && (text == "0" || !text.starts_with('0'));
-        if !plain {
-            return Err(BadWei);
-        }
-        U256::from_str_radix(&text, 10).map(Self).map_err(|_| BadWei)
-    }
-}
-
-impl From<Wei> for String {
-    fn from(wei: Wei) -> Self {
-        wei.0.to_string()
-    }
-}
-
-impl Wei {
-    /// Whether it is nothing.
-    #[must_use]
-    pub fn is_zero(&self) -> bool {
-        self.0.is_zero()
-    }
-
-    /// As a number.
-    #[must_use]
-    pub fn amount(&self) -> U256 {
-        self.0
-    }
-}
-
-/// Calldata, in JSON hex after `0x`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Calldata(Vec<u8>);
-
-/// Not calldata.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadCalldata {
-    /// Not hex.
-    #[error("not `0x` and an even number of hex digits")]
-    Form,
-    /// Over the limit.
-    #[error("more than {CALLDATA_BYTES_MAX} bytes")]
-    TooLong,
-}
-
-impl TryFrom<String> for Calldata {
-    type Error = BadCalldata;
-
-    fn try_from(text: String) -> Result<Self, BadCalldata> {
-        let digits = text.strip_prefix("0x").ok_or(BadCalldata::Form)?;
-        if digits.len() > CALLDATA_BYTES_MAX * 2 {
-            return Err(BadCalldata::TooLong);
-        }
-        hex::decode(digits).map(Self).map_err(|_| BadCalldata::Form)
-    }
-}
-
-impl Calldata {
-    /// Bytes that are short enough, as they are.
-    ///
-    /// # Errors
-    /// `BadCalldata::TooLong`.
-    pub fn of(bytes: Vec<u8>) -> Result<Self, BadCalldata> {
-        if bytes.len() > CALLDATA_BYTES_MAX { Err(BadCalldata::TooLong) } else { Ok(Self(bytes)) }
-    }
-
-    /// Its bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<Calldata> for String {
-    fn from(data: Calldata) -> Self {
-        format!("0x{}", hex::encode(data.0))
-    }
-}
 
 /// What is to be judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +38,18 @@ pub enum Question {
         /// On which chain.
         chain: ChainId,
         /// Which.
+        address: Account,
+    },
+    /// An account of a chain that is not an EVM chain.
+    ForeignAddress {
+        /// Which, with its chain.
+        account: ForeignAccount,
+    },
+    /// A token, before it is bought or approved.
+    Token {
+        /// On which chain.
+        chain: ChainId,
+        /// Its contract.
         address: Account,
     },
     /// A transaction.
@@ -212,14 +133,15 @@ pub struct Party {
 }
 
 impl Question {
-    /// On which chain; a site is on none.
+    /// On which EVM chain, if on one.
     #[must_use]
     pub fn chain(&self) -> Option<ChainId> {
         match self {
-            Self::Domain { .. } => None,
-            Self::Address { chain, .. } | Self::Transaction { chain, .. } | Self::Signature { chain, .. } => {
-                Some(*chain)
-            }
+            Self::Domain { .. } | Self::ForeignAddress { .. } => None,
+            Self::Address { chain, .. }
+            | Self::Token { chain, .. }
+            | Self::Transaction { chain, .. }
+            | Self::Signature { chain, .. } => Some(*chain),
         }
     }
 
@@ -227,10 +149,10 @@ impl Question {
     #[must_use]
     pub fn read(&self) -> Reading {
         match self {
-            Self::Address { .. } => Reading::default(),
+            Self::Address { .. } | Self::ForeignAddress { .. } | Self::Token { .. } => Reading::default(),
             Self::Transaction { to, data, irregular, .. } => {
-                let role = if data.0.is_empty() { Role::Recipient } else { Role::Target };
-                let calls = calldata::read(*to, &data.0);
+                let role = if data.bytes().is_empty() { Role::Recipient } else { Role::Target };
+                let calls = calldata::read(*to, data.bytes());
                 let note =
                     |what: &String| Note { id: SignalId::IrregularValue, evidence: json!({"what": what}) };
                 let notes = irregular.iter().map(note).collect();
@@ -245,7 +167,9 @@ impl Question {
     #[must_use]
     pub fn sender(&self) -> Option<Account> {
         match self {
-            Self::Address { .. } | Self::Domain { .. } => None,
+            Self::Address { .. } | Self::ForeignAddress { .. } | Self::Token { .. } | Self::Domain { .. } => {
+                None
+            }
             Self::Transaction { from, .. } | Self::Signature { from, .. } => *from,
         }
     }
@@ -253,7 +177,7 @@ impl Question {
     /// Everyone in it, each part of each account once. What an account sends to itself makes it no party.
     #[must_use]
     pub fn parties(&self, reading: &Reading) -> Vec<Party> {
-        if let Self::Address { address, .. } = self {
+        if let Self::Address { address, .. } | Self::Token { address, .. } = self {
             return vec![Party { role: Role::Subject, account: *address, call: None }];
         }
         let sender = self.sender();
@@ -289,8 +213,22 @@ impl Question {
         match self {
             Self::Domain { domain, .. } => Some(domain.clone()),
             Self::Signature { origin, .. } => origin.as_deref()?.parse().ok(),
-            Self::Address { .. } | Self::Transaction { .. } => None,
+            Self::Address { .. }
+            | Self::ForeignAddress { .. }
+            | Self::Token { .. }
+            | Self::Transaction { .. } => None,
         }
+    }
+
+    /// All that lists are asked about: everyone in it, and the site with every name above it.
+    #[must_use]
+    pub fn indicators(&self) -> Vec<Indicator> {
+        if let Self::ForeignAddress { account } = self {
+            return vec![account.indicator()];
+        }
+        let accounts = self.accounts().into_iter().map(Indicator::Evm);
+        let sites = self.site();
+        accounts.chain(sites.iter().flat_map(Indicator::of_site)).collect()
     }
 
     /// Who would get rights over tokens or accounts.
@@ -306,13 +244,19 @@ impl Question {
             Self::Address { chain, address } => {
                 Subject::Address { chain: chain.to_string(), address: address.checksummed() }
             }
+            Self::Token { chain, address } => {
+                Subject::Token { chain: chain.to_string(), address: address.checksummed() }
+            }
+            Self::ForeignAddress { account } => {
+                Subject::Address { chain: account.chain().to_owned(), address: account.text().to_owned() }
+            }
             Self::Transaction { chain, from, to, value, data, .. } => Subject::Transaction {
                 chain: chain.to_string(),
                 from: from.map(|from| from.checksummed()),
                 to: to.checksummed(),
                 value: (*value).into(),
-                data_sha256: hex::encode(Sha256::digest(&data.0)),
-                data_bytes: data.0.len(),
+                data_sha256: hex::encode(Sha256::digest(data.bytes())),
+                data_bytes: data.bytes().len(),
             },
             Self::Domain { domain, .. } => {
                 Subject::Domain { domain: domain.ascii().to_owned(), unicode: domain.unicode().to_owned() }
@@ -347,6 +291,8 @@ pub enum Says {
     WellKnown,
     /// It has the ends of a well-known address, and is another.
     Imitates,
+    /// It calls itself what a well-known token of this chain is called, and is another.
+    Namesake,
 }
 
 /// One answer of a list.
@@ -386,12 +332,15 @@ pub struct Inputs {
     /// What the asker tells of accounts, by address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountState>,
-    /// What lists said of the site that is judged, or that asks for a signature.
+    /// What lists said of the site that is judged or that asks for a signature, or of an account of another kind of chain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sites: Vec<SiteFact>,
     /// What a transaction is simulated over, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<Ground>,
+    /// What was seen of a token that is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenSeen>,
 }
 
 impl Inputs {
@@ -421,7 +370,27 @@ impl Inputs {
             accounts: Vec::new(),
             sites: Vec::new(),
             simulation: None,
+            token: None,
         }
+    }
+
+    /// With what was seen of the token, at `block`, and what `lists` have under the names that it gives itself.
+    #[must_use]
+    pub fn seen(mut self, token: TokenSeen, block: Option<Block>, lists: &Lists) -> Self {
+        if let Question::Token { chain, address } = self.question {
+            let known = self.facts.iter().any(|fact| fact.account == address && fact.says == Says::WellKnown);
+            let namesake = token.answers.as_ref().filter(|_| !known);
+            let namesake = namesake.and_then(|answers| lists.namesake(answers, chain));
+            self.facts.extend(namesake.map(|(list, row)| Fact {
+                account: address,
+                says: Says::Namesake,
+                list: list.reference().name.clone(),
+                row: row.clone(),
+            }));
+        }
+        self.block = block;
+        self.token = Some(token);
+        self
     }
 
     /// With what the asker tells of accounts; the first that is said of one counts.

@@ -9,7 +9,7 @@ use crate::engine::inputs::{Fact, Inputs, Says};
 use crate::intel::{Answers, Indicator, Listed};
 use crate::lists::{List, ListKind, ListRef, Lists, Row};
 
-/// One answer of a list about a site.
+/// One answer of a list about a site, or about an account of a chain that is not an EVM chain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SiteFact {
@@ -58,10 +58,10 @@ impl Inputs {
                         self.facts.push(fact);
                     }
                 }
-                (Indicator::Domain(_), _) => {
+                (Indicator::Evm(_), None) => {}
+                _ => {
                     self.sites.push(SiteFact { says, list: list.name.clone(), row: row.clone() });
                 }
-                _ => {}
             }
         }
         // Who is well known imitates nobody, whichever list says so.

@@ -16,7 +16,9 @@ mod party_rules;
 pub mod replay;
 pub mod rules;
 mod simulation_rules;
+mod token_rules;
 mod transaction_rules;
+mod values;
 pub mod verdict;
 
 use serde_json::{Value, json};
@@ -26,7 +28,7 @@ use crate::engine::findings::{Findings, Found};
 use crate::engine::inputs::{Inputs, Question};
 use crate::engine::odds::Probability;
 use crate::engine::party_rules::Known;
-use crate::engine::rules::{Class, RuleSet, SignalRule};
+use crate::engine::rules::{Class, RuleSet, SignalId, SignalRule};
 use crate::engine::verdict::{Level, Signal, Verdict};
 
 /// This engine. It changes whenever the same inputs and rules would give other bytes (the golden
@@ -49,6 +51,15 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
     known.look_at_site(&mut findings);
     let prior = match &inputs.question {
         Question::Address { .. } => rules.prior.address,
+        Question::ForeignAddress { account } => {
+            let evidence = json!({"address": account.text(), "chain": account.chain()});
+            findings.add(SignalId::ListOnly, known.asked("request", evidence));
+            rules.prior.address
+        }
+        Question::Token { .. } => {
+            token_rules::look(inputs, &known, &mut findings);
+            rules.prior.token
+        }
         Question::Transaction { .. } => {
             transaction_rules::look(&reading, inputs, rules, &known, &mut findings);
             simulation_rules::look(&reading, inputs, &known, &mut findings);

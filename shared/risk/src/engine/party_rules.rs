@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::address::Account;
 use crate::calldata::Role;
 use crate::engine::findings::{Finding, Findings};
-use crate::engine::inputs::{AccountState, Fact, Inputs, Party, Question, Says};
+use crate::engine::inputs::{AccountState, Code, Fact, Inputs, Party, Question, Says};
 use crate::engine::rules::{Rules, SignalId};
 use crate::lookalike::LookAlikes;
 
@@ -58,11 +58,10 @@ impl<'a> Known<'a> {
     /// What the asker tells of `account`, and what the chain has there; who says what is there.
     pub(super) fn state(&self, account: &Account) -> Option<(AccountState, &'static str)> {
         let told = self.inputs.accounts.iter().find(|state| state.address == *account).cloned();
-        let read = self
-            .inputs
-            .simulation
-            .as_ref()
-            .and_then(|ground| Some((ground.code(account)?, ground.told_by())));
+        let simulated = self.inputs.simulation.as_ref();
+        let read = simulated
+            .and_then(|ground| Some((ground.code(account)?, ground.told_by())))
+            .or_else(|| self.token_s_code(account));
         match (told, read) {
             (told, Some((code, by))) => {
                 let unknown = AccountState { address: *account, code: None, age_days: None, verified: None };
@@ -71,6 +70,19 @@ impl<'a> Known<'a> {
             (Some(told), None) => Some((told, "asker")),
             (None, None) => None,
         }
+    }
+
+    fn token_s_code(&self, account: &Account) -> Option<(Code, &'static str)> {
+        let is_it = matches!(self.inputs.question, Question::Token { address, .. } if address == *account);
+        let token = self.inputs.token.as_ref().filter(|_| is_it)?;
+        let code = if token.code.as_ref()?.bytes == 0 { Code::None } else { Code::Contract };
+        Some((code, token.told_by.name()))
+    }
+
+    /// The well-known token whose name `account` goes by.
+    pub(super) fn namesakes(&self, party: &Party) -> Vec<Finding> {
+        let said = self.said(&party.account, Says::Namesake);
+        said.map(|fact| fact.finding(party, self.as_of(fact))).collect()
     }
 
     pub(super) fn is_fungible(&self, account: &Account) -> bool {
@@ -140,7 +152,7 @@ impl<'a> Known<'a> {
                 Says::Threat => SignalId::ThreatList,
                 Says::Delisted => SignalId::FormerlyListed,
                 Says::WellKnown if judged && !reported => SignalId::KnownDomain,
-                Says::WellKnown | Says::Imitates => continue,
+                Says::WellKnown | Says::Imitates | Says::Namesake => continue,
             };
             let list = self.inputs.lists.iter().find(|list| list.name == fact.list);
             let as_of = list.map_or(self.inputs.asked_at.as_str(), |list| list.as_of.as_str());

@@ -86,11 +86,26 @@ pub enum SignalId {
     ControlChanged,
     NotSimulated,
     Simulated,
+    ListOnly,
+    TokenNoCode,
+    TokenWithoutFunctions,
+    TokenNamesake,
+    TokenTakesHolders,
+    TokenSellSwitch,
+    TokenFee,
+    TokenMint,
+    TokenBlacklist,
+    TokenPausable,
+    TokenReplaceable,
+    TokenUnguarded,
+    TokenUnowned,
+    TokenScanIncomplete,
+    TokenSeen,
 }
 
 impl SignalId {
     /// Every signal.
-    pub const ALL: [Self; 67] = [
+    pub const ALL: [Self; 82] = [
         Self::SanctionsList,
         Self::LookalikeHistory,
         Self::LookalikeKnown,
@@ -158,6 +173,21 @@ impl SignalId {
         Self::ControlChanged,
         Self::NotSimulated,
         Self::Simulated,
+        Self::ListOnly,
+        Self::TokenNoCode,
+        Self::TokenWithoutFunctions,
+        Self::TokenNamesake,
+        Self::TokenTakesHolders,
+        Self::TokenSellSwitch,
+        Self::TokenFee,
+        Self::TokenMint,
+        Self::TokenBlacklist,
+        Self::TokenPausable,
+        Self::TokenReplaceable,
+        Self::TokenUnguarded,
+        Self::TokenUnowned,
+        Self::TokenScanIncomplete,
+        Self::TokenSeen,
     ];
 
     /// As verdicts name it.
@@ -219,6 +249,8 @@ pub struct Prior {
     pub signature: i64,
     /// For a site.
     pub domain: i64,
+    /// For a token.
+    pub token: i64,
 }
 
 /// The least log-odds of each level, in thousandths.
@@ -358,8 +390,8 @@ fn check(rules: &Rules) -> Result<(), BadRules> {
     let promise = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err(BadRules::Promise(what)) };
     let all = || rules.signals.values();
     let sum = |class: Class| all().filter(|rule| rule.class == class).map(|rule| rule.weight).sum::<i64>();
-    let Prior { address, transaction, signature, domain } = rules.prior;
-    let priors = [address, transaction, signature, domain];
+    let Prior { address, transaction, signature, domain, token } = rules.prior;
+    let priors = [address, transaction, signature, domain, token];
     let prior_max = priors.into_iter().max().unwrap_or_default();
     let prior_min = priors.into_iter().min().unwrap_or_default();
     promise(

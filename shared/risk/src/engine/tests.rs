@@ -5,7 +5,9 @@ use scorpius_core::UnixMillis;
 
 use super::*;
 use crate::address::Account;
-use crate::lists::Lists;
+use crate::foreign::{ForeignAccount, Network};
+use crate::intel::{Answers, ListHead, Listed};
+use crate::lists::{ListKind, Lists};
 
 /// A golden verdict's inputs and its bytes.
 pub(crate) fn golden(name: &str) -> [String; 2] {
@@ -98,6 +100,39 @@ fn an_address_is_judged_by_what_is_known_of_it() {
         Level::Unknown,
         &["vanity_address", "no_chain_data"],
     );
+}
+
+#[test]
+fn an_account_of_another_kind_of_chain_is_known_by_lists_alone() {
+    let text = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
+    let account = ForeignAccount::parse(Network::Bitcoin, text).expect("an account");
+    let row = |indicator: &str| Listed {
+        indicator: indicator.parse().expect("an account"),
+        name: "Somebody".to_owned(),
+        kind: None,
+        chains: None,
+        source: "a government".to_owned(),
+        date: "2026-11-20".to_owned(),
+        delisted: None,
+    };
+    let list = ListHead {
+        name: "government".to_owned(),
+        kind: ListKind::Sanctions,
+        as_of: "2026-11-20".to_owned(),
+        version: "00".to_owned(),
+        rows: 2,
+    };
+    let rows = [format!("bitcoin:{text}"), format!("evm:{}", NOBODY.to_lowercase())];
+    let rows = rows.iter().map(|indicator| (list.clone(), row(indicator))).collect();
+    let answers = Answers { lists: vec![list.clone()], rows };
+    let id = "vrd_00000000000000000000000000000001".to_owned();
+    let question = Question::ForeignAddress { account };
+    assert_eq!(question.indicators(), [answers.rows[0].1.indicator.clone()]);
+    let inputs = Inputs::gather(question, &[], &Lists::seed(), id, ASKED_AT).listed(&answers);
+    let verdict = decide(&inputs, RuleSet::base());
+    assert_eq!((verdict.level, ids(&verdict)), (Level::Critical, ["list_only", "prior", "sanctions_list"].into()));
+    // What was not asked about is not answered.
+    assert_eq!((inputs.sites.len(), inputs.facts.len()), (1, 0));
 }
 
 #[test]

@@ -47,7 +47,14 @@ pub enum Subject {
     Address {
         /// CAIP-2, `eip155:1`.
         chain: String,
-        /// In EIP-55's case.
+        /// In EIP-55's case, or in the form of another kind of chain.
+        address: String,
+    },
+    /// A token.
+    Token {
+        /// CAIP-2, `eip155:1`.
+        chain: String,
+        /// Its contract, in EIP-55's case.
         address: String,
     },
     /// A transaction that is not signed yet.
@@ -97,11 +104,12 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// `address`, `transaction`, `signature` or `domain`.
+    /// `address`, `token`, `transaction`, `signature` or `domain`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Address { .. } => "address",
+            Self::Token { .. } => "token",
             Self::Transaction { .. } => "transaction",
             Self::Signature { .. } => "signature",
             Self::Domain { .. } => "domain",
@@ -122,7 +130,7 @@ pub struct Signal {
     pub contribution: i64,
     /// What was found: `count`, and the first of them under `found`.
     pub evidence: Value,
-    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `chain`, `simulation` or `list:<name>`.
+    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `chain`, `simulation`, `scan` or `list:<name>`.
     pub source: String,
     /// Of when that is.
     pub as_of: String,

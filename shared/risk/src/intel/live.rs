@@ -7,8 +7,6 @@ use scorpius_core::error::chain;
 use scorpius_core::{BlobName, Blobs, Clock, Key, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::address::Account;
-use crate::domain::Domain;
 use crate::intel::{BadSnapshot, Indicator, ListHead, Listed, Snapshot};
 
 /// For how long a process goes on with what the pointer said, in seconds.
@@ -125,21 +123,11 @@ impl Intel {
         Ok(Looked::New(pointer.blob, snapshot))
     }
 
-    /// Asks every list about `accounts` and `site`.
-    ///
-    /// # Errors
-    /// `IntelError`.
-    pub async fn ask(&self, accounts: &[Account], site: Option<&Domain>) -> Result<Answers, IntelError> {
-        let accounts = accounts.iter().copied().map(Indicator::Evm);
-        let sites = site.into_iter().flat_map(Indicator::of_site);
-        self.ask_all(&accounts.chain(sites).collect::<Vec<_>>()).await
-    }
-
     /// Asks every list about `indicators`.
     ///
     /// # Errors
     /// `IntelError`.
-    pub async fn ask_all(&self, indicators: &[Indicator]) -> Result<Answers, IntelError> {
+    pub async fn ask(&self, indicators: &[Indicator]) -> Result<Answers, IntelError> {
         let Some(snapshot) = self.current().await? else { return Ok(Answers::default()) };
         let mut answers = Answers { lists: snapshot.lists().to_vec(), rows: Vec::new() };
         for indicator in indicators {

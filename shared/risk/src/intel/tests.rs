@@ -220,7 +220,7 @@ async fn a_new_snapshot_counts_after_at_most_thirty_seconds_and_the_old_one_when
     let intel = world.intel();
     let ask = async |n: u64| {
         let Indicator::Evm(account) = account(n) else { panic!("an account") };
-        intel.ask(&[account], None).await.expect("it answers").rows.len()
+        intel.ask(&[Indicator::Evm(account)]).await.expect("it answers").rows.len()
     };
     assert_eq!(ask(1).await, 0, "before any feed was read");
     world.publish(&[(head("one", 1), vec![listed(account(1))])], 1).await;
@@ -234,5 +234,5 @@ async fn a_new_snapshot_counts_after_at_most_thirty_seconds_and_the_old_one_when
     assert_eq!((ask(1).await, ask(2).await), (1, 0), "the old one goes on");
     // Without an old one nobody takes silence for an answer.
     let Indicator::Evm(one) = account(1) else { panic!("an account") };
-    assert!(world.intel().ask(&[one], None).await.is_err());
+    assert!(world.intel().ask(&[Indicator::Evm(one)]).await.is_err());
 }

@@ -141,7 +141,7 @@ impl EvalRisk {
                 seconds: 0.0,
                 error: None,
             },
-            // What is of no chain that is read is not known, which is no error.
+            // What is of no chain that is screened is not known, which is no error.
             Err(error) if error.is::<NotScreened>() => Line {
                 id,
                 level: Some("unknown".to_owned()),
@@ -191,9 +191,9 @@ fn state(address: Account, kind: &str) -> scorpius_risk::engine::inputs::Account
     }
 }
 
-/// An address of a chain that only lists could know.
+/// An address of a chain whose form is not known.
 #[derive(Debug, thiserror::Error)]
-#[error("not of an EVM chain")]
+#[error("not of a chain that is screened")]
 struct NotScreened;
 
 type Asked = (Question, Vec<Account>);
@@ -234,7 +234,9 @@ fn question(case: &Value) -> Result<Asked, Box<dyn std::error::Error>> {
     if id.contains('.') {
         return Ok((Question::Domain { domain: id.parse()?, age_days: None }, Vec::new()));
     }
-    Err(NotScreened.into())
+    let account = Indicator::guess(id).or_else(|_| Indicator::solana(id)).map_err(|_| NotScreened)?;
+    let account = account.try_into().map_err(|_| NotScreened)?;
+    Ok((Question::ForeignAddress { account }, Vec::new()))
 }
 
 fn stem(path: &Path) -> String {

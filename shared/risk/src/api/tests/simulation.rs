@@ -104,8 +104,15 @@ fn down() -> ChainError {
 }
 
 fn with_chain(is_down: bool) -> Bench {
+    with_state(is_down, |_| ())
+}
+
+/// A chain whose state is changed before it is read.
+pub(super) fn with_state(is_down: bool, change: impl FnOnce(&mut Value)) -> Bench {
     let bench = bench();
-    let state = serde_json::from_value(told("Drainer", "Token")).expect("a state");
+    let mut state = told("Drainer", "Token");
+    change(&mut state);
+    let state = serde_json::from_value(state).expect("a state");
     let chain: Arc<dyn Chain> = Arc::new(Memory { state, is_down });
     Bench { app: bench.app.reading(Some(chain)), ..bench }
 }

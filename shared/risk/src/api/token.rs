@@ -1,0 +1,59 @@
+//! `POST /v1/risk/token`: reading a token, and scanning the code that it runs.
+
+use alloy_primitives::Bytes;
+use scorpius_core::UnixMillis;
+use scorpius_edge::problem::{INTERNAL, Problem};
+use scorpius_evm::{Unread, prefetch_view};
+
+use super::App;
+use crate::engine::ground::{Teller, address};
+use crate::engine::inputs::Question;
+use crate::engine::verdict::Block;
+use crate::token::{CodeSeen, Read, TokenSeen, questions, scan, seen, slots};
+
+/// What is seen of the token that `question` is about, and where: of the code that was `told`, else of what a node says.
+/// `None` when the question is about something else, and when neither is there.
+pub(super) async fn look(
+    app: &App,
+    question: &Question,
+    told: Option<Bytes>,
+    until: UnixMillis,
+) -> Result<Option<(TokenSeen, Option<Block>)>, Problem> {
+    let Question::Token { chain, address: token } = question else { return Ok(None) };
+    let (read, block) = match (told, &app.chain) {
+        (Some(code), _) => (of_code(code), None),
+        (None, None) => return Ok(None),
+        (None, Some(node)) => {
+            let late = || app.clock.now() >= until;
+            let (at, questions) = (address(token), questions());
+            let read = prefetch_view(&**node, chain.number(), at, &questions, &slots(), &late).await;
+            // A chain that nobody configured is not one that could not be read.
+            if read.unread == Some(Unread::NoEndpoint) {
+                return Ok(None);
+            }
+            let block = read.state.as_ref().map(|state| &state.block);
+            let block = block.map(|block| Block { number: block.number, hash: block.hash.to_string() });
+            (seen(*token, Teller::Chain, read.state.as_ref(), read.unread), block)
+        }
+    };
+    let Read { mut seen, code } = read;
+    if let Some(code) = code {
+        // It computes, for up to a second.
+        let scanned = tokio::task::spawn_blocking(move || scan(&code)).await;
+        seen.scan = Some(scanned.map_err(|error| INTERNAL.because(error))?);
+    }
+    Ok(Some((seen, block)))
+}
+
+/// Of code alone nothing is known that a chain keeps.
+fn of_code(code: Bytes) -> Read {
+    let seen = TokenSeen {
+        told_by: Teller::Asker,
+        unread: None,
+        code: Some(CodeSeen::of(&code)),
+        proxy: None,
+        answers: None,
+        scan: None,
+    };
+    Read { seen, code: (!code.is_empty()).then_some(code) }
+}
