@@ -153,13 +153,19 @@ mod tests {
             assert_eq!(serde_json::from_str::<ForeignAccount>(&json).expect("an account"), account);
             // One digit wrong; Solana's have no checksum.
             let wrong = format!("{}1", &text[..text.len() - 1]);
-            assert_eq!(ForeignAccount::parse(network, &wrong).is_err(), network != Network::Solana, "{wrong}");
+            assert_eq!(
+                ForeignAccount::parse(network, &wrong).is_err(),
+                network != Network::Solana,
+                "{wrong}"
+            );
         }
     }
 
     #[test]
     fn what_is_of_another_kind_is_refused() {
-        for text in ["evm:0x098b716b8aaf21512996dc57eb0615e2383e2f96", "domain:a.example", "other:XMR:4", "bitcoin:1"] {
+        for text in
+            ["evm:0x098b716b8aaf21512996dc57eb0615e2383e2f96", "domain:a.example", "other:XMR:4", "bitcoin:1"]
+        {
             assert!(serde_json::from_str::<ForeignAccount>(&format!("\"{text}\"")).is_err(), "{text}");
         }
         for chain in ["", "eip155:1", "litecoin", "bip122:1"] {

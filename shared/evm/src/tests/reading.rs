@@ -225,8 +225,7 @@ async fn what_a_contract_answers_is_read_through_its_proxy() {
     let question = |signature, arguments: &[U256]| call(TOKEN, U256::ZERO, signature, arguments).data;
     let questions = [question("balanceOf(address)", &[word(SENDER)]), question("nothing()", &[])];
     let besides = BTreeSet::from([slot(77)]);
-    let read =
-        prefetch_view(&Memory::of(all.clone()), 1, TOKEN, &questions, &besides, &|| false).await;
+    let read = prefetch_view(&Memory::of(all.clone()), 1, TOKEN, &questions, &besides, &|| false).await;
     assert_eq!(read.unread, None);
     let read = read.state.expect("a state");
     assert_eq!(read.accounts[&CONTRACT].code, runtime("Token"));

@@ -8,7 +8,7 @@ use scorpius_core::{
     Page, Record, Store, StoreError, TenantId, UnixMillis, Write,
 };
 use scorpius_local::{Local, LocalOptions};
-use scorpius_risk::intel::{Intel, Pointer, pointer_key};
+use scorpius_risk::intel::{Indicator, Intel, Pointer, pointer_key};
 
 use super::*;
 

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::address::{Account, BadAddress, ChainId};
 use crate::api::{
-    Asked, INVALID_ADDRESS, INVALID_CODE, INVALID_DOMAIN, INVALID_MESSAGE, INVALID_TRANSACTION, Run, UNSUPPORTED_ADDRESS,
-    UNSUPPORTED_CHAIN,
+    Asked, INVALID_ADDRESS, INVALID_CODE, INVALID_DOMAIN, INVALID_MESSAGE, INVALID_TRANSACTION, Run,
+    UNSUPPORTED_ADDRESS, UNSUPPORTED_CHAIN,
 };
 use crate::engine::inputs::{ACCOUNTS_MAX, AccountState, Calldata, Code, HISTORY_MAX, Question, Wei};
 use crate::engine::verdict::Verdict;
@@ -215,17 +215,11 @@ pub(super) fn address(request: &Request) -> Result<Asked, Problem> {
                 .map_err(|error| INVALID_ADDRESS.because(&error).at("/address", &error))?;
             Question::ForeignAddress { account }
         }
-        Err(_) => Question::Address {
-            chain: chain(&asked.chain)?,
-            address: account("/address", &asked.address)?,
-        },
+        Err(_) => {
+            Question::Address { chain: chain(&asked.chain)?, address: account("/address", &asked.address)? }
+        }
     };
-    Ok(Asked {
-        question,
-        history: history(&asked.history)?,
-        accounts: Vec::new(),
-        run: Run::default(),
-    })
+    Ok(Asked { question, history: history(&asked.history)?, accounts: Vec::new(), run: Run::default() })
 }
 
 pub(super) fn token(request: &Request) -> Result<Asked, Problem> {

@@ -259,7 +259,7 @@ async fn what_is_wrong_with_a_request_is_named() {
             "unsupported-address",
             "/address",
         ),
-        ("scoreAddress", json!({"chain": "bitcoin", "address": USDC}), 400, "unsupported-chain", "/chain"),
+        ("scoreAddress", json!({"chain": "litecoin", "address": USDC}), 400, "unsupported-chain", "/chain"),
         (
             "scoreAddress",
             json!({"chain": "ethereum", "address": USDC, "history": [USDC, "0x"]}),
@@ -352,6 +352,7 @@ fn the_examples_of_the_operations_are_taken() {
         let Some(example) = operation.example else { continue };
         match operation.id {
             "scoreAddress" => assert!(serde_json::from_str::<AddressRequest>(example).is_ok()),
+            "scoreToken" => assert!(serde_json::from_str::<TokenRequest>(example).is_ok()),
             "scoreTransaction" => assert!(serde_json::from_str::<TransactionRequest>(example).is_ok()),
             "scoreDomain" => assert!(serde_json::from_str::<DomainRequest>(example).is_ok()),
             "scoreSignature" => assert!(serde_json::from_str::<SignatureRequest>(example).is_ok()),

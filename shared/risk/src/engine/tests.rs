@@ -130,7 +130,10 @@ fn an_account_of_another_kind_of_chain_is_known_by_lists_alone() {
     assert_eq!(question.indicators(), [answers.rows[0].1.indicator.clone()]);
     let inputs = Inputs::gather(question, &[], &Lists::seed(), id, ASKED_AT).listed(&answers);
     let verdict = decide(&inputs, RuleSet::base());
-    assert_eq!((verdict.level, ids(&verdict)), (Level::Critical, ["list_only", "prior", "sanctions_list"].into()));
+    assert_eq!(
+        (verdict.level, ids(&verdict)),
+        (Level::Critical, ["list_only", "prior", "sanctions_list"].into())
+    );
     // What was not asked about is not answered.
     assert_eq!((inputs.sites.len(), inputs.facts.len()), (1, 0));
 }

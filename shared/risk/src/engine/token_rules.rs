@@ -1,5 +1,6 @@
 //! What is found about a token.
 
+use scorpius_scan::engine::Severity;
 use serde_json::json;
 
 use crate::address::Account;
@@ -10,15 +11,16 @@ use crate::engine::party_rules::Known;
 use crate::engine::rules::SignalId;
 use crate::token::{FindingSeen, ScanSeen, TokenSeen};
 
-/// What the scanner's rules about privileged callers say of a token.
-const POWERS: [(&str, SignalId); 7] = [
-    ("leak-token", SignalId::TokenTakesHolders),
-    ("limit-sell", SignalId::TokenSellSwitch),
-    ("unbounded-fee", SignalId::TokenFee),
-    ("hidden-mint", SignalId::TokenMint),
-    ("blacklist", SignalId::TokenBlacklist),
-    ("pausable-transfers", SignalId::TokenPausable),
-    ("replaceable-code", SignalId::TokenReplaceable),
+/// What the scanner's rules about privileged callers say of a token, and from which severity on: a capped mint is not worth
+/// a word.
+const POWERS: [(&str, Severity, SignalId); 7] = [
+    ("leak-token", Severity::Medium, SignalId::TokenTakesHolders),
+    ("limit-sell", Severity::Medium, SignalId::TokenSellSwitch),
+    ("unbounded-fee", Severity::Medium, SignalId::TokenFee),
+    ("hidden-mint", Severity::Medium, SignalId::TokenMint),
+    ("blacklist", Severity::Low, SignalId::TokenBlacklist),
+    ("pausable-transfers", Severity::Low, SignalId::TokenPausable),
+    ("replaceable-code", Severity::Low, SignalId::TokenReplaceable),
 ];
 /// The scanner's rules about what anybody can do.
 const HOLES: [&str; 9] = [
@@ -64,10 +66,8 @@ pub(super) fn look(inputs: &Inputs, known: &Known<'_>, findings: &mut Findings) 
         Some(scan) => {
             look_at_scan(scan, known, findings);
             if scan.incomplete {
-                findings.add(
-                    SignalId::TokenScanIncomplete,
-                    incomplete("the scan did not see all of the code"),
-                );
+                findings
+                    .add(SignalId::TokenScanIncomplete, incomplete("the scan did not see all of the code"));
             }
         }
         None => findings
@@ -91,10 +91,12 @@ fn look_at_scan(scan: &ScanSeen, known: &Known<'_>, findings: &mut Findings) {
         known.asked("scan", json!({"rule": finding.rule, "functions": finding.functions}))
     };
     for finding in &scan.findings {
-        if let Some((_, id)) = POWERS.iter().find(|(rule, _)| *rule == finding.rule) {
+        let power =
+            POWERS.iter().find(|(rule, least, _)| *rule == finding.rule && finding.severity >= *least);
+        if let Some((.., id)) = power {
             findings.add(*id, evidence(finding));
         }
-        if finding.is_severe && HOLES.contains(&finding.rule.as_str()) {
+        if finding.severity >= Severity::High && HOLES.contains(&finding.rule.as_str()) {
             findings.add(SignalId::TokenUnguarded, evidence(finding));
         }
     }

@@ -67,7 +67,10 @@ mod tests {
             ("X", "USD\u{421}"),
             ("usd  coin!", "X"),
         ] {
-            assert!(found(name, symbol, "ethereum").is_some_and(|name| name.contains("USDC")), "{name} {symbol}");
+            assert!(
+                found(name, symbol, "ethereum").is_some_and(|name| name.contains("USDC")),
+                "{name} {symbol}"
+            );
         }
     }
 

@@ -146,8 +146,8 @@ pub struct ScanSeen {
 pub struct FindingSeen {
     /// The scanner's rule.
     pub rule: String,
-    /// `high` and `critical` are what takes others' money.
-    pub is_severe: bool,
+    /// How bad it is if it is true.
+    pub severity: Severity,
     /// The functions, by selector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<String>,
@@ -166,7 +166,7 @@ pub fn scan(code: &Bytes) -> ScanSeen {
         .iter()
         .map(|finding| FindingSeen {
             rule: finding.detector.clone(),
-            is_severe: finding.severity >= Severity::High,
+            severity: finding.severity,
             functions: finding.selectors.iter().take(SELECTORS_MAX).cloned().collect(),
         })
         .collect();

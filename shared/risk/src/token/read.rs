@@ -21,8 +21,7 @@ const ZEPPELIN: B256 = b256!("7050c9e0f4ca769c69bd3a8ef740bc37934f8e2c036e5a723f
 /// `keccak256("org.zeppelinos.proxy.admin")`.
 const ZEPPELIN_ADMIN: B256 = b256!("10d6a54a4754c8869d6886b5f5d7fbfa5b4522237ea5c60d11bc4e7a1ff9390b");
 /// ERC-1167: what stands before and behind the address.
-const MINIMAL: ([u8; 10], [u8; 15]) =
-    (hex!("363d3d373d3d3d363d73"), hex!("5af43d82803e903d91602b57fd5bf3"));
+const MINIMAL: ([u8; 10], [u8; 15]) = (hex!("363d3d373d3d3d363d73"), hex!("5af43d82803e903d91602b57fd5bf3"));
 
 /// `name()`, `symbol()`, `decimals()`, `totalSupply()`, `owner()`, `getOwner()`.
 const QUESTIONS: [[u8; 4]; 6] = [
@@ -70,9 +69,7 @@ pub fn seen(token: Account, told_by: Teller, state: Option<&State>, unread: Opti
         abi::account(&word.0).filter(|account| *account != Account::ZERO)
     };
     let proxy = minimal(&own.code).or_else(|| {
-        let at = |kind, place, admin| {
-            Some(ProxySeen { kind, points_to: slot(place)?, admin: slot(admin) })
-        };
+        let at = |kind, place, admin| Some(ProxySeen { kind, points_to: slot(place)?, admin: slot(admin) });
         at(ProxyKind::Erc1967, &IMPLEMENTATION, &ADMIN)
             .or_else(|| at(ProxyKind::Erc1967Beacon, &BEACON, &ADMIN))
             .or_else(|| at(ProxyKind::Erc1967, &ZEPPELIN, &ZEPPELIN_ADMIN))
@@ -87,7 +84,7 @@ pub fn seen(token: Account, told_by: Teller, state: Option<&State>, unread: Opti
             let question = [Bytes::copy_from_slice(&BEACON_S_LOGIC)];
             let told = answers(state, address(points_to), &question).ok();
             let told = told.filter(|told| told.missing.is_empty());
-            let logic = told.and_then(|told| abi::account(told.answers.first()?.as_deref()?));
+            let logic = told.and_then(|told| abi::account(told.answers.first()?.as_ref()?));
             logic.and_then(|logic| code_of(address(&logic)))
         }
         Some(proxy) => code_of(address(&proxy.points_to)),
@@ -107,8 +104,8 @@ fn minimal(code: &[u8]) -> Option<ProxySeen> {
 }
 
 fn told(answers: &[Option<Bytes>]) -> TokenAnswers {
-    let [name, symbol, decimals, supply, owner, other_owner] =
-        std::array::from_fn(|at| answers.get(at).and_then(Option::as_deref).unwrap_or_default());
+    let answer = |at: usize| answers.get(at).and_then(Option::as_ref).map_or(&[][..], |bytes| &bytes[..]);
+    let [name, symbol, decimals, supply, owner, other_owner] = std::array::from_fn(answer);
     TokenAnswers {
         name: abi::text(name),
         symbol: abi::text(symbol),

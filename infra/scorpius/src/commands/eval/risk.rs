@@ -13,6 +13,7 @@ use scorpius_risk::engine::decide;
 use scorpius_risk::engine::inputs::{Calldata, Inputs, Question};
 use scorpius_risk::engine::rules::RuleSet;
 use scorpius_risk::engine::verdict::Verdict as Judged;
+use scorpius_risk::intel::Indicator;
 use scorpius_risk::lists::{List, ListKind, Lists};
 use scorpius_risk::request;
 use serde::{Deserialize, Serialize};

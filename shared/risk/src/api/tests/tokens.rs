@@ -35,7 +35,10 @@ async fn a_token_is_read_through_its_proxy_and_its_verdict_replays() {
     assert_eq!(verdict["subject"]["kind"], "token");
     assert_eq!(verdict["block"]["number"], 23_000_000);
     assert!(ids(&verdict).contains(&"token_replaceable"), "{verdict}");
-    assert!(!ids(&verdict).contains(&"token_no_code") && !ids(&verdict).contains(&"no_chain_data"), "{verdict}");
+    assert!(
+        !ids(&verdict).contains(&"token_no_code") && !ids(&verdict).contains(&"no_chain_data"),
+        "{verdict}"
+    );
     let seen = verdict["signals"].as_array().expect("signals").iter().find(|it| it["id"] == "token_seen");
     let seen = &seen.expect("it was seen")["evidence"]["found"][0];
     assert_eq!(seen["proxy"]["points_to"], TOKEN.to_lowercase());
