@@ -13,6 +13,7 @@ mod cache;
 mod endpoint;
 mod hex_text;
 mod rpc;
+mod run;
 mod state;
 
 #[cfg(test)]

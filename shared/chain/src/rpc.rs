@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use scorpius_core::chain::{AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, Touched, TrialCall};
+use scorpius_core::chain::{AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, Touched, TrialCall};
 use scorpius_core::{Chain, Clock, Egress, EgressError, EgressRequest, PortError};
 use serde_json::{Value, json};
 
@@ -397,5 +397,15 @@ impl Chain for RpcChain {
 
     async fn touched(&self, chain_id: u64, call: &TrialCall, at: &BlockRef) -> Result<Touched, ChainError> {
         self.read_touched(chain_id, call, at).await
+    }
+
+    async fn run(
+        &self,
+        chain_id: u64,
+        call: &TrialCall,
+        at: &BlockRef,
+        block: &BlockHead,
+    ) -> Result<Option<NodeRun>, ChainError> {
+        self.read_run(chain_id, call, at, block).await
     }
 }

@@ -103,14 +103,7 @@ impl RpcChain {
         call: &TrialCall,
         at: &BlockRef,
     ) -> Result<Touched, ChainError> {
-        let value = hex::encode(call.value);
-        let value = value.trim_start_matches('0');
-        let trial = json!({
-            "from": hex_of(&call.from),
-            "to": hex_of(&call.to),
-            "value": format!("0x{}", if value.is_empty() { "0" } else { value }),
-            "data": hex_of(&call.data),
-        });
+        let trial = trial(call);
         let hint = |method, parameters| Question {
             is_hint: true,
             answer_bytes_max: ANSWER_BYTES_MAX,
@@ -129,6 +122,18 @@ impl RpcChain {
         }
         Ok(Vec::new())
     }
+}
+
+/// A call's parameter.
+pub(crate) fn trial(call: &TrialCall) -> Value {
+    let value = hex::encode(call.value);
+    let value = value.trim_start_matches('0');
+    json!({
+        "from": hex_of(&call.from),
+        "to": hex_of(&call.to),
+        "value": format!("0x{}", if value.is_empty() { "0" } else { value }),
+        "data": hex_of(&call.data),
+    })
 }
 
 /// Reads a hint.

@@ -46,6 +46,26 @@ pub struct TrialCall {
     pub data: Bytes,
 }
 
+/// One log, as a node tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeLog {
+    /// Which contract.
+    pub address: [u8; 20],
+    /// At most four.
+    pub topics: Vec<[u8; 32]>,
+    /// What is not indexed.
+    pub data: Bytes,
+}
+
+/// How a call ended that a node ran itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRun {
+    /// Whether it did not fail.
+    pub succeeded: bool,
+    /// Its logs, in their order.
+    pub logs: Vec<NodeLog>,
+}
+
 /// What is asked of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountAsk {
@@ -139,4 +159,14 @@ pub trait Chain: Send + Sync {
 
     /// What `call` would read, as the node guesses it. A hint: it may be short, or empty where no node offers it.
     async fn touched(&self, chain_id: u64, call: &TrialCall, at: &BlockRef) -> Result<Touched, ChainError>;
+
+    /// `call` as a node itself runs it (`eth_simulateV1`) on top of `at`, in a block that has the members of `block`, save its
+    /// hash. `None` where no node offers that.
+    async fn run(
+        &self,
+        chain_id: u64,
+        call: &TrialCall,
+        at: &BlockRef,
+        block: &BlockHead,
+    ) -> Result<Option<NodeRun>, ChainError>;
 }

@@ -168,7 +168,7 @@ static FORMS: LazyLock<HashMap<B256, Form>> = LazyLock::new(|| {
 });
 
 /// Reads one log; a batch is several events.
-pub(crate) fn read(contract: Address, topics: &[B256], data: &[u8]) -> Vec<Event> {
+pub fn read(contract: Address, topics: &[B256], data: &[u8]) -> Vec<Event> {
     let form = topics.first().and_then(|topic| FORMS.get(topic));
     let words = Words { topics: topics.get(1..).unwrap_or_default(), data };
     form.and_then(|form| words.read(*form, contract)).unwrap_or_else(|| vec![other(contract, topics, data)])

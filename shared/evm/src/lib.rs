@@ -27,7 +27,7 @@ pub mod words;
 pub use alloy_primitives::{Address, B256, Bytes, U256};
 pub use context::{Axis, Strength};
 pub use event::{Asset, Event};
-pub use prefetch::{Prefetched, Unread, prefetch, prefetch_view};
+pub use prefetch::{Prefetched, Unread, prefetch, prefetch_view, second_opinion};
 pub use run::{Approval, Call, Change, Run, Status};
 pub use simulate::{Cut, Difference, InContext, Limits, Simulation, simulate};
 pub use state::{Account, BadState, Block, Need, Rules, State};

@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use scorpius_core::Chain;
-use scorpius_core::chain::{AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, TrialCall};
+use scorpius_core::chain::{
+    AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, TrialCall,
+};
 use serde::{Deserialize, Serialize};
 
+use crate::context::Surroundings;
 use crate::run::Run;
 use crate::simulate::{Cut, Limits, simulate};
 use crate::state::{self, Block, Need, Rules, State};
@@ -108,6 +111,29 @@ pub async fn prefetch_view(
         Some(Lack { missing, others: BTreeSet::new(), stopped: false })
     };
     read(chain, chain_id, &needs, None, &work, stop).await
+}
+
+/// What the node that was asked for `state` says of `transaction` itself, in the block that a simulation runs it in; `None`
+/// where it does not offer that, or fails.
+pub async fn second_opinion(chain: &dyn Chain, state: &State, transaction: &Transaction) -> Option<NodeRun> {
+    let next = Surroundings::next(state, transaction, u64::MAX).block;
+    let call = trial_of(transaction);
+    let at = BlockRef { number: state.block.number, hash: state.block.hash.0 };
+    let block = BlockHead {
+        reference: BlockRef { number: next.number, hash: [0; 32] },
+        timestamp: next.timestamp,
+        coinbase: next.coinbase.0.0,
+        prevrandao: next.prevrandao.0,
+        base_fee: next.base_fee,
+        gas_limit: next.gas_limit,
+        excess_blob_gas: 0,
+    };
+    chain.run(state.chain_id, &call, &at, &block).await.ok().flatten()
+}
+
+fn trial_of(transaction: &Transaction) -> TrialCall {
+    let Transaction { from, to, value, data, .. } = transaction;
+    TrialCall { from: from.0.0, to: to.0.0, value: value.to_be_bytes(), data: data.0.clone() }
 }
 
 /// What a try over a state has found.
@@ -223,9 +249,7 @@ impl Reading<'_> {
     /// What is needed in any case, and what the node guesses.
     async fn first_needs(&self) -> Result<BTreeSet<Need>, ChainError> {
         let mut needs = self.needs.clone();
-        if let Some(Transaction { from, to, value, data, .. }) = self.trial {
-            let call =
-                TrialCall { from: from.0.0, to: to.0.0, value: value.to_be_bytes(), data: data.0.clone() };
+        if let Some(call) = self.trial.map(trial_of) {
             for (address, slots) in self.chain.touched(self.chain_id, &call, self.at()).await? {
                 let address = Address::from(address);
                 needs.insert(Need::Account { address });

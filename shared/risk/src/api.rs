@@ -19,7 +19,7 @@ use scorpius_core::{Blobs, Chain, Clock, Store, UnixMillis, Write, new_id};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{INTERNAL, NOT_FOUND, Problem, ProblemType};
 use scorpius_edge::{Access, Answer, Kind, Operation, Request, Response, Thing};
-use scorpius_evm::{Address, Limits, State, U256, Unread, prefetch};
+use scorpius_evm::{Address, Limits, State, U256, Unread, prefetch, second_opinion};
 use scorpius_ledger::Proofs;
 use sha2::{Digest, Sha256};
 
@@ -30,7 +30,7 @@ pub use crate::api::documents::{
     AccountRequest, AddressRequest, AuthorizationRequest, DomainRequest, Proof, ProvedVerdict, Replay,
     SignatureRequest, TokenRequest, TransactionRequest,
 };
-use crate::engine::ground::{Ground, Teller};
+use crate::engine::ground::{Ground, NodeSaid, Teller};
 use crate::engine::inputs::{AccountState, Inputs, Question};
 use crate::engine::replay::ReplayError;
 use crate::engine::rules::RuleSet;
@@ -302,7 +302,7 @@ async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis) ->
 /// What a transaction is simulated over: what was told, else what a node says. `None` without either.
 async fn ground(app: &App, question: &Question, run: Run, until: UnixMillis) -> Option<Ground> {
     let Run { state, gas_limit, gas_price, .. } = run;
-    let told = |told_by, state, unread| Ground { told_by, state, unread, gas_limit, gas_price };
+    let told = |told_by, state, unread| Ground { told_by, state, unread, node: None, gas_limit, gas_price };
     if let Some(state) = state {
         return Some(told(Teller::Asker, Some(state), None));
     }
@@ -314,7 +314,15 @@ async fn ground(app: &App, question: &Question, run: Run, until: UnixMillis) -> 
     let late = || app.clock.now() >= until;
     let read = prefetch(&**chain, chain_id, &transaction, &parties, &Limits::standard(), &late).await;
     // A chain that nobody configured is not one that could not be read.
-    (read.unread != Some(Unread::NoEndpoint)).then(|| told(Teller::Chain, read.state, read.unread))
+    if read.unread == Some(Unread::NoEndpoint) {
+        return None;
+    }
+    let node = match &read.state {
+        Some(state) if read.unread.is_none() && !late() => second_opinion(&**chain, state, &transaction).await,
+        _ => None,
+    };
+    let node = node.as_ref().map(NodeSaid::of);
+    Some(Ground { node, ..told(Teller::Chain, read.state, read.unread) })
 }
 
 fn scored(verdict: &Verdict, canonical: &[u8]) -> Scored {

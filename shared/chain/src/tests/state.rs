@@ -1,6 +1,8 @@
 //! Many accounts at once, and what a call touches.
 
-use scorpius_core::chain::{AccountAsk, AccountBody, AccountRead, TrialCall};
+use scorpius_core::chain::{
+    AccountAsk, AccountBody, AccountRead, BlockHead, NodeLog, NodeRun, TrialCall,
+};
 
 use super::*;
 
@@ -193,4 +195,59 @@ fn chains_are_configured_in_one_line_and_a_mistake_shows_no_credential() {
         configured(Some("1=http://a.example")),
         Err(BadEndpoint::Url { chain_id: 1, place: 1, .. })
     ));
+}
+
+#[tokio::test]
+async fn what_a_node_runs_itself_is_read_strictly_and_not_offered_is_no_error() {
+    let call = TrialCall { from: [1; 20], to: ADDRESS, value: [0; 32], data: Bytes::from_static(&[1, 2]) };
+    let block = BlockHead {
+        reference: BlockRef { number: 1_025, hash: [0; 32] },
+        timestamp: 113,
+        coinbase: [0xcb; 20],
+        prevrandao: [0x5b; 32],
+        base_fee: 7,
+        gas_limit: 30_000_000,
+        excess_blob_gas: 0,
+    };
+    let topic = format!("0x{}", "07".repeat(32));
+    let log = json!({"address": format!("0x{}", "11".repeat(20)), "topics": [topic], "data": "0x0a"});
+    let running = move |answer: Value| {
+        move |method: &str, parameters: &Value| match method {
+            "eth_simulateV1" => {
+                let asked = &parameters[0]["blockStateCalls"][0];
+                assert_eq!(asked["blockOverrides"]["number"], "0x401");
+                assert_eq!(asked["calls"][0]["data"], "0x0102");
+                Ok(json!({"result": [{"calls": [answer]}]}))
+            }
+            _ => telling(method, parameters),
+        }
+    };
+    let read = async |answer: Value| {
+        let network = Arc::new(Network::default().with(FIRST, running(answer)));
+        let (chain, _) = over(&network);
+        chain.run(1, &call, &AT, &block).await.expect("an answer or none")
+    };
+    let log_read = NodeLog { address: [0x11; 20], topics: vec![[7; 32]], data: Bytes::from_static(&[10]) };
+    let run = read(json!({"status": "0x1", "logs": [log], "returnData": "0x", "gasUsed": "0x5208"})).await;
+    assert_eq!(run, Some(NodeRun { succeeded: true, logs: vec![log_read] }));
+    let failed = read(json!({"status": "0x0", "logs": [], "error": {"code": 3}})).await;
+    assert_eq!(failed, Some(NodeRun { succeeded: false, logs: Vec::new() }));
+    for bad in [
+        json!({}),
+        json!({"status": 1}),
+        json!({"status": "0x1", "logs": [{"address": "0x", "topics": [], "data": "0x"}]}),
+        json!({"status": "0x1", "logs": vec![log.clone(); 1_025]}),
+    ] {
+        assert_eq!(read(bad).await, None);
+    }
+    let refusing = |method: &str, parameters: &Value| match method {
+        "eth_simulateV1" => Ok(json!({"error": {"code": -32601, "message": "no"}})),
+        _ => telling(method, parameters),
+    };
+    let network = Arc::new(Network::default().with(FIRST, refusing));
+    let (chain, _) = over(&network);
+    for _ in 0..5 {
+        assert_eq!(chain.run(1, &call, &AT, &block).await.expect("none"), None);
+    }
+    assert_eq!(chain.accounts(1, &asks(1), &AT).await.expect("accounts").len(), 1, "it does not rest");
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use scorpius_core::Chain;
 use scorpius_core::chain::{
-    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, Touched, TrialCall,
+    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, Touched, TrialCall,
 };
 use scorpius_core::error::PortError;
 
@@ -114,6 +114,16 @@ impl Chain for Memory {
             AccountRead { address: ask.address, body: ask.itself.then_some(body), slots }
         };
         Ok(asks.iter().map(read).collect())
+    }
+
+    async fn run(
+        &self,
+        _: u64,
+        _: &TrialCall,
+        _: &BlockRef,
+        _: &BlockHead,
+    ) -> Result<Option<NodeRun>, ChainError> {
+        Ok(None)
     }
 
     async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {

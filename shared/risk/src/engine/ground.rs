@@ -1,7 +1,11 @@
 //! What a transaction is simulated over.
 
-use scorpius_evm::{Address, BadState, Cut, Limits, Simulation, State, Transaction, U256, Unread, simulate};
+use scorpius_core::chain::{NodeLog, NodeRun};
+use scorpius_evm::{
+    Address, B256, BadState, Cut, Event, Limits, Run, Simulation, State, Transaction, U256, Unread, event, simulate,
+};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::address::Account;
 use crate::engine::inputs::{Code, Inputs, Question};
@@ -18,6 +22,46 @@ pub enum Teller {
     Asker,
     /// A node of the chain.
     Chain,
+}
+
+/// A node's own simulation (`eth_simulateV1`), as far as it can be compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSaid {
+    /// Whether it goes through.
+    pub succeeded: bool,
+    /// Events of tokens and of control that its logs tell of.
+    pub events: u64,
+    /// SHA-256 of them as canonical JSON (RFC 8785), in hex.
+    pub events_sha256: String,
+}
+
+impl NodeSaid {
+    /// Of what a node answered.
+    #[must_use]
+    pub fn of(run: &NodeRun) -> Self {
+        let read = |log: &NodeLog| {
+            let topics: Vec<_> = log.topics.iter().map(|topic| B256::from(*topic)).collect();
+            event::read(Address::from(log.address), &topics, &log.data)
+        };
+        Self::made(run.succeeded, &run.logs.iter().flat_map(read).collect::<Vec<_>>())
+    }
+
+    /// What a node would say if it agreed with `run`.
+    #[must_use]
+    pub(super) fn of_run(run: &Run) -> Self {
+        Self::made(run.status.is_success(), &run.events)
+    }
+
+    fn made(succeeded: bool, events: &[Event]) -> Self {
+        // INVARIANT: events are text and whole numbers.
+        let canonical = serde_json_canonicalizer::to_vec(events).unwrap_or_default();
+        Self {
+            succeeded,
+            events: events.len() as u64,
+            events_sha256: hex::encode(Sha256::digest(canonical)),
+        }
+    }
 }
 
 impl Teller {
@@ -43,6 +87,9 @@ pub struct Ground {
     /// Why it is not known, or not all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<Unread>,
+    /// What the node says of the transaction, where it was asked for its own opinion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeSaid>,
     /// Gas that the transaction may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gas_limit: Option<u64>,
@@ -85,6 +132,12 @@ impl Ground {
             }
             _ => None,
         }
+    }
+
+    /// Whether the node came to the same as `run`; `None` where it said nothing, or where `run` leaves events out.
+    pub(super) fn node_agrees(&self, run: &Run) -> Option<bool> {
+        let node = self.node.as_ref().filter(|_| !run.shortened)?;
+        Some(*node == NodeSaid::of_run(run))
     }
 
     /// As evidence names the teller.

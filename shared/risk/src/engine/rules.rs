@@ -87,6 +87,7 @@ pub enum SignalId {
     NotSimulated,
     Simulated,
     ListOnly,
+    NodeDisagrees,
     TokenNoCode,
     TokenWithoutFunctions,
     TokenNamesake,
@@ -105,7 +106,7 @@ pub enum SignalId {
 
 impl SignalId {
     /// Every signal.
-    pub const ALL: [Self; 82] = [
+    pub const ALL: [Self; 83] = [
         Self::SanctionsList,
         Self::LookalikeHistory,
         Self::LookalikeKnown,
@@ -174,6 +175,7 @@ impl SignalId {
         Self::NotSimulated,
         Self::Simulated,
         Self::ListOnly,
+        Self::NodeDisagrees,
         Self::TokenNoCode,
         Self::TokenWithoutFunctions,
         Self::TokenNamesake,

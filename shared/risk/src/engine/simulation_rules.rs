@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::address::Account;
 use crate::engine::findings::Findings;
-use crate::engine::ground::{Ground, NotSimulated, account};
+use crate::engine::ground::{Ground, NodeSaid, NotSimulated, account};
 use crate::engine::inputs::{Code, Inputs, Question};
 use crate::engine::party_rules::Known;
 use crate::engine::rules::SignalId;
@@ -31,6 +31,10 @@ pub(super) fn look(reading: &Reading, inputs: &Inputs, known: &Known<'_>, findin
         Ok(simulation) => simulation,
         Err(why) => return findings.add(SignalId::NotSimulated, known.asked("simulation", evidence_of(why))),
     };
+    if ground.node_agrees(&simulation.run) == Some(false) {
+        let evidence = json!({"node": ground.node, "ours": NodeSaid::of_run(&simulation.run)});
+        findings.add(SignalId::NodeDisagrees, known.asked("simulation", evidence));
+    }
     let Some(from) = from else { return };
     let rules =
         SimulationRules { reading, ground, known, from: *from, to: *to, calls: !data.bytes().is_empty() };
@@ -236,6 +240,9 @@ impl SimulationRules<'_> {
         merge(&mut shown, &run.status);
         if run.shortened {
             shown["shortened"] = Value::from(true);
+        }
+        if let Some(agrees) = self.ground.node_agrees(run) {
+            shown["node_agrees"] = Value::from(agrees);
         }
         shown
     }

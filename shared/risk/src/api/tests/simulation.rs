@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use scorpius_core::chain::{
-    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, Touched, TrialCall,
+    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, Touched, TrialCall,
 };
 use scorpius_core::error::PortError;
 use scorpius_evm::B256;
@@ -18,6 +18,8 @@ const TOKEN_DIGITS: &str = "7070707070707070707070707070707070707071";
 struct Memory {
     state: State,
     is_down: bool,
+    /// What it says itself of a transaction.
+    says: Option<NodeRun>,
 }
 
 #[async_trait]
@@ -88,6 +90,16 @@ impl Chain for Memory {
         Ok(asks.iter().map(read).collect())
     }
 
+    async fn run(
+        &self,
+        _: u64,
+        _: &TrialCall,
+        _: &BlockRef,
+        _: &BlockHead,
+    ) -> Result<Option<NodeRun>, ChainError> {
+        Ok(self.says.clone())
+    }
+
     async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {
         Ok(Touched::new())
     }
@@ -113,7 +125,7 @@ pub(super) fn with_state(is_down: bool, change: impl FnOnce(&mut Value)) -> Benc
     let mut state = told("Drainer", "Token");
     change(&mut state);
     let state = serde_json::from_value(state).expect("a state");
-    let chain: Arc<dyn Chain> = Arc::new(Memory { state, is_down });
+    let chain: Arc<dyn Chain> = Arc::new(Memory { state, is_down, says: None });
     Bench { app: bench.app.reading(Some(chain)), ..bench }
 }
 
@@ -221,4 +233,24 @@ async fn the_largest_state_is_kept_and_replayed() {
     let (status, replayed, _) =
         bench.ask(about("replayVerdict", verdict["id"].as_str().expect("an id"))).await;
     assert_eq!((status, &replayed["same"]), (200, &json!(true)));
+}
+
+#[tokio::test]
+async fn a_node_that_runs_it_otherwise_is_told_of_and_nothing_is_called_safe() {
+    let asked = || ask("scoreTransaction", &lure());
+    let judged = async |says: Option<NodeRun>| {
+        let bench = bench();
+        let state = serde_json::from_value(told("Drainer", "Token")).expect("a state");
+        let chain: Arc<dyn Chain> = Arc::new(Memory { state, is_down: false, says });
+        let bench = Bench { app: bench.app.reading(Some(chain)), ..bench };
+        let (status, verdict, _) = bench.ask(asked()).await;
+        assert_eq!(status, 200, "{verdict}");
+        let id = verdict["id"].as_str().expect("an id");
+        let (_, replayed, _) = bench.ask(about("replayVerdict", id)).await;
+        assert_eq!(replayed["same"], true, "{replayed}");
+        verdict
+    };
+    let failed = judged(Some(NodeRun { succeeded: false, logs: Vec::new() })).await;
+    assert!(found(&failed, "node_disagrees"), "{failed}");
+    assert!(!found(&judged(None).await, "node_disagrees"));
 }

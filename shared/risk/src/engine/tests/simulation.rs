@@ -68,6 +68,7 @@ pub(crate) fn state(contract: &str, token: &str) -> serde_json::Value {
 fn ground(state: serde_json::Value) -> Ground {
     let state: State = serde_json::from_value(state).expect("a state");
     Ground {
+        node: None,
         told_by: Teller::Chain,
         state: Some(state),
         unread: None,
