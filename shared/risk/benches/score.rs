@@ -52,6 +52,11 @@ fn score(criterion: &mut Criterion) {
     run("address, on no list", &nobody, &[]);
     run("address, history of 1,000", &nobody, &history);
     run("transaction, approval", &approval, &[]);
+    // State, decoding, 25 runs and the document: all that a verdict takes once the state is there.
+    let simulated = Inputs::parse(include_bytes!("../golden/simulated.inputs.json")).expect("inputs");
+    criterion.bench_function("transaction, simulated over local state", |bencher| {
+        bencher.iter(|| decide(black_box(&simulated), RuleSet::base()).canonical());
+    });
     let listed: Account = "0x098B716B8Aaf21512996dC57EB0615e2383E2f96".parse().expect("an address");
     let sanctions = lists.iter().next().expect("a list");
     criterion

@@ -27,9 +27,10 @@ use crate::address::Account;
 pub use crate::api::batch::{BatchAnswer, BatchRequest, BatchResult};
 pub use crate::api::dispute::{ALREADY_DISPUTED, Dispute, DisputeRequest};
 pub use crate::api::documents::{
-    AccountRequest, AddressRequest, AuthorizationRequest, DomainRequest, Proof, ProvedVerdict, Replay,
+    AccountRequest, AddressRequest, AuthorizationRequest, DealingRequest, DomainRequest, Proof, ProvedVerdict, Replay,
     SignatureRequest, TokenRequest, TransactionRequest,
 };
+use crate::engine::exposure::{Dealing, reached};
 use crate::engine::ground::{Ground, NodeSaid, Teller};
 use crate::engine::inputs::{AccountState, Inputs, Question};
 use crate::engine::replay::ReplayError;
@@ -37,7 +38,7 @@ use crate::engine::rules::RuleSet;
 use crate::engine::verdict::Verdict;
 use crate::engine::{ENGINE, decide_hashed, replay};
 use crate::events::Scored;
-use crate::intel::{BadSnapshot, Intel, IntelError};
+use crate::intel::{BadSnapshot, Indicator, Intel, IntelError};
 use crate::lists::Lists;
 use crate::verdicts::{KeepError, Kept, Verdicts};
 
@@ -232,8 +233,23 @@ pub async fn handle(app: &App, request: Request) -> Response {
 struct Asked {
     question: Question,
     history: Vec<Account>,
+    /// Around an address.
+    dealings: Vec<Dealing>,
     accounts: Vec<AccountState>,
     run: Run,
+}
+
+impl Asked {
+    /// Nothing besides.
+    fn of(question: Question) -> Self {
+        Self {
+            question,
+            history: Vec::new(),
+            dealings: Vec::new(),
+            accounts: Vec::new(),
+            run: Run::default(),
+        }
+    }
 }
 
 /// What is told of the chain, and how a transaction is to be run.
@@ -271,13 +287,16 @@ struct Judged {
 /// Judges what is `asked`. No chain is read for longer than one transaction may take, nor after `until`.
 async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis) -> Result<Judged, Problem> {
     let (tenant, actor) = (request.tenant()?, request.actor()?);
-    let Asked { question, history, accounts, mut run } = asked;
+    let Asked { question, history, dealings, accounts, mut run } = asked;
     let id = new_id("vrd", &*app.clock);
     let until = until.min(app.clock.now().plus_ms(READING_MS_MAX));
     let token = token::look(app, &question, run.code.take(), until).await?;
     let ground = ground(app, &question, run, until).await;
-    let answers = app.intel.ask(&question.indicators()).await?;
+    let mut indicators = question.indicators();
+    indicators.extend(reached(&question, &dealings).into_iter().map(Indicator::Evm));
+    let answers = app.intel.ask(&indicators).await?;
     let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at)
+        .dealt(&dealings, &app.lists)
         .listed(&answers)
         .told(&accounts)
         .over(ground);

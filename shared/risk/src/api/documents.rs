@@ -17,6 +17,7 @@ use crate::api::{
     Asked, INVALID_ADDRESS, INVALID_CODE, INVALID_DOMAIN, INVALID_MESSAGE, INVALID_TRANSACTION, Run,
     UNSUPPORTED_ADDRESS, UNSUPPORTED_CHAIN,
 };
+use crate::engine::exposure::{DEALINGS_MAX, Dealing};
 use crate::engine::inputs::{ACCOUNTS_MAX, AccountState, Calldata, Code, HISTORY_MAX, Question, Wei};
 use crate::engine::verdict::Verdict;
 use crate::foreign::{ForeignAccount, Network};
@@ -38,6 +39,20 @@ pub struct AddressRequest {
     /// Addresses that you have dealt with, at most 1,000: what an imitation would imitate.
     #[serde(default)]
     pub history: Vec<String>,
+    /// Who sent to whom, as far as you know, at most 2,000: the address itself, and others around it. Lists are asked about
+    /// everybody within three steps.
+    #[serde(default)]
+    pub dealings: Vec<DealingRequest>,
+}
+
+/// Something was sent. It is not checked; the verdict says who told it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DealingRequest {
+    /// Who sent.
+    pub from: String,
+    /// Who got it.
+    pub to: String,
 }
 
 /// Asks about a token.
@@ -219,7 +234,8 @@ pub(super) fn address(request: &Request) -> Result<Asked, Problem> {
             Question::Address { chain: chain(&asked.chain)?, address: account("/address", &asked.address)? }
         }
     };
-    Ok(Asked { question, history: history(&asked.history)?, accounts: Vec::new(), run: Run::default() })
+    let (history, dealings) = (history(&asked.history)?, dealings(&asked.dealings)?);
+    Ok(Asked { history, dealings, ..Asked::of(question) })
 }
 
 pub(super) fn token(request: &Request) -> Result<Asked, Problem> {
@@ -235,12 +251,9 @@ pub(super) fn token(request: &Request) -> Result<Asked, Problem> {
         let digits = text.strip_prefix("0x").ok_or_else(|| bad(&"not hex after `0x`"))?;
         hex::decode(digits).map(Bytes::from).map_err(|error| bad(&error))
     });
-    Ok(Asked {
-        question: Question::Token { chain, address },
-        history: Vec::new(),
-        accounts: accounts(&asked.accounts)?,
-        run: Run { code: code.transpose()?, ..Run::default() },
-    })
+    let run = Run { code: code.transpose()?, ..Run::default() };
+    let accounts = accounts(&asked.accounts)?;
+    Ok(Asked { accounts, run, ..Asked::of(Question::Token { chain, address }) })
 }
 
 pub(super) fn transaction(request: &Request) -> Result<Asked, Problem> {
@@ -256,12 +269,9 @@ pub(super) fn transaction(request: &Request) -> Result<Asked, Problem> {
         .try_into()
         .map_err(|error| INVALID_TRANSACTION.because("`data` is not calldata").at("/data", error))?;
     let run = run(asked.state, asked.gas_limit, asked.gas_price, chain, from.is_some())?;
-    Ok(Asked {
-        question: Question::Transaction { chain, from, to, value, data, irregular: Vec::new() },
-        history: history(&asked.history)?,
-        accounts: accounts(&asked.accounts)?,
-        run,
-    })
+    let question = Question::Transaction { chain, from, to, value, data, irregular: Vec::new() };
+    let (history, accounts) = (history(&asked.history)?, accounts(&asked.accounts)?);
+    Ok(Asked { history, accounts, run, ..Asked::of(question) })
 }
 
 /// How a transaction is to be run.
@@ -303,14 +313,14 @@ pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
     let (history, accounts) = (history(&asked.history)?, accounts(&asked.accounts)?);
     let message = message(asked)?;
     let question = Question::Signature { chain, from, origin, message };
-    Ok(Asked { question, history, accounts, run: Run::default() })
+    Ok(Asked { history, accounts, ..Asked::of(question) })
 }
 
 pub(super) fn domain(request: &Request) -> Result<Asked, Problem> {
     let asked: DomainRequest = request.json()?;
     let domain = asked.domain.parse().map_err(|error| INVALID_DOMAIN.because(error).at("/domain", error))?;
     let question = Question::Domain { domain, age_days: asked.age_days };
-    Ok(Asked { question, history: Vec::new(), accounts: Vec::new(), run: Run::default() })
+    Ok(Asked::of(question))
 }
 
 fn message(asked: SignatureRequest) -> Result<Message, Problem> {
@@ -389,6 +399,19 @@ fn account(pointer: &str, text: &str) -> Result<Account, Problem> {
         };
         kind.because(&error).at(pointer, &error)
     })
+}
+
+fn dealings(told: &[DealingRequest]) -> Result<Vec<Dealing>, Problem> {
+    if told.len() > DEALINGS_MAX {
+        return Err(TOO_LARGE
+            .because(format_args!("`dealings` has more than {DEALINGS_MAX} items"))
+            .at("/dealings", format_args!("more than {DEALINGS_MAX} items")));
+    }
+    let dealing = |(index, told): (usize, &DealingRequest)| {
+        let end = |name: &str, text: &str| account(&format!("/dealings/{index}/{name}"), text);
+        Ok(Dealing { from: end("from", &told.from)?, to: end("to", &told.to)? })
+    };
+    told.iter().enumerate().map(dealing).collect()
 }
 
 fn history(texts: &[String]) -> Result<Vec<Account>, Problem> {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::address::{Account, ChainId};
 use crate::calldata::{self, Role};
 use crate::domain::{self, Domain};
+use crate::engine::exposure::{Dealing, reached};
 use crate::engine::ground::Ground;
 use crate::engine::listed::{SiteFact, facts};
 use crate::engine::rules::SignalId;
@@ -332,6 +333,9 @@ pub struct Inputs {
     /// What the asker tells of accounts, by address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountState>,
+    /// What the asker tells of who dealt with whom.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dealings: Vec<Dealing>,
     /// What lists said of the site that is judged or that asks for a signature, or of an account of another kind of chain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sites: Vec<SiteFact>,
@@ -368,10 +372,25 @@ impl Inputs {
             facts,
             block: None,
             accounts: Vec::new(),
+            dealings: Vec::new(),
             sites: Vec::new(),
             simulation: None,
             token: None,
         }
+    }
+
+    /// With what the asker tells of who dealt with whom, and what `lists` say of everybody within reach.
+    #[must_use]
+    pub fn dealt(mut self, dealings: &[Dealing], lists: &Lists) -> Self {
+        let (own, chain) = (self.question.accounts(), self.question.chain());
+        let others = reached(&self.question, dealings).into_iter().filter(|other| !own.contains(other));
+        let of = |account: Account| chain.map(|chain| facts(&account, chain, lists)).unwrap_or_default();
+        self.facts.extend(others.flat_map(of));
+        self.facts.sort_by_key(|fact| fact.account);
+        self.dealings = dealings.to_vec();
+        self.dealings.sort();
+        self.dealings.dedup();
+        self
     }
 
     /// With what was seen of the token, at `block`, and what `lists` have under the names that it gives itself.

@@ -7,6 +7,7 @@
 
 mod domain_rules;
 mod effect_rules;
+pub mod exposure;
 mod findings;
 pub mod ground;
 pub mod inputs;
@@ -50,7 +51,10 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
     known.look(&inputs.question.parties(&reading), &mut findings);
     known.look_at_site(&mut findings);
     let prior = match &inputs.question {
-        Question::Address { .. } => rules.prior.address,
+        Question::Address { .. } => {
+            exposure::look(inputs, &known, &mut findings);
+            rules.prior.address
+        }
         Question::ForeignAddress { account } => {
             let evidence = json!({"address": account.text(), "chain": account.chain()});
             findings.add(SignalId::ListOnly, known.asked("request", evidence));

@@ -72,6 +72,12 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// What lists say of `account`, of these things.
+    pub(super) fn listed_as(&self, account: &Account, says: &[Says]) -> impl Iterator<Item = &'a Fact> {
+        let facts = self.facts.get(account).into_iter().flatten().copied();
+        facts.filter(|fact| says.contains(&fact.says))
+    }
+
     fn token_s_code(&self, account: &Account) -> Option<(Code, &'static str)> {
         let is_it = matches!(self.inputs.question, Question::Token { address, .. } if address == *account);
         let token = self.inputs.token.as_ref().filter(|_| is_it)?;

@@ -87,6 +87,9 @@ pub enum SignalId {
     NotSimulated,
     Simulated,
     ListOnly,
+    ExposureDirect,
+    ExposureNear,
+    ExposureFar,
     NodeDisagrees,
     TokenNoCode,
     TokenWithoutFunctions,
@@ -106,7 +109,7 @@ pub enum SignalId {
 
 impl SignalId {
     /// Every signal.
-    pub const ALL: [Self; 83] = [
+    pub const ALL: [Self; 86] = [
         Self::SanctionsList,
         Self::LookalikeHistory,
         Self::LookalikeKnown,
@@ -175,6 +178,9 @@ impl SignalId {
         Self::NotSimulated,
         Self::Simulated,
         Self::ListOnly,
+        Self::ExposureDirect,
+        Self::ExposureNear,
+        Self::ExposureFar,
         Self::NodeDisagrees,
         Self::TokenNoCode,
         Self::TokenWithoutFunctions,

@@ -130,7 +130,7 @@ pub struct Signal {
     pub contribution: i64,
     /// What was found: `count`, and the first of them under `found`.
     pub evidence: Value,
-    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `chain`, `simulation`, `scan` or `list:<name>`.
+    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `dealings`, `chain`, `simulation`, `scan` or `list:<name>`.
     pub source: String,
     /// Of when that is.
     pub as_of: String,

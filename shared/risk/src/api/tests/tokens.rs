@@ -118,3 +118,22 @@ async fn accounts_of_other_chains_are_screened_by_lists_alone_and_that_is_said()
         assert_eq!((status, problem["code"].as_str()), (400, Some("invalid-address")), "{problem}");
     }
 }
+
+#[tokio::test]
+async fn dealings_that_are_told_count_and_are_limited() {
+    let bench = bench();
+    let dealing = |from: &str| json!({"from": from, "to": NOBODY});
+    let asked = |dealings: Vec<Value>| {
+        let mut asked = token_at(NOBODY);
+        asked["dealings"] = Value::from(dealings);
+        asked
+    };
+    let (status, verdict, _) = bench.ask(ask("scoreAddress", &asked(vec![dealing(RONIN_EXPLOITER)]))).await;
+    assert_eq!((status, verdict["level"].as_str()), (200, Some("caution")), "{verdict}");
+    assert!(ids(&verdict).contains(&"exposure_direct"), "{verdict}");
+    let many = vec![dealing(RONIN_EXPLOITER); 2_001];
+    let (status, problem, _) = bench.ask(ask("scoreAddress", &asked(many))).await;
+    assert_eq!((status, problem["errors"][0]["pointer"].as_str()), (413, Some("/dealings")), "{problem}");
+    let (status, problem, _) = bench.ask(ask("scoreAddress", &asked(vec![dealing("0x1")]))).await;
+    assert_eq!((status, problem["errors"][0]["pointer"].as_str()), (400, Some("/dealings/0/from")), "{problem}");
+}
