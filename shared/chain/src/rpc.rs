@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use scorpius_core::chain::{AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, Touched, TrialCall};
+use scorpius_core::chain::{
+    AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, Touched, TrialCall,
+};
 use scorpius_core::{Chain, Clock, Egress, EgressError, EgressRequest, PortError};
 use serde_json::{Value, json};
 

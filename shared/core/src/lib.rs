@@ -10,6 +10,7 @@
 pub mod blobs;
 pub mod bus;
 pub mod chain;
+pub mod chain_id;
 pub mod clock;
 pub mod crash;
 pub mod egress;

@@ -11,9 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use scorpius_core::Chain;
-use scorpius_core::chain::{
-    AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, TrialCall,
-};
+use scorpius_core::chain::{AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, TrialCall};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Surroundings;

@@ -27,8 +27,8 @@ use crate::address::Account;
 pub use crate::api::batch::{BatchAnswer, BatchRequest, BatchResult};
 pub use crate::api::dispute::{ALREADY_DISPUTED, Dispute, DisputeRequest};
 pub use crate::api::documents::{
-    AccountRequest, AddressRequest, AuthorizationRequest, DealingRequest, DomainRequest, Proof, ProvedVerdict, Replay,
-    SignatureRequest, TokenRequest, TransactionRequest,
+    AccountRequest, AddressRequest, AuthorizationRequest, DealingRequest, DomainRequest, Proof,
+    ProvedVerdict, Replay, SignatureRequest, TokenRequest, TransactionRequest,
 };
 use crate::engine::exposure::{Dealing, reached};
 use crate::engine::ground::{Ground, NodeSaid, Teller};
@@ -337,7 +337,9 @@ async fn ground(app: &App, question: &Question, run: Run, until: UnixMillis) -> 
         return None;
     }
     let node = match &read.state {
-        Some(state) if read.unread.is_none() && !late() => second_opinion(&**chain, state, &transaction).await,
+        Some(state) if read.unread.is_none() && !late() => {
+            second_opinion(&**chain, state, &transaction).await
+        }
         _ => None,
     };
     let node = node.as_ref().map(NodeSaid::of);

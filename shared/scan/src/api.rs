@@ -9,7 +9,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use schemars::JsonSchema;
 use scorpius_core::id::is_id;
-use scorpius_core::{Blobs, Clock, Event, PortError, Store, StoreError, Write, new_id};
+use scorpius_core::{Blobs, Chain, Clock, Event, PortError, Store, StoreError, Write, new_id};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::operation::{PAGING, Parameter};
@@ -18,6 +18,7 @@ use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Reque
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::deployed::Deployed;
 use crate::engine::{Budget, Report};
 use crate::facts::{ScanCancelled, ScanRequested};
 use crate::sarif;
@@ -40,6 +41,24 @@ pub const SCAN_FAILED: ProblemType =
 /// The scan is over, or was called off already.
 pub const SCAN_FINISHED: ProblemType =
     ProblemType { code: "scan-finished", title: "Scan finished", status: StatusCode::CONFLICT };
+/// The operator has no node of the chain.
+pub const CHAIN_NOT_CONFIGURED: ProblemType = ProblemType {
+    code: "chain-not-configured",
+    title: "No node of this chain is configured",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+};
+/// No node of the chain answered.
+pub const CHAIN_UNREACHABLE: ProblemType = ProblemType {
+    code: "chain-unreachable",
+    title: "The chain could not be read",
+    status: StatusCode::SERVICE_UNAVAILABLE,
+};
+/// Nothing is at the address.
+pub const NO_CONTRACT: ProblemType = ProblemType {
+    code: "no-contract",
+    title: "No contract is at this address",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+};
 /// Which scans a list shows.
 const FILTERS: [Parameter; 2] = [
     Parameter {
@@ -60,6 +79,8 @@ pub struct App {
     triage: Triage,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
+    /// Where contracts are read by address, if anywhere.
+    chain: Option<Arc<dyn Chain>>,
 }
 
 impl App {
@@ -68,17 +89,26 @@ impl App {
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
         let triage = Triage::new(Arc::clone(&store));
-        Self { store, scans, triage, clock }
+        Self { store, scans, triage, clock, chain: None }
+    }
+
+    /// Reads contracts by address from `chain`.
+    #[must_use]
+    pub fn reading(self, chain: Option<Arc<dyn Chain>>) -> Self {
+        Self { chain, ..self }
     }
 }
 
-/// What to scan: `bytecode`, `files`, `standard_json` or `archive`, and no two of them.
+/// What to scan: `bytecode`, `deployed`, `files`, `standard_json` or `archive`, and no two of them.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewScan {
     /// A contract's runtime bytecode: `0x` and hex digits, at most 128 KiB of code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytecode: Option<String>,
+    /// A contract by its address: the code that runs there, behind proxies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Deployed>,
     /// Solidity files by path: relative, with `/`, at most 1 MiB each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<BTreeMap<String, String>>,
@@ -152,7 +182,10 @@ pub fn operations() -> Vec<Operation> {
             Access::Action("scan:write"),
         )
         .takes::<NewScan>(r#"{"bytecode": "0x33ff", "label": "anyone may end it", "budget": "quick"}"#)
-        .answers(Answer::json::<ScanView>(202, "It waits for its turn.")),
+        .answers(Answer::json::<ScanView>(202, "It waits for its turn."))
+        .fails(&CHAIN_NOT_CONFIGURED)
+        .fails(&CHAIN_UNREACHABLE)
+        .fails(&NO_CONTRACT),
         Operation::new(
             "GET /v1/scans",
             "listScans",
@@ -216,7 +249,7 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         return Ok(answer);
     }
     let asked: NewScan = request.json()?;
-    let given = given(&asked)?;
+    let (given, deployed) = given(&asked, app.chain.as_deref()).await?;
     let (input, code_sha256, size_bytes) = match &given {
         Given::Bytecode(code) => (Input::Bytecode, code.sha256(), code.as_bytes().len()),
         Given::Solidity(project) => (Input::Solidity, project.sha256(), project.size_bytes()),
@@ -227,6 +260,7 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         sensitivity: asked.sensitivity.map(sensitivity).transpose()?,
         status: Status::Queued,
         input,
+        deployed,
         budget: asked.budget,
         code_sha256,
         size_bytes,

@@ -38,6 +38,18 @@ impl Bytecode {
     }
 }
 
+impl TryFrom<Vec<u8>> for Bytecode {
+    type Error = NotBytecode;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, NotBytecode> {
+        match bytes.len() {
+            0 => Err(NotBytecode::Empty),
+            1..=CODE_BYTES_MAX => Ok(Self(bytes)),
+            _ => Err(NotBytecode::TooLong),
+        }
+    }
+}
+
 impl FromStr for Bytecode {
     type Err = NotBytecode;
 

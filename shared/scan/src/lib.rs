@@ -9,11 +9,13 @@
 pub mod engine;
 pub mod evaluation;
 pub mod external;
+pub mod proxy;
 pub mod sarif;
 pub mod source;
 
 pub mod api;
 mod bytecode;
+pub mod deployed;
 mod facts;
 mod scans;
 mod triage;

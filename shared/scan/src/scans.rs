@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::bytecode::Bytecode;
+use crate::deployed::DeployedAt;
 use crate::engine::{Budget, CODE_BYTES_MAX};
 use crate::facts::{FailureReason, FindingCounts};
 use crate::source::Project;
@@ -64,6 +65,9 @@ pub struct ScanRecord {
     /// What is scanned.
     #[serde(default)]
     pub input: Input,
+    /// Where the code was read, if it was read from a chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<DeployedAt>,
     /// How much it may cost.
     pub budget: Budget,
     /// SHA-256 of the code; of Solidity, that of the project as it is stored.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use scorpius_chain::RpcChain;
+use scorpius_chain::{BadEndpoint, RpcChain};
 use scorpius_core::{Blobs, Bus, Chain, Clock, Egress, Keys, Mail, NoTopics, Store};
 use scorpius_edge::gateway::{AuthorizerAnswer, AuthorizerAnswerContext, AuthorizerEvent};
 use scorpius_edge::problem::NOT_FOUND;
@@ -70,14 +70,17 @@ fn asking(
 }
 
 /// Chains at the endpoints that the operator names, which may be on this machine.
-fn chain(settings: &Settings) -> Result<Option<Arc<dyn Chain>>, HostError> {
+///
+/// # Errors
+/// When one is not `<EIP-155 id>=<URL>`.
+pub(crate) fn chain(endpoints: &str, clock: Arc<dyn Clock>) -> Result<Option<Arc<dyn Chain>>, BadEndpoint> {
     let mut options = EgressOptions::default();
-    options.allow.extend(settings.chains.split_whitespace().filter_map(|entry| {
+    options.allow.extend(endpoints.split_whitespace().filter_map(|entry| {
         let url = url::Url::parse(entry.split_once('=')?.1).ok()?;
         Some(AllowedTarget { host: url.host_str()?.to_owned(), port: url.port_or_known_default()? })
     }));
     let egress = || -> Arc<dyn Egress> { Arc::new(GuardedEgress::new(options)) };
-    Ok(RpcChain::configured(egress, Arc::clone(&settings.clock), Some(&settings.chains))?)
+    RpcChain::configured(egress, clock, Some(endpoints))
 }
 
 impl Functions {
@@ -90,7 +93,7 @@ impl Functions {
         let clock = Arc::clone(&settings.clock);
         let options = EgressOptions { allow: settings.egress_allow.clone(), ..EgressOptions::default() };
         let egress: Arc<dyn Egress> = Arc::new(GuardedEgress::new(options));
-        let chain = chain(settings)?;
+        let chain = chain(&settings.chains, Arc::clone(&settings.clock))?;
         let origin: scorpius_ledger::Origin = settings.origin.clone();
         let verifier_key = VerifierKey::of_log(&*keys, &origin).await?;
         let identity =
@@ -200,8 +203,9 @@ impl Functions {
                 Arc::clone(&blobs),
                 Arc::clone(&clock),
             )
-            .reading(chain),
-            scan: scorpius_scan::api::App::new(Arc::clone(&store), Arc::clone(&blobs), Arc::clone(&clock)),
+            .reading(chain.clone()),
+            scan: scorpius_scan::api::App::new(Arc::clone(&store), Arc::clone(&blobs), Arc::clone(&clock))
+                .reading(chain),
             scan_job: scorpius_scan::worker::App::new(
                 Arc::clone(&store),
                 blobs,

@@ -38,6 +38,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use functions::Functions;
+pub(crate) use functions::chain;
 use gateway::{Routes, WireRequest};
 
 /// Rows that one sweep takes on; the next one follows at once when there are more.

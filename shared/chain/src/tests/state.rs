@@ -1,8 +1,6 @@
 //! Many accounts at once, and what a call touches.
 
-use scorpius_core::chain::{
-    AccountAsk, AccountBody, AccountRead, BlockHead, NodeLog, NodeRun, TrialCall,
-};
+use scorpius_core::chain::{AccountAsk, AccountBody, AccountRead, BlockHead, NodeLog, NodeRun, TrialCall};
 
 use super::*;
 

@@ -125,7 +125,9 @@ mod tests {
 
     fn exposure(verdict: &Verdict) -> Vec<(&str, u64)> {
         let exposed = verdict.signals.iter().filter(|signal| signal.source == "dealings");
-        exposed.map(|signal| (signal.id.as_str(), signal.evidence["count"].as_u64().expect("a count"))).collect()
+        exposed
+            .map(|signal| (signal.id.as_str(), signal.evidence["count"].as_u64().expect("a count")))
+            .collect()
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use scorpius_core::chain::{NodeLog, NodeRun};
 use scorpius_evm::{
-    Address, B256, BadState, Cut, Event, Limits, Run, Simulation, State, Transaction, U256, Unread, event, simulate,
+    Address, B256, BadState, Cut, Event, Limits, Run, Simulation, State, Transaction, U256, Unread, event,
+    simulate,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -55,12 +56,8 @@ impl NodeSaid {
 
     fn made(succeeded: bool, events: &[Event]) -> Self {
         // INVARIANT: events are text and whole numbers.
-        let canonical = serde_json_canonicalizer::to_vec(events).unwrap_or_default();
-        Self {
-            succeeded,
-            events: events.len() as u64,
-            events_sha256: hex::encode(Sha256::digest(canonical)),
-        }
+        let canonical = serde_json_canonicalizer::to_vec(&events).unwrap_or_default();
+        Self { succeeded, events: events.len() as u64, events_sha256: hex::encode(Sha256::digest(canonical)) }
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn look(inputs: &Inputs, known: &Known<'_>, findings: &mut Findings) 
     if code.bytes == 0 {
         return findings.add(SignalId::TokenNoCode, known.asked(told_by, json!({})));
     }
-    if let Some(proxy) = token.proxy.as_ref().filter(|proxy| proxy.is_replaceable()) {
+    if let Some(proxy) = token.proxy.as_ref().filter(|proxy| proxy.kind.is_replaceable()) {
         findings.add(SignalId::TokenReplaceable, known.asked(told_by, json!({"proxy": proxy})));
     }
     match &token.scan {

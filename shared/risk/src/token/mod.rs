@@ -14,6 +14,7 @@ mod read;
 use alloy_primitives::Bytes;
 use scorpius_evm::Unread;
 use scorpius_scan::engine::{self, Budget, Severity};
+use scorpius_scan::proxy::ProxyKind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -70,18 +71,6 @@ impl CodeSeen {
     }
 }
 
-/// Where a proxy's code is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProxyKind {
-    /// In the place of ERC-1967; whoever may write it replaces the code.
-    Erc1967,
-    /// A beacon of ERC-1967 says where; whoever may change the beacon replaces the code.
-    Erc1967Beacon,
-    /// In the bytecode itself, for ever (ERC-1167).
-    Erc1167,
-}
-
 /// A proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,14 +82,6 @@ pub struct ProxySeen {
     /// Who may replace it, where ERC-1967's place of the administrator is filled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<Account>,
-}
-
-impl ProxySeen {
-    /// Whether somebody may put other code in its place.
-    #[must_use]
-    pub fn is_replaceable(&self) -> bool {
-        matches!(self.kind, ProxyKind::Erc1967 | ProxyKind::Erc1967Beacon)
-    }
 }
 
 /// What a token says of itself, which need not be true.

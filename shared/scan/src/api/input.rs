@@ -2,11 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use scorpius_core::Chain;
 use scorpius_edge::Problem;
 use scorpius_edge::problem::{INVALID_REQUEST, TOO_LARGE};
 
-use super::NewScan;
+use super::{CHAIN_NOT_CONFIGURED, CHAIN_UNREACHABLE, NO_CONTRACT, NewScan};
 use crate::bytecode::{Bytecode, NotBytecode};
+use crate::deployed::{DeployedAt, NoCode};
 use crate::source::{NotAProject, NotAnArchive, Project};
 
 /// What was handed in, parsed.
@@ -15,34 +17,56 @@ pub(super) enum Given {
     Solidity(Project),
 }
 
-pub(super) fn given(asked: &NewScan) -> Result<Given, Problem> {
+pub(super) async fn given(
+    asked: &NewScan,
+    chain: Option<&dyn Chain>,
+) -> Result<(Given, Option<DeployedAt>), Problem> {
     if asked.remappings.is_some() && asked.files.is_none() {
         return Err(INVALID_REQUEST
             .because("`remappings` goes with `files`")
             .at("/remappings", "without `files`"));
     }
-    let said = (&asked.bytecode, &asked.files, &asked.standard_json, &asked.archive);
+    let said = (&asked.bytecode, &asked.deployed, &asked.files, &asked.standard_json, &asked.archive);
     let project = match said {
-        (Some(code), None, None, None) => return code.parse().map(Given::Bytecode).map_err(bad_bytecode),
-        (None, Some(files), None, None) => {
+        (Some(code), None, None, None, None) => {
+            let code = code.parse().map_err(bad_bytecode)?;
+            return Ok((Given::Bytecode(code), None));
+        }
+        (None, Some(deployed), None, None, None) => {
+            let (code, at) = deployed.read(chain).await.map_err(no_code)?;
+            return Ok((Given::Bytecode(code), Some(at)));
+        }
+        (None, None, Some(files), None, None) => {
             let remappings = asked.remappings.clone().unwrap_or_default();
             Project::new(files.clone(), remappings).map_err(|error| bad_project(error, "/files"))
         }
-        (None, None, Some(input), None) => {
+        (None, None, None, Some(input), None) => {
             Project::from_standard_input(input).map_err(|error| bad_project(error, "/standard_json"))
         }
-        (None, None, None, Some(archive)) => {
+        (None, None, None, None, Some(archive)) => {
             let bytes = BASE64.decode(archive).map_err(|_| {
                 INVALID_REQUEST.because("`archive` is not Base64").at("/archive", "not Base64")
             })?;
             Project::from_zip(&bytes).map_err(bad_archive)
         }
         _ => {
-            let text = "one of `bytecode`, `files`, `standard_json` and `archive` is to be said";
+            let text = "one of `bytecode`, `deployed`, `files`, `standard_json` and `archive` is to be said";
             return Err(INVALID_REQUEST.because(text).at("", text));
         }
     };
-    project.map(Given::Solidity)
+    project.map(|project| (Given::Solidity(project), None))
+}
+
+fn no_code(error: NoCode) -> Problem {
+    match &error {
+        NoCode::BadChain(_) => INVALID_REQUEST.because(&error).at("/deployed/chain", &error),
+        NoCode::BadAddress => INVALID_REQUEST.because(&error).at("/deployed/address", &error),
+        NoCode::NoNode(_) => CHAIN_NOT_CONFIGURED.because(&error).at("/deployed/chain", &error),
+        NoCode::Unreachable(_) => CHAIN_UNREACHABLE.because(error),
+        NoCode::Empty(_) => NO_CONTRACT.because(&error).at("/deployed/address", &error),
+        NoCode::Code(NotBytecode::TooLong) => TOO_LARGE.because(&error).at("/deployed/address", &error),
+        NoCode::Code(_) => INVALID_REQUEST.because(&error).at("/deployed/address", &error),
+    }
 }
 
 fn bad_project(error: NotAProject, at: &'static str) -> Problem {

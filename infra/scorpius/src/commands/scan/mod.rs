@@ -1,5 +1,6 @@
 //! `scorpius scan`: the scanner as a program for a repository's own checks.
 
+mod address;
 mod files;
 mod source;
 
@@ -19,8 +20,11 @@ use crate::terminal::Terminal;
 #[derive(Args)]
 pub struct Scan {
     /// A Solidity file, a folder or zip of them, the compiler's standard JSON input; a file with bytes or hex, or the
-    /// hex itself.
+    /// hex itself; with `--chain`, a contract's address.
     input: String,
+    /// A node of the chain that the address is on, as its EIP-155 number, `=` and a URL.
+    #[arg(long, value_name = "ID=URL")]
+    chain: Option<String>,
     /// How long it may take: 1, 10 or 60 s.
     #[arg(long, value_enum, default_value = "standard")]
     budget: BudgetName,
@@ -87,9 +91,18 @@ impl Scan {
             Some(path) => fingerprints(path)?,
             None => BTreeSet::new(),
         };
-        let found = match files::project(Path::new(&self.input))? {
-            Some(project) => self.solidity(&project, &known)?,
-            None => self.bytecode(&known)?,
+        let found = match &self.chain {
+            Some(node) => {
+                let (code, at) = address::read(&self.input, node)?;
+                if !self.sarif && !self.json {
+                    address::explain(&at).iter().for_each(|line| Terminal::default().line(line));
+                }
+                self.bytecode(&code, &known)?
+            }
+            None => match files::project(Path::new(&self.input))? {
+                Some(project) => self.solidity(&project, &known)?,
+                None => self.bytecode(&read(&self.input)?, &known)?,
+            },
         };
         let limit = self.fail_on.severity();
         let failed =
@@ -122,11 +135,11 @@ impl Scan {
         Ok(report.findings.into_iter().map(|finding| (finding.fingerprint, finding.severity)).collect())
     }
 
-    fn bytecode(&self, known: &BTreeSet<String>) -> Found {
+    fn bytecode(&self, code: &[u8], known: &BTreeSet<String>) -> Found {
         if !self.import.is_empty() {
             return Err("`--import` goes with Solidity".into());
         }
-        let report = engine::scan(&read(&self.input)?, self.budget.budget());
+        let report = engine::scan(code, self.budget.budget());
         let terminal = Terminal::default();
         if self.sarif {
             terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::document(&report))? + "\n"));

@@ -135,5 +135,9 @@ async fn dealings_that_are_told_count_and_are_limited() {
     let (status, problem, _) = bench.ask(ask("scoreAddress", &asked(many))).await;
     assert_eq!((status, problem["errors"][0]["pointer"].as_str()), (413, Some("/dealings")), "{problem}");
     let (status, problem, _) = bench.ask(ask("scoreAddress", &asked(vec![dealing("0x1")]))).await;
-    assert_eq!((status, problem["errors"][0]["pointer"].as_str()), (400, Some("/dealings/0/from")), "{problem}");
+    assert_eq!(
+        (status, problem["errors"][0]["pointer"].as_str()),
+        (400, Some("/dealings/0/from")),
+        "{problem}"
+    );
 }
