@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use scorpius_core::chain::{AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, Touched, TrialCall};
+use scorpius_core::chain::{
+    AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, SentTransaction, Touched, TrialCall,
+};
 use scorpius_core::{Chain, Clock, Egress, EgressError, EgressRequest, PortError};
 use serde_json::{Value, json};
 
@@ -397,5 +399,13 @@ impl Chain for RpcChain {
 
     async fn touched(&self, chain_id: u64, call: &TrialCall, at: &BlockRef) -> Result<Touched, ChainError> {
         self.read_touched(chain_id, call, at).await
+    }
+
+    async fn transaction(
+        &self,
+        chain_id: u64,
+        hash: [u8; 32],
+    ) -> Result<Option<SentTransaction>, ChainError> {
+        self.read_transaction(chain_id, hash).await
     }
 }

@@ -82,6 +82,23 @@ pub struct AccountRead {
 /// Accounts with the slots of each.
 pub type Touched = Vec<([u8; 20], Vec<[u8; 32]>)>;
 
+/// A transaction that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentTransaction {
+    /// Who signed it.
+    pub from: [u8; 20],
+    /// Whom it calls or pays; `None` creates a contract.
+    pub to: Option<[u8; 20]>,
+    /// Wei, big-endian.
+    pub value: [u8; 32],
+    /// Calldata.
+    pub data: Bytes,
+    /// Gas that it may use.
+    pub gas_limit: u64,
+    /// The height of the block that has it; `None` while it waits.
+    pub block: Option<u64>,
+}
+
 /// Why a chain was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
@@ -139,4 +156,8 @@ pub trait Chain: Send + Sync {
 
     /// What `call` would read, as the node guesses it. A hint: it may be short, or empty where no node offers it.
     async fn touched(&self, chain_id: u64, call: &TrialCall, at: &BlockRef) -> Result<Touched, ChainError>;
+
+    /// The transaction of this hash, as the first healthy endpoint sees it; `None` where it is not known.
+    async fn transaction(&self, chain_id: u64, hash: [u8; 32])
+    -> Result<Option<SentTransaction>, ChainError>;
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use scorpius_core::chain::{
-    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, Touched, TrialCall,
+    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, SentTransaction, Touched, TrialCall,
 };
 use scorpius_core::error::PortError;
 use scorpius_evm::B256;
@@ -90,6 +90,10 @@ impl Chain for Memory {
 
     async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {
         Ok(Touched::new())
+    }
+
+    async fn transaction(&self, _: u64, _: [u8; 32]) -> Result<Option<SentTransaction>, ChainError> {
+        Err(down())
     }
 }
 
