@@ -190,16 +190,15 @@ pub(super) fn address(request: &Request) -> Result<Asked, Problem> {
     let asked: AddressRequest = request.json()?;
     let chain = chain(&asked.chain)?;
     let address = account("/address", &asked.address)?;
-    Ok(Asked {
-        question: Question::Address { chain, address },
-        history: history(&asked.history)?,
-        accounts: Vec::new(),
-        run: Run::default(),
-    })
+    let history = history(&asked.history)?;
+    Ok(Asked { history, ..Asked::alone(Question::Address { chain, address }) })
 }
 
 pub(super) fn transaction(request: &Request) -> Result<Asked, Problem> {
-    let asked: TransactionRequest = request.json()?;
+    transaction_asked(request.json()?)
+}
+
+pub(super) fn transaction_asked(asked: TransactionRequest) -> Result<Asked, Problem> {
     let chain = chain(&asked.chain)?;
     let from = asked.from.as_deref().map(|from| account("/from", from)).transpose()?;
     let to = account("/to", &asked.to)?;
@@ -216,6 +215,7 @@ pub(super) fn transaction(request: &Request) -> Result<Asked, Problem> {
         history: history(&asked.history)?,
         accounts: accounts(&asked.accounts)?,
         run,
+        guard: None,
     })
 }
 
@@ -246,7 +246,8 @@ fn run(
         }
         Ok(state)
     });
-    Ok(Run { state: state.transpose()?, gas_limit, gas_price: gas_price.map(|price| price.amount()) })
+    let gas_price = gas_price.map(|price| price.amount());
+    Ok(Run { state: state.transpose()?, gas_limit, gas_price, is_past: false })
 }
 
 pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
@@ -257,14 +258,14 @@ pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
     let (history, accounts) = (history(&asked.history)?, accounts(&asked.accounts)?);
     let message = message(asked)?;
     let question = Question::Signature { chain, from, origin, message };
-    Ok(Asked { question, history, accounts, run: Run::default() })
+    Ok(Asked { history, accounts, ..Asked::alone(question) })
 }
 
 pub(super) fn domain(request: &Request) -> Result<Asked, Problem> {
     let asked: DomainRequest = request.json()?;
     let domain = asked.domain.parse().map_err(|error| INVALID_DOMAIN.because(error).at("/domain", error))?;
     let question = Question::Domain { domain, age_days: asked.age_days };
-    Ok(Asked { question, history: Vec::new(), accounts: Vec::new(), run: Run::default() })
+    Ok(Asked::alone(question))
 }
 
 fn message(asked: SignatureRequest) -> Result<Message, Problem> {
@@ -331,11 +332,19 @@ fn accounts(asked: &[AccountRequest]) -> Result<Vec<AccountState>, Problem> {
     asked.iter().enumerate().map(state).collect()
 }
 
-fn chain(text: &str) -> Result<ChainId, Problem> {
+/// The chain that `/chain` names.
+///
+/// # Errors
+/// 400.
+pub fn chain(text: &str) -> Result<ChainId, Problem> {
     text.parse().map_err(|error| UNSUPPORTED_CHAIN.because(&error).at("/chain", &error))
 }
 
-fn account(pointer: &str, text: &str) -> Result<Account, Problem> {
+/// The account at `pointer`.
+///
+/// # Errors
+/// 400.
+pub fn account(pointer: &str, text: &str) -> Result<Account, Problem> {
     text.parse().map_err(|error| {
         let kind = match &error {
             BadAddress::OtherKind(_) => &UNSUPPORTED_ADDRESS,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::U256;
 use schemars::JsonSchema;
 use scorpius_core::UnixMillis;
 use serde::{Deserialize, Serialize};
@@ -10,11 +9,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::address::{Account, ChainId};
-use crate::calldata::{self, CALLDATA_BYTES_MAX, Role};
+use crate::calldata::{self, Role};
 use crate::domain::{self, Domain};
+pub use crate::engine::amounts::{BadCalldata, BadWei, Calldata, Wei};
 use crate::engine::ground::Ground;
+use crate::engine::guard::Guard;
 use crate::engine::listed::{SiteFact, facts};
-use crate::engine::rules::SignalId;
+use crate::engine::rules::{RuleSet, SignalId};
 use crate::engine::verdict::{Block, Subject};
 use crate::lists::{ListRef, Lists, Row};
 use crate::message::{Message, Note, Reading};
@@ -25,100 +26,6 @@ pub const HISTORY_MAX: usize = 1_000;
 pub const ACCOUNTS_MAX: usize = 64;
 /// The form of this document.
 const SCHEMA: u32 = 1;
-
-/// An amount of wei: below 2^256, in JSON a decimal number in a string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Wei(U256);
-
-/// Not an amount.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a decimal number below 2^256 without sign or leading zeros")]
-pub struct BadWei;
-
-impl TryFrom<String> for Wei {
-    type Error = BadWei;
-
-    fn try_from(text: String) -> Result<Self, BadWei> {
-        let plain = (1..=78).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_digit())
-            && (text == "0" || !text.starts_with('0'));
-        if !plain {
-            return Err(BadWei);
-        }
-        U256::from_str_radix(&text, 10).map(Self).map_err(|_| BadWei)
-    }
-}
-
-impl From<Wei> for String {
-    fn from(wei: Wei) -> Self {
-        wei.0.to_string()
-    }
-}
-
-impl Wei {
-    /// Whether it is nothing.
-    #[must_use]
-    pub fn is_zero(&self) -> bool {
-        self.0.is_zero()
-    }
-
-    /// As a number.
-    #[must_use]
-    pub fn amount(&self) -> U256 {
-        self.0
-    }
-}
-
-/// Calldata, in JSON hex after `0x`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Calldata(Vec<u8>);
-
-/// Not calldata.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadCalldata {
-    /// Not hex.
-    #[error("not `0x` and an even number of hex digits")]
-    Form,
-    /// Over the limit.
-    #[error("more than {CALLDATA_BYTES_MAX} bytes")]
-    TooLong,
-}
-
-impl TryFrom<String> for Calldata {
-    type Error = BadCalldata;
-
-    fn try_from(text: String) -> Result<Self, BadCalldata> {
-        let digits = text.strip_prefix("0x").ok_or(BadCalldata::Form)?;
-        if digits.len() > CALLDATA_BYTES_MAX * 2 {
-            return Err(BadCalldata::TooLong);
-        }
-        hex::decode(digits).map(Self).map_err(|_| BadCalldata::Form)
-    }
-}
-
-impl Calldata {
-    /// Bytes that are short enough, as they are.
-    ///
-    /// # Errors
-    /// `BadCalldata::TooLong`.
-    pub fn of(bytes: Vec<u8>) -> Result<Self, BadCalldata> {
-        if bytes.len() > CALLDATA_BYTES_MAX { Err(BadCalldata::TooLong) } else { Ok(Self(bytes)) }
-    }
-
-    /// Its bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<Calldata> for String {
-    fn from(data: Calldata) -> Self {
-        format!("0x{}", hex::encode(data.0))
-    }
-}
 
 /// What is to be judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,8 +136,8 @@ impl Question {
         match self {
             Self::Address { .. } => Reading::default(),
             Self::Transaction { to, data, irregular, .. } => {
-                let role = if data.0.is_empty() { Role::Recipient } else { Role::Target };
-                let calls = calldata::read(*to, &data.0);
+                let role = if data.bytes().is_empty() { Role::Recipient } else { Role::Target };
+                let calls = calldata::read(*to, data.bytes());
                 let note =
                     |what: &String| Note { id: SignalId::IrregularValue, evidence: json!({"what": what}) };
                 let notes = irregular.iter().map(note).collect();
@@ -311,8 +218,8 @@ impl Question {
                 from: from.map(|from| from.checksummed()),
                 to: to.checksummed(),
                 value: (*value).into(),
-                data_sha256: hex::encode(Sha256::digest(&data.0)),
-                data_bytes: data.0.len(),
+                data_sha256: hex::encode(Sha256::digest(data.bytes())),
+                data_bytes: data.bytes().len(),
             },
             Self::Domain { domain, .. } => {
                 Subject::Domain { domain: domain.ascii().to_owned(), unicode: domain.unicode().to_owned() }
@@ -392,6 +299,9 @@ pub struct Inputs {
     /// What a transaction is simulated over, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<Ground>,
+    /// What the guard of the wallet adds whose transaction it is, if it is one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
 }
 
 impl Inputs {
@@ -421,6 +331,7 @@ impl Inputs {
             accounts: Vec::new(),
             sites: Vec::new(),
             simulation: None,
+            guard: None,
         }
     }
 
@@ -439,6 +350,18 @@ impl Inputs {
         self.block = ground.as_ref().and_then(Ground::block);
         self.simulation = ground;
         self
+    }
+
+    /// With what the guard of the wallet adds.
+    #[must_use]
+    pub fn guarded(self, guard: Option<Guard>) -> Self {
+        Self { guard, ..self }
+    }
+
+    /// The rules of this release that judge it.
+    #[must_use]
+    pub fn rules(&self) -> &'static RuleSet {
+        if self.guard.is_some() { RuleSet::wallet() } else { RuleSet::base() }
     }
 
     /// Reads what `canonical` wrote.

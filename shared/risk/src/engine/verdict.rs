@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::engine::guard::Decision;
 use crate::lists::ListRef;
 
 /// What to think of it.
@@ -107,6 +108,17 @@ impl Subject {
             Self::Domain { .. } => "domain",
         }
     }
+
+    /// CAIP-2; a site is on no chain.
+    #[must_use]
+    pub fn chain(&self) -> Option<&str> {
+        match self {
+            Self::Address { chain, .. } | Self::Transaction { chain, .. } | Self::Signature { chain, .. } => {
+                Some(chain)
+            }
+            Self::Domain { .. } => None,
+        }
+    }
 }
 
 /// One reason, with its number.
@@ -122,7 +134,8 @@ pub struct Signal {
     pub contribution: i64,
     /// What was found: `count`, and the first of them under `found`.
     pub evidence: Value,
-    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `chain`, `simulation` or `list:<name>`.
+    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `chain`, `simulation`,
+    /// `wallet`, `policy` or `list:<name>`.
     pub source: String,
     /// Of when that is.
     pub as_of: String,
@@ -161,6 +174,9 @@ pub struct Verdict {
     pub inputs_sha256: String,
     /// What to do.
     pub advice: String,
+    /// What the guard of the wallet decides whose transaction it is; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
 }
 
 /// A block by number and hash.

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use scorpius_core::chain::{
-    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, SentTransaction, Touched, TrialCall,
+    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, SentTransaction, Touched,
+    TrialCall,
 };
 use scorpius_core::error::PortError;
-use scorpius_evm::B256;
+use scorpius_evm::{Address, B256, State};
 
 use super::*;
 use crate::engine::tests::simulation::state as told;
