@@ -11,7 +11,7 @@ use crate::calldata::{Effect, Form, Role, is_unlimited};
 use crate::engine::findings::{Finding, Findings};
 use crate::engine::ground::{account, address};
 use crate::engine::guard::{Guard, Holding, Limit};
-use crate::engine::inputs::{Inputs, Party, Question};
+use crate::engine::inputs::{Inputs, Party, Question, Wei};
 use crate::engine::party_rules::Known;
 use crate::engine::rules::{Class, Rules, SignalId, Wallet};
 use crate::message::Reading;
@@ -32,7 +32,7 @@ const ANSWERED_FOR: [SignalId; 6] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
     /// As the calldata says and as simulations show, whichever is more.
-    pub leaves: BTreeMap<Holding, U256>,
+    pub leaves: BTreeMap<Holding, Wei>,
     /// Who gets something, a right or a call.
     pub counterparties: BTreeSet<Account>,
 }
@@ -65,8 +65,12 @@ impl GuardRules<'_> {
         self.look_at_past(&moved, numbers, findings);
         // Last: it looks at all that was found.
         self.look_at_allowed(findings);
-        let leaves: Vec<_> =
-            moved.leaves.iter().take(SHOWN_MAX).map(|(asset, amount)| shown(*asset, *amount)).collect();
+        let leaves: Vec<_> = moved
+            .leaves
+            .iter()
+            .take(SHOWN_MAX)
+            .map(|(asset, amount)| shown(*asset, amount.amount()))
+            .collect();
         let evidence = json!({
             "wallet_id": self.guard.wallet_id, "monitoring": self.guard.monitoring,
             "risk_threshold": self.guard.risk_threshold, "policy_version": self.guard.policy.version,
@@ -152,6 +156,7 @@ impl GuardRules<'_> {
             }
         }
         let counterparties = self.others().map(|party| party.account).collect();
+        let leaves = leaves.into_iter().map(|(asset, amount)| (asset, amount.into())).collect();
         Moved { leaves, counterparties }
     }
 
@@ -220,7 +225,7 @@ impl GuardRules<'_> {
     }
 
     fn look_at_amounts(&self, limit: &Limit, moved: &Moved, allowed: &Allowed, findings: &mut Findings) {
-        let leaves = moved.leaves.get(&limit.asset).copied().unwrap_or_default();
+        let leaves = moved.leaves.get(&limit.asset).copied().unwrap_or_default().amount();
         let grants = allowed.finite.get(&limit.asset).copied().unwrap_or_default();
         if let Some(most) = &limit.per_transaction
             && leaves.max(grants) > most.amount()
@@ -272,10 +277,11 @@ impl GuardRules<'_> {
             let Some(usual) = past.usual(*asset).filter(|usual| usual.count >= numbers.usual_min) else {
                 continue;
             };
+            let amount = amount.amount();
             let (median, largest) = (usual.median.amount(), usual.largest.amount());
             let far = median.saturating_mul(U256::from(numbers.usual_times));
-            if *amount > largest && *amount >= far && !median.is_zero() {
-                let mut evidence = shown(*asset, *amount);
+            if amount > largest && amount >= far && !median.is_zero() {
+                let mut evidence = shown(*asset, amount);
                 evidence["median"] = Value::from(median.to_string());
                 evidence["largest"] = Value::from(largest.to_string());
                 evidence["known"] = Value::from(usual.count);

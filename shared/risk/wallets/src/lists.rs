@@ -104,3 +104,31 @@ impl Lists {
         counts.map(|(account, _)| *account).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use scorpius_core::Attributes;
+    use scorpius_core::store::RECORD_BYTES_MAX;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_lists_fit_a_record() {
+        let mut lists = Lists::default();
+        for number in 0..ENTRIES_MAX {
+            let mut bytes = [0xee; 20];
+            bytes[12..].copy_from_slice(&number.to_be_bytes());
+            let entry = Entry {
+                reason: "\u{1f98a}".repeat(120),
+                by: "usr_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned(),
+                since: UnixMillis(u64::MAX),
+                expires_at: Some(UnixMillis(u64::MAX)),
+            };
+            for list in [ListName::Allow, ListName::Block] {
+                lists.of_mut(list).insert(Account::new(bytes), entry.clone());
+            }
+        }
+        let size = Attributes::document(&lists).text("doc").map_or(0, str::len);
+        assert!(size < RECORD_BYTES_MAX, "{size}");
+    }
+}

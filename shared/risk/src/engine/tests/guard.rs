@@ -124,7 +124,7 @@ fn a_blocked_account_is_found_in_what_a_simulation_shows() {
     let signal = decided.verdict.signals.iter().find(|signal| signal.id == "block_listed").expect("found");
     assert_eq!(signal.source, "simulation");
     let token = Holding::Token(account("0x7070707070707070707070707070707070707071"));
-    assert!(decided.moved.leaves[&token] >= U256::from(1_000), "{:?}", decided.moved);
+    assert!(decided.moved.leaves[&token] >= wei(1_000), "{:?}", decided.moved);
 }
 
 #[test]

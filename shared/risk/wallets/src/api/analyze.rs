@@ -11,13 +11,12 @@ use scorpius_core::{Condition, Event, Write};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{INTERNAL, NOT_FOUND, Problem, UNAVAILABLE};
 use scorpius_edge::{Request, Response};
-use scorpius_evm::U256;
-use scorpius_risk::address::Account;
+use scorpius_risk::address::{Account, ChainId};
 use scorpius_risk::api::{
     Asked, INVALID_TRANSACTION, Judged, READING_MS_MAX, Run, TransactionRequest, judge,
 };
 use scorpius_risk::engine::guard::Action;
-use scorpius_risk::engine::inputs::{Calldata, Question};
+use scorpius_risk::engine::inputs::{Calldata, Question, Wei};
 use serde_json::value::RawValue;
 
 use super::documents::{AnalysisRequest, AnalyzedTransaction, SeenTransaction, UnsignedTransaction};
@@ -171,11 +170,11 @@ async fn sent(app: &App, wallet: &Wallet, text: String) -> Result<Subject, Probl
         chain: wallet.chain,
         from: Some(wallet.address),
         to: Account::new(to),
-        value: U256::from_be_bytes(value).into(),
+        value: Wei::of_bytes(value),
         data,
         irregular: Vec::new(),
     };
-    let gas_limit = Some(gas_limit).filter(|gas| *gas <= scorpius_evm::words::SAFE_MAX);
+    let gas_limit = Some(gas_limit).filter(|gas| *gas <= ChainId::MAX);
     let run = Run { gas_limit, is_past: block.is_some(), ..Run::default() };
     Ok(Subject { asked: Asked { run, ..Asked::alone(question) }, seen: Some((text, block)) })
 }

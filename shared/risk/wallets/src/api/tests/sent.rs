@@ -72,10 +72,12 @@ fn bytes(address: &str) -> [u8; 20] {
 }
 
 fn chain() -> Arc<Sent> {
+    let mut ten = [0; 32];
+    ten[31] = 10;
     let sent = |from: &str, to: Option<&str>, block| SentTransaction {
         from: bytes(from),
         to: to.map(bytes),
-        value: scorpius_evm::U256::from(10).to_be_bytes(),
+        value: ten,
         data: Bytes::new(),
         gas_limit: 21_000,
         block,
