@@ -100,29 +100,55 @@ fn lists() -> String {
     format!("{code}\npub(super) static SEEDS: [Seed; {}] = [\n{seeds}];\n", LISTS.len())
 }
 
-/// `SHA256`, and `rules()`.
+/// The hash, the table and the function of each rule set.
 fn rules() -> String {
-    let (_, file) = read("rules/base.json");
-    let canonical = serde_json_canonicalizer::to_vec(&file).expect("JSON can be written");
-    let sha256 = hex::encode(Sha256::digest(canonical));
-    let mut fields = String::new();
-    for (name, value) in file.as_object().expect("an object") {
-        let value = match (name.as_str(), value) {
-            ("signals", _) => "signals()".to_owned(),
-            ("advice", _) => "advice()".to_owned(),
-            (_, Value::String(text)) => owned(text),
-            (_, Value::Object(numbers)) => {
-                let numbers: Vec<_> =
-                    numbers.iter().map(|(name, number)| format!("{name}: {number}")).collect();
-                format!("{} {{ {} }}", variant(name), numbers.join(", "))
+    let (_, base) = read("rules/base.json");
+    let (_, more) = read("rules/wallet.json");
+    let mut wallet = base.clone();
+    for (name, value) in object_of(&more) {
+        if name == "signals" {
+            for (id, signal) in object_of(value) {
+                let signals = wallet["signals"].as_object_mut().expect("an object");
+                assert!(signals.insert(id.clone(), signal.clone()).is_none(), "{id}: twice");
             }
+        } else {
+            wallet[name] = value.clone();
+        }
+    }
+    format!("{}\n{}", rule_set("base", &base), rule_set("wallet", &wallet))
+}
+
+fn object_of(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().expect("an object").iter()
+}
+
+fn rule_set(set: &str, file: &Value) -> String {
+    let canonical = serde_json_canonicalizer::to_vec(file).expect("JSON can be written");
+    let sha256 = hex::encode(Sha256::digest(canonical));
+    let name_of = |part: &str| format!("{}_{part}", set.to_uppercase());
+    let (table, hash) = (name_of("SIGNALS"), name_of("SHA256"));
+    let mut fields = String::new();
+    if file.get("wallet").is_none() {
+        fields.push_str("        wallet: None,\n");
+    }
+    for (name, value) in object_of(file) {
+        let numbers = |numbers: &serde_json::Map<String, Value>| {
+            let numbers: Vec<_> = numbers.iter().map(|(name, number)| format!("{name}: {number}")).collect();
+            format!("{} {{ {} }}", variant(name), numbers.join(", "))
+        };
+        let value = match (name.as_str(), value) {
+            ("signals", _) => format!("signals(&{table})"),
+            ("advice", words) => format!("BTreeMap::from([{}])", advice(words)),
+            (_, Value::String(text)) => owned(text),
+            ("wallet", Value::Object(of)) => format!("Some({})", numbers(of)),
+            (_, Value::Object(of)) => numbers(of),
             (_, number) => number.to_string(),
         };
         writeln!(fields, "        {name}: {value},").expect("a text takes it");
     }
     let mut signals = String::new();
     let mut count = 0;
-    for (id, signal) in object(&file, "signals") {
+    for (id, signal) in object(file, "signals") {
         let (id, class, meaning) = (variant(id), variant(text(signal, "class")), text(signal, "meaning"));
         let widens_up = signal["widens_up"].as_i64().unwrap_or_default();
         let advice = option(&signal["advice"], |text| format!("{text:?}"));
@@ -134,17 +160,18 @@ fn rules() -> String {
         .expect("a text takes it");
         count += 1;
     }
-    let advice: String = object(&file, "advice")
-        .map(|(level, words)| {
-            format!("(Level::{}, {}), ", variant(level), owned(words.as_str().expect("a text")))
-        })
-        .collect();
     format!(
-        "pub(super) const SHA256: &str = {sha256:?};\n\n\
-         pub(super) fn rules() -> Rules {{\n    Rules {{\n{fields}    }}\n}}\n\n\
-         fn advice() -> BTreeMap<Level, String> {{\n    BTreeMap::from([{advice}])\n}}\n\n\
-         static SIGNALS: [Signal; {count}] = [\n{signals}];\n"
+        "pub(super) const {hash}: &str = {sha256:?};\n\n\
+         pub(super) fn {set}_rules() -> Rules {{\n    Rules {{\n{fields}    }}\n}}\n\n\
+         static {table}: [Signal; {count}] = [\n{signals}];\n"
     )
+}
+
+fn advice(words: &Value) -> String {
+    let said = |(level, words): (&String, &Value)| {
+        format!("(Level::{}, {}), ", variant(level), owned(words.as_str().expect("a text")))
+    };
+    object_of(words).map(said).collect()
 }
 
 /// `BRANDS`.

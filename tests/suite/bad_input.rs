@@ -92,6 +92,11 @@ pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
         ("/v1/users/{id}", "/v1/users/usr_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
         ("/v1/account/passkeys/{id}", "/v1/account/passkeys/psk_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
     ]);
+    real.insert("{list}", "allow".to_owned());
+    real.insert("{address}", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359".to_owned());
+    let wallet = json!({
+        "address": "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB", "chain": "ethereum", "name": "Vault",
+    });
     let hook = json!({"url": "https://hooks.example.com/", "events": ["scorpius.scan.failed.v1"]});
     let address = json!({"chain": "ethereum", "address": "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"});
     let invited = json!({"email": "eve@example.com", "roles": ["viewer"]});
@@ -101,6 +106,7 @@ pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
         ("/v1/verdicts/{id}", "/v1/risk/address", address, "id"),
         ("/v1/scans/{id}", "/v1/scans", json!({"bytecode": "0x600035ff"}), "id"),
         ("/v1/config/webhooks/{id}", "/v1/config/webhooks", hook, "id"),
+        ("/v1/wallets/{id}", "/v1/wallets/protect", wallet, "wallet_id"),
         ("/v1/users/invitations/{id}", "/v1/users/invitations", invited, "invitation_id"),
         ("/v1/admin/tenants/{id}", "/v1/admin/tenants", tenant, "tenant_id"),
     ] {

@@ -41,6 +41,11 @@ impl Hooks {
         Self { address, seen }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where a webhook points.
     pub(crate) fn url(&self) -> String {
         format!("http://{}/hook", self.address)

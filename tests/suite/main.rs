@@ -32,6 +32,7 @@ mod terraform;
 mod tokens;
 mod tour;
 mod tree;
+mod wallets;
 mod wiring;
 mod workflows;
 

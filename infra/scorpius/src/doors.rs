@@ -32,6 +32,7 @@ pub fn operations() -> BTreeMap<String, Vec<Operation>> {
         ("risk-score", scorpius_risk::api::operations()),
         ("scan", scorpius_scan::api::operations()),
         ("users", scorpius_account::api::operations()),
+        ("wallet-guard", scorpius_wallets::api::operations()),
         ("webhooks", scorpius_notify::api::operations()),
     ]
     .into_iter()
@@ -53,6 +54,7 @@ pub fn events() -> Vec<EventSchema> {
     events.extend(scorpius_relay::events());
     events.extend(scorpius_risk::events());
     events.extend(scorpius_scan::events());
+    events.extend(scorpius_wallets::events());
     events
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use scorpius_core::chain::{
-    AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, Touched, TrialCall,
+    AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, SentTransaction, Touched, TrialCall,
 };
 use scorpius_core::{Chain, Clock, Egress, EgressError, EgressRequest, PortError};
 use serde_json::{Value, json};
@@ -409,5 +409,13 @@ impl Chain for RpcChain {
         block: &BlockHead,
     ) -> Result<Option<NodeRun>, ChainError> {
         self.read_run(chain_id, call, at, block).await
+    }
+
+    async fn transaction(
+        &self,
+        chain_id: u64,
+        hash: [u8; 32],
+    ) -> Result<Option<SentTransaction>, ChainError> {
+        self.read_transaction(chain_id, hash).await
     }
 }

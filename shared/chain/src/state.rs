@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use scorpius_core::chain::{
-    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, Touched, TrialCall,
+    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, SentTransaction, Touched,
+    TrialCall,
 };
 use serde_json::{Value, json};
 
@@ -16,6 +17,8 @@ use crate::rpc::{CODE_BYTES_MAX, Question, RpcChain, hex_of, only, pinned};
 const CALLS_MAX: usize = 100;
 /// Bytes of an answer to many calls: some twenty contracts of the largest size, and slots.
 const ANSWER_BYTES_MAX: usize = 8_000_000;
+/// Bytes of calldata of a transaction that was sent: nodes take 128 KB.
+const DATA_BYTES_MAX: usize = 131_072;
 /// Accounts that a node's hint may name.
 const TOUCHED_ACCOUNTS_MAX: usize = 256;
 /// Slots that a node's hint may name, of all accounts together.
@@ -96,6 +99,19 @@ impl RpcChain {
         Ok(asks.iter().enumerate().map(read).collect())
     }
 
+    pub(crate) async fn read_transaction(
+        &self,
+        chain_id: u64,
+        hash: [u8; 32],
+    ) -> Result<Option<SentTransaction>, ChainError> {
+        let question = Question::new("eth_getTransactionByHash", json!([hex_of(&hash)]));
+        self.ask(chain_id, &question, |answers| match only(answers)? {
+            Value::Null => Ok(None),
+            sent => transaction(sent, &hash).map(Some),
+        })
+        .await
+    }
+
     /// By an access list (EIP-2930), else by a tracer.
     pub(crate) async fn read_touched(
         &self,
@@ -172,6 +188,23 @@ fn block(block: &Value) -> Result<BlockHead, RpcError> {
         base_fee: number_or_zero("baseFeePerGas")?,
         gas_limit: quantity_u64(must("gasLimit")?)?,
         excess_blob_gas: number_or_zero("excessBlobGas")?,
+    })
+}
+
+/// A transaction, if it is the one that was asked for.
+fn transaction(sent: &Value, hash: &[u8; 32]) -> Result<SentTransaction, RpcError> {
+    let may = |name: &str| sent.get(name).and_then(Value::as_str);
+    let must = |name: &str| may(name).ok_or(RpcError::Form("a transaction without a member"));
+    if fixed::<32>(must("hash")?)? != *hash {
+        return Err(RpcError::Form("another transaction than was asked for"));
+    }
+    Ok(SentTransaction {
+        from: fixed(must("from")?)?,
+        to: may("to").map(fixed).transpose()?,
+        value: quantity(must("value")?)?,
+        data: data(must("input")?, DATA_BYTES_MAX)?,
+        gas_limit: quantity_u64(must("gas")?)?,
+        block: may("blockNumber").map(quantity_u64).transpose()?,
     })
 }
 

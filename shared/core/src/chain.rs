@@ -102,6 +102,23 @@ pub struct AccountRead {
 /// Accounts with the slots of each.
 pub type Touched = Vec<([u8; 20], Vec<[u8; 32]>)>;
 
+/// A transaction that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentTransaction {
+    /// Who signed it.
+    pub from: [u8; 20],
+    /// Whom it calls or pays; `None` creates a contract.
+    pub to: Option<[u8; 20]>,
+    /// Wei, big-endian.
+    pub value: [u8; 32],
+    /// Calldata.
+    pub data: Bytes,
+    /// Gas that it may use.
+    pub gas_limit: u64,
+    /// The height of the block that has it; `None` while it waits.
+    pub block: Option<u64>,
+}
+
 /// Why a chain was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
@@ -169,4 +186,7 @@ pub trait Chain: Send + Sync {
         at: &BlockRef,
         block: &BlockHead,
     ) -> Result<Option<NodeRun>, ChainError>;
+    /// The transaction of this hash, as the first healthy endpoint sees it; `None` where it is not known.
+    async fn transaction(&self, chain_id: u64, hash: [u8; 32])
+    -> Result<Option<SentTransaction>, ChainError>;
 }

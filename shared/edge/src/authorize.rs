@@ -28,11 +28,14 @@ pub enum Kind {
     Webhook,
     /// An API key.
     ApiKey,
+    /// A wallet under guard, with its lists.
+    Wallet,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Tenant, Self::Scan, Self::Verdict, Self::Webhook, Self::ApiKey];
+    pub const ALL: [Self; 6] =
+        [Self::Tenant, Self::Scan, Self::Verdict, Self::Webhook, Self::ApiKey, Self::Wallet];
 
     /// The entity type.
     #[must_use]
@@ -43,6 +46,7 @@ impl Kind {
             Self::Verdict => "Verdict",
             Self::Webhook => "Webhook",
             Self::ApiKey => "ApiKey",
+            Self::Wallet => "Wallet",
         }
     }
 }

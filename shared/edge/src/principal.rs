@@ -59,6 +59,9 @@ impl Role {
                     | "scan:read"
                     | "webhook:write"
                     | "webhook:read"
+                    | "wallet:write"
+                    | "wallet:read"
+                    | "config:read"
                     | "audit:read"
                     | "elevation:approve"
                     | "elevation:read"
@@ -66,7 +69,7 @@ impl Role {
                     | "role:delegate"
             ),
             Self::Auditor => action.ends_with(":read"),
-            Self::Viewer => matches!(action, "risk:read" | "scan:read"),
+            Self::Viewer => matches!(action, "risk:read" | "scan:read" | "wallet:read"),
         }
     }
 }

@@ -28,7 +28,7 @@ pub use alloy_primitives::{Address, B256, Bytes, U256};
 pub use context::{Axis, Strength};
 pub use event::{Asset, Event};
 pub use prefetch::{Prefetched, Unread, prefetch, prefetch_view, second_opinion};
-pub use run::{Approval, Call, Change, Run, Status};
+pub use run::{Approval, Call, CallKind, Change, Run, Status};
 pub use simulate::{Cut, Difference, InContext, Limits, Simulation, simulate};
 pub use state::{Account, BadState, Block, Need, Rules, State};
 pub use transaction::Transaction;

@@ -3,10 +3,12 @@
 use scorpius_edge::{Principal, Role};
 
 /// What a key can be cut down to, besides `<capability>:*`. The operator's actions are no permissions: no door gives them.
-pub const PERMISSIONS: [&str; 21] = [
+pub const PERMISSIONS: [&str; 25] = [
     "audit:erase",
     "audit:hold",
     "audit:read",
+    "config:read",
+    "config:write",
     "elevation:approve",
     "elevation:read",
     "elevation:write",
@@ -23,6 +25,8 @@ pub const PERMISSIONS: [&str; 21] = [
     "token:introspect",
     "user:read",
     "user:write",
+    "wallet:read",
+    "wallet:write",
     "webhook:read",
     "webhook:write",
 ];

@@ -7,40 +7,37 @@
 mod batch;
 mod dispute;
 mod documents;
+mod judge;
+mod search;
 mod token;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::StatusCode;
-use scorpius_core::event::Event;
 use scorpius_core::id::is_id;
-use scorpius_core::{Blobs, Chain, Clock, Store, UnixMillis, Write, new_id};
+use scorpius_core::{Blobs, Chain, Clock, Store};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{INTERNAL, NOT_FOUND, Problem, ProblemType};
 use scorpius_edge::{Access, Answer, Kind, Operation, Request, Response, Thing};
-use scorpius_evm::{Address, Limits, State, U256, Unread, prefetch, second_opinion};
 use scorpius_ledger::Proofs;
 use sha2::{Digest, Sha256};
 
-use crate::address::Account;
 pub use crate::api::batch::{BatchAnswer, BatchRequest, BatchResult};
 pub use crate::api::dispute::{ALREADY_DISPUTED, Dispute, DisputeRequest};
 pub use crate::api::documents::{
     AccountRequest, AddressRequest, AuthorizationRequest, DealingRequest, DomainRequest, Proof,
-    ProvedVerdict, Replay, SignatureRequest, TokenRequest, TransactionRequest,
+    ProvedVerdict, Replay, SignatureRequest, TokenRequest, TransactionRequest, account, chain,
 };
-use crate::engine::exposure::{Dealing, reached};
-use crate::engine::ground::{Ground, NodeSaid, Teller};
-use crate::engine::inputs::{AccountState, Inputs, Question};
+pub use crate::api::judge::{Asked, Judged, READING_MS_MAX, Run, judge};
+pub use crate::api::search::{
+    FoundThreats, FoundVerdict, ThreatCounts, ThreatFilters, ThreatQuery, ThreatSearch,
+};
 use crate::engine::replay::ReplayError;
-use crate::engine::rules::RuleSet;
 use crate::engine::verdict::Verdict;
-use crate::engine::{ENGINE, decide_hashed, replay};
-use crate::events::Scored;
-use crate::intel::{BadSnapshot, Indicator, Intel, IntelError};
+use crate::engine::{ENGINE, replay};
+use crate::intel::{BadSnapshot, Intel, IntelError};
 use crate::lists::Lists;
-use crate::verdicts::{KeepError, Kept, Verdicts};
+use crate::verdicts::{KeepError, Verdicts};
 
 /// An address is mistyped: not 40 hex digits, or its EIP-55 checksum is wrong.
 pub const INVALID_ADDRESS: ProblemType =
@@ -78,11 +75,6 @@ pub const ENGINE_NOT_AVAILABLE: ProblemType = ProblemType {
 
 /// A permit of ERC-2612: everything, to an account on no list.
 const SIGNATURE_EXAMPLE: &str = r#"{"chain": "ethereum", "origin": "app.example.com", "typed_data": {"types": {"EIP712Domain": [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}, {"name": "chainId", "type": "uint256"}, {"name": "verifyingContract", "type": "address"}], "Permit": [{"name": "owner", "type": "address"}, {"name": "spender", "type": "address"}, {"name": "value", "type": "uint256"}, {"name": "nonce", "type": "uint256"}, {"name": "deadline", "type": "uint256"}]}, "primaryType": "Permit", "domain": {"name": "USD Coin", "version": "2", "chainId": "1", "verifyingContract": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"}, "message": {"owner": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "spender": "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", "value": "115792089237316195423570985008687907853269984665640564039457584007913129639935", "nonce": "0", "deadline": "1795257640"}}}"#;
-
-/// How long a chain is read for one transaction. The request that is on its way then is waited for.
-const READING_MS_MAX: u64 = 1_500;
-/// Parties whose state is read besides what the transaction touches.
-const PARTIES_READ_MAX: usize = 64;
 
 /// What the doors need.
 pub struct App {
@@ -209,6 +201,14 @@ pub fn operations() -> Vec<Operation> {
         .about(Kind::Verdict)
         .answers(Answer::json::<Replay>(200, "What came out."))
         .fails(&ENGINE_NOT_AVAILABLE),
+        Operation::new(
+            "POST /v1/search/threats",
+            "searchThreats",
+            "Searches the tenant's verdicts over a stretch of time, newest first, and counts them.",
+            Access::Action("risk:read"),
+        )
+        .takes::<ThreatSearch>(search::EXAMPLE)
+        .answers(Answer::json::<FoundThreats>(200, "A page of verdicts, and what was counted.")),
     ]
 }
 
@@ -224,42 +224,10 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "disputeVerdict" => dispute::dispute(app, &request).await,
         "getVerdict" => show(app, &request).await,
         "replayVerdict" => replay_kept(app, &request).await,
+        "searchThreats" => search::search(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answered.unwrap_or_else(|problem| problem.into_response(&request.request_id))
-}
-
-/// What a request asks, and what it tells.
-struct Asked {
-    question: Question,
-    history: Vec<Account>,
-    /// Around an address.
-    dealings: Vec<Dealing>,
-    accounts: Vec<AccountState>,
-    run: Run,
-}
-
-impl Asked {
-    /// Nothing besides.
-    fn of(question: Question) -> Self {
-        Self {
-            question,
-            history: Vec::new(),
-            dealings: Vec::new(),
-            accounts: Vec::new(),
-            run: Run::default(),
-        }
-    }
-}
-
-/// What is told of the chain, and how a transaction is to be run.
-#[derive(Default)]
-struct Run {
-    /// A token's.
-    code: Option<alloy_primitives::Bytes>,
-    state: Option<State>,
-    gas_limit: Option<u64>,
-    gas_price: Option<U256>,
 }
 
 async fn score(
@@ -275,88 +243,6 @@ async fn score(
     let judged = judge(app, request, read(request)?, until).await?;
     let response = Response::json_bytes(StatusCode::OK, judged.answer);
     once.commit(&*app.verdicts.store, &*app.clock, judged.writes, response).await
-}
-
-/// A verdict, and what is to be committed with it.
-struct Judged {
-    /// RFC 8785 bytes of the verdict.
-    answer: Vec<u8>,
-    writes: Vec<Write>,
-}
-
-/// Judges what is `asked`. No chain is read for longer than one transaction may take, nor after `until`.
-async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis) -> Result<Judged, Problem> {
-    let (tenant, actor) = (request.tenant()?, request.actor()?);
-    let Asked { question, history, dealings, accounts, mut run } = asked;
-    let id = new_id("vrd", &*app.clock);
-    let until = until.min(app.clock.now().plus_ms(READING_MS_MAX));
-    let token = token::look(app, &question, run.code.take(), until).await?;
-    let ground = ground(app, &question, run, until).await;
-    let mut indicators = question.indicators();
-    indicators.extend(reached(&question, &dealings).into_iter().map(Indicator::Evm));
-    let answers = app.intel.ask(&indicators).await?;
-    let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at)
-        .dealt(&dealings, &app.lists)
-        .listed(&answers)
-        .told(&accounts)
-        .over(ground);
-    let inputs = match token {
-        Some((token, block)) => inputs.seen(token, block, &app.lists),
-        None => inputs,
-    };
-    let bytes = inputs.canonical();
-    let verdict = decide_hashed(&inputs, sha256(&bytes), RuleSet::base());
-    let answer = verdict.canonical();
-
-    let event = Event::of(&scored(&verdict, &answer), &verdict.id, 1, tenant, &actor, &*app.clock);
-    let kept = Kept {
-        verdict: String::from_utf8(answer.clone()).map_err(|error| INTERNAL.because(error))?,
-        inputs: Bytes::from(bytes),
-        event_id: event.id.clone(),
-    };
-    let put = app.verdicts.keep(tenant, &verdict.id, &kept).await?;
-    Ok(Judged { answer, writes: vec![put, Write::emit(event)] })
-}
-
-/// What a transaction is simulated over: what was told, else what a node says. `None` without either.
-async fn ground(app: &App, question: &Question, run: Run, until: UnixMillis) -> Option<Ground> {
-    let Run { state, gas_limit, gas_price, .. } = run;
-    let told = |told_by, state, unread| Ground { told_by, state, unread, node: None, gas_limit, gas_price };
-    if let Some(state) = state {
-        return Some(told(Teller::Asker, Some(state), None));
-    }
-    let (chain, chain_id) = (app.chain.as_ref()?, question.chain()?.number());
-    let transaction = told(Teller::Chain, None, None).transaction(question)?;
-    let parties = question.parties(&question.read());
-    let parties =
-        parties.iter().map(|party| Address::from(*party.account.bytes())).take(PARTIES_READ_MAX).collect();
-    let late = || app.clock.now() >= until;
-    let read = prefetch(&**chain, chain_id, &transaction, &parties, &Limits::standard(), &late).await;
-    // A chain that nobody configured is not one that could not be read.
-    if read.unread == Some(Unread::NoEndpoint) {
-        return None;
-    }
-    let node = match &read.state {
-        Some(state) if read.unread.is_none() && !late() => {
-            second_opinion(&**chain, state, &transaction).await
-        }
-        _ => None,
-    };
-    let node = node.as_ref().map(NodeSaid::of);
-    Some(Ground { node, ..told(Teller::Chain, read.state, read.unread) })
-}
-
-fn scored(verdict: &Verdict, canonical: &[u8]) -> Scored {
-    Scored {
-        verdict_id: verdict.id.clone(),
-        subject_kind: verdict.subject.kind().to_owned(),
-        level: verdict.level,
-        score: verdict.score,
-        verdict_sha256: sha256(canonical),
-        inputs_sha256: verdict.inputs_sha256.clone(),
-        rules_sha256: verdict.rules_sha256.clone(),
-        engine: verdict.engine.clone(),
-    }
 }
 
 async fn show(app: &App, request: &Request) -> Result<Response, Problem> {

@@ -3,17 +3,21 @@
 //! Inputs below 64 KB are in the verdict's own record: one sync for both. Larger ones (a long history,
 //! much calldata) are a blob, written before the commit that names it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use scorpius_core::{
-    Attributes, BlobName, Blobs, Condition, Key, PortError, Record, Store, StoreError, TenantId, Value, Write,
+    Attributes, BlobName, Blobs, Condition, Key, ListQuery, PortError, Record, Store, StoreError, TenantId,
+    UnixMillis, Value, Write,
 };
 
 /// Inputs of this many bytes and more are a blob. A record takes 350 KB, and a verdict needs its part.
 pub const INPUTS_INLINE_BYTES_MAX: usize = 65_536;
 /// Bytes of inputs that are read back: the largest state, calldata in hex and a full history are below.
 const INPUTS_BYTES_MAX: u64 = 4_500_000;
+/// Empty answers of the store in a row, each with a place to go on.
+const EMPTY_PAGES_MAX: usize = 50;
 const FOLDER: &str = "verdict-inputs";
 
 /// One verdict, kept.
@@ -25,6 +29,15 @@ pub struct Kept {
     pub inputs: Bytes,
     /// The event that told of it: what the ledger proves.
     pub event_id: String,
+}
+
+/// Some verdicts of a stretch of time.
+#[derive(Debug)]
+pub struct Stretch {
+    /// Id, bytes of the record, RFC 8785 text.
+    pub verdicts: Vec<(String, usize, String)>,
+    /// Whether there are no more.
+    pub is_end: bool,
 }
 
 /// A tenant's verdicts.
@@ -97,6 +110,46 @@ impl Verdicts {
         }
     }
 
+    /// The tenant's verdicts of `stretch`, newest first, up to `limit` and before the id `last`: each as it was
+    /// answered, with its id and the bytes of its record. Short only at the end, and when the store answers short.
+    ///
+    /// # Errors
+    /// `KeepError`.
+    pub async fn page(
+        &self,
+        tenant: &TenantId,
+        stretch: &Range<UnixMillis>,
+        last: Option<&str>,
+        limit: usize,
+    ) -> Result<Stretch, KeepError> {
+        let mut query = ListQuery {
+            from: Some(first_id(stretch.start)),
+            until: Some(last.map_or_else(|| first_id(stretch.end), str::to_owned)),
+            descending: true,
+            limit,
+            ..ListQuery::all(partition(tenant))
+        };
+        // A store may answer with nothing and still not be at the end.
+        for _ in 0..EMPTY_PAGES_MAX {
+            let page = self.store.list(&query).await?;
+            if page.records.is_empty() && page.cursor.is_some() {
+                query.cursor = page.cursor;
+                continue;
+            }
+            let read = |record: &Record| {
+                let verdict = text(record, &record.key.sort, "verdict")?;
+                let inputs = match record.attributes.0.get("inputs") {
+                    Some(Value::Bytes(inputs)) => inputs.len(),
+                    _ => 0,
+                };
+                Ok((record.key.sort.clone(), verdict.len() + inputs, verdict))
+            };
+            let verdicts = page.records.iter().map(read).collect::<Result<_, KeepError>>()?;
+            return Ok(Stretch { verdicts, is_end: page.cursor.is_none() });
+        }
+        Err(StoreError::Busy.into())
+    }
+
     /// Some verdicts of all tenants with their inputs, and where to go on. For operators' jobs only.
     ///
     /// # Errors
@@ -126,8 +179,24 @@ impl Verdicts {
     }
 }
 
+fn partition(tenant: &TenantId) -> String {
+    format!("{tenant}#verdict")
+}
+
 fn key(tenant: &TenantId, id: &str) -> Key {
-    Key::new(format!("{tenant}#verdict"), id)
+    Key::new(partition(tenant), id)
+}
+
+/// The smallest id of a verdict of this millisecond: a UUIDv7 begins with its 48 bits of time.
+fn first_id(at: UnixMillis) -> String {
+    format!("vrd_{:012x}{:020}", at.0.min((1 << 48) - 1), 0)
+}
+
+/// When the verdict of this id was made.
+#[must_use]
+pub fn made_at(id: &str) -> UnixMillis {
+    let digits = id.strip_prefix("vrd_").and_then(|digits| digits.get(..12));
+    UnixMillis(digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default())
 }
 
 fn text(record: &Record, id: &str, part: &'static str) -> Result<String, KeepError> {

@@ -42,10 +42,10 @@ pub const SCAN_FAILED: ProblemType =
 pub const SCAN_FINISHED: ProblemType =
     ProblemType { code: "scan-finished", title: "Scan finished", status: StatusCode::CONFLICT };
 /// The operator has no node of the chain.
-pub const CHAIN_NOT_CONFIGURED: ProblemType = ProblemType {
-    code: "chain-not-configured",
-    title: "No node of this chain is configured",
-    status: StatusCode::UNPROCESSABLE_ENTITY,
+pub const NO_ENDPOINT: ProblemType = ProblemType {
+    code: "no-endpoint",
+    title: "No endpoint of this chain is configured",
+    status: StatusCode::CONFLICT,
 };
 /// No node of the chain answered.
 pub const CHAIN_UNREACHABLE: ProblemType = ProblemType {
@@ -183,7 +183,7 @@ pub fn operations() -> Vec<Operation> {
         )
         .takes::<NewScan>(r#"{"bytecode": "0x33ff", "label": "anyone may end it", "budget": "quick"}"#)
         .answers(Answer::json::<ScanView>(202, "It waits for its turn."))
-        .fails(&CHAIN_NOT_CONFIGURED)
+        .fails(&NO_ENDPOINT)
         .fails(&CHAIN_UNREACHABLE)
         .fails(&NO_CONTRACT),
         Operation::new(

@@ -95,6 +95,8 @@ async fn an_export_has_all_of_one_s_own_and_no_secret() {
     super::joined(&desk, "ada@example.com", "viewer").await;
     let hook = json!({"url": "https://hooks.example.com/", "events": ["*"]});
     desk.post("/v1/config/webhooks", &hook).await.expect(201);
+    let wallet = json!({"address": "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb", "chain": "ethereum", "name": "Vault"});
+    desk.post("/v1/wallets/protect", &wallet).await.expect(201);
     for n in 0..60 {
         desk.post("/v1/auth/api-keys", &json!({"name": format!("key {n}")})).await.expect(201);
     }
@@ -112,6 +114,7 @@ async fn an_export_has_all_of_one_s_own_and_no_secret() {
     assert_eq!(told(&desk, "tenant_exported").await.len(), 1);
     let count = |part: &str| records.iter().filter(|it| it["part"] == part).count();
     assert_eq!((count("tenant"), count("users"), count("api_keys"), count("webhooks")), (1, 1, 61, 1));
+    assert_eq!((count("wallets"), count("verdicts")), (1, 1));
     let ada = records.iter().find(|it| it["part"] == "users").expect("a user");
     assert_eq!(
         (&ada["document"]["email"], &ada["document"]["name"]),

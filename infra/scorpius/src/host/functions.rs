@@ -52,6 +52,7 @@ pub struct Functions {
     scan: scorpius_scan::api::App,
     scan_job: scorpius_scan::worker::App,
     users: scorpius_account::api::App,
+    wallet_guard: scorpius_wallets::api::App,
     webhooks: scorpius_notify::api::App,
 }
 
@@ -204,6 +205,16 @@ impl Functions {
                 Arc::clone(&clock),
             )
             .reading(chain.clone()),
+            wallet_guard: scorpius_wallets::api::App {
+                store: Arc::clone(&store),
+                clock: Arc::clone(&clock),
+                risk: scorpius_risk::api::App::new(
+                    Arc::clone(&store),
+                    Arc::clone(&blobs),
+                    Arc::clone(&clock),
+                )
+                .reading(chain.clone()),
+            },
             scan: scorpius_scan::api::App::new(Arc::clone(&store), Arc::clone(&blobs), Arc::clone(&clock))
                 .reading(chain),
             scan_job: scorpius_scan::worker::App::new(
@@ -313,6 +324,7 @@ impl Functions {
             "risk-score" => scorpius_risk::api::handle(&self.risk_score, request).await,
             "scan" => scorpius_scan::api::handle(&self.scan, request).await,
             "users" => scorpius_account::api::handle(&self.users, request).await,
+            "wallet-guard" => scorpius_wallets::api::handle(&self.wallet_guard, request).await,
             "webhooks" => scorpius_notify::api::handle(&self.webhooks, request).await,
             other => {
                 NOT_FOUND.because(format_args!("no function `{other}`")).into_response(&request.request_id)

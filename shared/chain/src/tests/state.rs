@@ -249,3 +249,38 @@ async fn what_a_node_runs_itself_is_read_strictly_and_not_offered_is_no_error() 
     }
     assert_eq!(chain.accounts(1, &asks(1), &AT).await.expect("accounts").len(), 1, "it does not rest");
 }
+
+#[tokio::test]
+async fn a_sent_transaction_is_found_by_its_hash_or_not_known() {
+    let hash = |byte: &str| format!("0x{}", byte.repeat(32));
+    let sent = move |own: &str, to: Value, block: Value| {
+        json!({"result": {
+            "hash": hash(own), "from": format!("0x{}", "11".repeat(20)), "to": to, "value": "0x2a",
+            "input": "0x095ea7b3", "gas": "0x5208", "blockNumber": block,
+        }})
+    };
+    let network = Arc::new(Network::default().with(FIRST, move |method, parameters| {
+        Ok(match (method, parameters[0].as_str().unwrap_or_default().get(2..4)) {
+            ("eth_chainId", _) => json!({"result": "0x1"}),
+            ("eth_getTransactionByHash", Some("aa")) => {
+                sent("aa", Value::from(format!("0x{}", "22".repeat(20))), Value::Null)
+            }
+            ("eth_getTransactionByHash", Some("bb")) => sent("bb", Value::Null, Value::from("0x400")),
+            ("eth_getTransactionByHash", Some("cc")) => sent("aa", Value::Null, Value::Null),
+            ("eth_getTransactionByHash", _) => json!({"result": null}),
+            other => panic!("{other:?}"),
+        })
+    }));
+    let (chain, _) = over(&network);
+    let waiting = chain.transaction(1, [0xaa; 32]).await.expect("an answer").expect("a transaction");
+    assert_eq!((waiting.from, waiting.to, waiting.block), ([0x11; 20], Some([0x22; 20]), None));
+    assert_eq!((waiting.value[31], waiting.gas_limit), (42, 21_000));
+    assert_eq!(&waiting.data[..], [0x09, 0x5e, 0xa7, 0xb3]);
+    let made = chain.transaction(1, [0xbb; 32]).await.expect("an answer").expect("a transaction");
+    assert_eq!((made.to, made.block), (None, Some(1_024)));
+    assert_eq!(chain.transaction(1, [0xdd; 32]).await.expect("an answer"), None);
+    let other = chain.transaction(1, [0xcc; 32]).await.expect_err("another transaction");
+    assert!(matches!(other, ChainError::Port(_)), "{other}");
+    let elsewhere = chain.transaction(5, [0xaa; 32]).await.expect_err("no endpoint");
+    assert!(matches!(elsewhere, ChainError::NoEndpoint { chain_id: 5 }));
+}

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use scorpius_core::Chain;
 use scorpius_core::chain::{
-    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, Touched, TrialCall,
+    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, SentTransaction, Touched,
+    TrialCall,
 };
 use scorpius_core::error::PortError;
 
@@ -129,6 +130,11 @@ impl Chain for Memory {
     async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {
         self.answer()?;
         Ok(self.hint.clone())
+    }
+
+    async fn transaction(&self, _: u64, _: [u8; 32]) -> Result<Option<SentTransaction>, ChainError> {
+        self.answer()?;
+        Ok(None)
     }
 }
 

@@ -151,7 +151,7 @@ fn thing(thing: &Thing<'_>) -> Entity {
     attributes.extend(thing.sensitivity.map(|level| ("sensitivity", value(i64::from(level)))));
     let parents = match thing.kind {
         Kind::Tenant => HashSet::new(),
-        Kind::Scan | Kind::Verdict | Kind::Webhook | Kind::ApiKey => HashSet::from([tenant]),
+        Kind::Scan | Kind::Verdict | Kind::Webhook | Kind::ApiKey | Kind::Wallet => HashSet::from([tenant]),
     };
     entity(uid(thing.kind.name(), thing.id), attributes, parents)
 }

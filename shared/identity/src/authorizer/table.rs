@@ -12,7 +12,7 @@ use crate::testing::{NOW, World};
 
 /// Each action, the roles that may do it, and a permission that does not cover it. Typed by hand:
 /// it is what `Role::may` is held to.
-const MAY: [(&str, &[Role], &str); 25] = [
+const MAY: [(&str, &[Role], &str); 29] = [
     // Of people only; keys are what this table tries.
     ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
@@ -20,6 +20,8 @@ const MAY: [(&str, &[Role], &str); 25] = [
     ("audit:erase", &[Role::Admin], "audit:read"),
     ("audit:hold", &[Role::Admin], "audit:read"),
     ("audit:read", &[Role::Admin, Role::Security, Role::Auditor], "risk:*"),
+    ("config:read", &[Role::Admin, Role::Security, Role::Auditor], "config:write"),
+    ("config:write", &[Role::Admin], "config:read"),
     ("elevation:approve", &[Role::Admin, Role::Security], "elevation:read"),
     ("elevation:read", &[Role::Admin, Role::Security, Role::Auditor], "elevation:write"),
     ("elevation:write", &[Role::Admin, Role::Security], "elevation:read"),
@@ -37,6 +39,8 @@ const MAY: [(&str, &[Role], &str); 25] = [
     ("token:introspect", &[Role::Admin], "risk:read"),
     ("user:read", &[Role::Admin, Role::Auditor], "user:write"),
     ("user:write", &[Role::Admin], "user:read"),
+    ("wallet:read", &[Role::Admin, Role::Security, Role::Auditor, Role::Viewer], "wallet:write"),
+    ("wallet:write", &[Role::Admin, Role::Security], "wallet:read"),
     ("webhook:read", &[Role::Admin, Role::Security, Role::Auditor], "webhook:write"),
     ("webhook:write", &[Role::Admin, Role::Security], "webhook:read"),
 ];

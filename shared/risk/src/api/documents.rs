@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::Bytes;
+use bytes::Bytes;
 use schemars::JsonSchema;
 use scorpius_edge::Request;
 use scorpius_edge::problem::{Problem, TOO_LARGE};
@@ -235,7 +235,7 @@ pub(super) fn address(request: &Request) -> Result<Asked, Problem> {
         }
     };
     let (history, dealings) = (history(&asked.history)?, dealings(&asked.dealings)?);
-    Ok(Asked { history, dealings, ..Asked::of(question) })
+    Ok(Asked { history, dealings, ..Asked::alone(question) })
 }
 
 pub(super) fn token(request: &Request) -> Result<Asked, Problem> {
@@ -253,11 +253,14 @@ pub(super) fn token(request: &Request) -> Result<Asked, Problem> {
     });
     let run = Run { code: code.transpose()?, ..Run::default() };
     let accounts = accounts(&asked.accounts)?;
-    Ok(Asked { accounts, run, ..Asked::of(Question::Token { chain, address }) })
+    Ok(Asked { accounts, run, ..Asked::alone(Question::Token { chain, address }) })
 }
 
 pub(super) fn transaction(request: &Request) -> Result<Asked, Problem> {
-    let asked: TransactionRequest = request.json()?;
+    transaction_asked(request.json()?)
+}
+
+pub(super) fn transaction_asked(asked: TransactionRequest) -> Result<Asked, Problem> {
     let chain = chain(&asked.chain)?;
     let from = asked.from.as_deref().map(|from| account("/from", from)).transpose()?;
     let to = account("/to", &asked.to)?;
@@ -271,7 +274,7 @@ pub(super) fn transaction(request: &Request) -> Result<Asked, Problem> {
     let run = run(asked.state, asked.gas_limit, asked.gas_price, chain, from.is_some())?;
     let question = Question::Transaction { chain, from, to, value, data, irregular: Vec::new() };
     let (history, accounts) = (history(&asked.history)?, accounts(&asked.accounts)?);
-    Ok(Asked { history, accounts, run, ..Asked::of(question) })
+    Ok(Asked { history, accounts, run, ..Asked::alone(question) })
 }
 
 /// How a transaction is to be run.
@@ -302,7 +305,7 @@ fn run(
         Ok(state)
     });
     let gas_price = gas_price.map(|price| price.amount());
-    Ok(Run { state: state.transpose()?, gas_limit, gas_price, code: None })
+    Ok(Run { state: state.transpose()?, gas_limit, gas_price, ..Run::default() })
 }
 
 pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
@@ -313,14 +316,14 @@ pub(super) fn signature(request: &Request) -> Result<Asked, Problem> {
     let (history, accounts) = (history(&asked.history)?, accounts(&asked.accounts)?);
     let message = message(asked)?;
     let question = Question::Signature { chain, from, origin, message };
-    Ok(Asked { history, accounts, ..Asked::of(question) })
+    Ok(Asked { history, accounts, ..Asked::alone(question) })
 }
 
 pub(super) fn domain(request: &Request) -> Result<Asked, Problem> {
     let asked: DomainRequest = request.json()?;
     let domain = asked.domain.parse().map_err(|error| INVALID_DOMAIN.because(error).at("/domain", error))?;
     let question = Question::Domain { domain, age_days: asked.age_days };
-    Ok(Asked::of(question))
+    Ok(Asked::alone(question))
 }
 
 fn message(asked: SignatureRequest) -> Result<Message, Problem> {
@@ -387,11 +390,19 @@ fn accounts(asked: &[AccountRequest]) -> Result<Vec<AccountState>, Problem> {
     asked.iter().enumerate().map(state).collect()
 }
 
-fn chain(text: &str) -> Result<ChainId, Problem> {
+/// The chain that `/chain` names.
+///
+/// # Errors
+/// 400.
+pub fn chain(text: &str) -> Result<ChainId, Problem> {
     text.parse().map_err(|error| UNSUPPORTED_CHAIN.because(&error).at("/chain", &error))
 }
 
-fn account(pointer: &str, text: &str) -> Result<Account, Problem> {
+/// The account at `pointer`.
+///
+/// # Errors
+/// 400.
+pub fn account(pointer: &str, text: &str) -> Result<Account, Problem> {
     text.parse().map_err(|error| {
         let kind = match &error {
             BadAddress::OtherKind(_) => &UNSUPPORTED_ADDRESS,

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use proptest::prelude::*;
-use scorpius_core::{ManualClock, TenantId, UnixMillis};
+use scorpius_core::{Event, ManualClock, TenantId, UnixMillis, Write, new_id};
 use scorpius_edge::{Caller, HttpEvent, Principal, Role, Strength};
 use scorpius_ledger::Sequencer;
 use scorpius_local::{FileKeys, FolderBlobs, SqliteStore};
@@ -9,6 +10,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::events::Scored;
+use crate::verdicts::Kept;
 
 const RONIN_EXPLOITER: &str = "0x098B716B8Aaf21512996dC57EB0615e2383E2f96";
 const USDC: &str = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48";
@@ -357,6 +360,7 @@ fn the_examples_of_the_operations_are_taken() {
             "scoreDomain" => assert!(serde_json::from_str::<DomainRequest>(example).is_ok()),
             "scoreSignature" => assert!(serde_json::from_str::<SignatureRequest>(example).is_ok()),
             "scoreBatch" => assert!(serde_json::from_str::<BatchRequest>(example).is_ok()),
+            "searchThreats" => assert!(serde_json::from_str::<ThreatSearch>(example).is_ok()),
             "disputeVerdict" => assert!(serde_json::from_str::<DisputeRequest>(example).is_ok()),
             other => panic!("an example for `{other}`"),
         }
@@ -423,6 +427,7 @@ proptest! {
 
 mod many;
 mod messages;
+mod search;
 mod simulation;
 mod sites;
 mod tokens;

@@ -1,6 +1,7 @@
 //! `POST /v1/risk/token`: reading a token, and scanning the code that it runs.
 
-use alloy_primitives::Bytes;
+use alloy_primitives::Bytes as Code;
+use bytes::Bytes;
 use scorpius_core::UnixMillis;
 use scorpius_edge::problem::{INTERNAL, Problem};
 use scorpius_evm::{Unread, prefetch_view};
@@ -21,7 +22,7 @@ pub(super) async fn look(
 ) -> Result<Option<(TokenSeen, Option<Block>)>, Problem> {
     let Question::Token { chain, address: token } = question else { return Ok(None) };
     let (read, block) = match (told, &app.chain) {
-        (Some(code), _) => (of_code(code), None),
+        (Some(code), _) => (of_code(Code::from(code)), None),
         (None, None) => return Ok(None),
         (None, Some(node)) => {
             let late = || app.clock.now() >= until;
@@ -46,7 +47,7 @@ pub(super) async fn look(
 }
 
 /// Of code alone nothing is known that a chain keeps.
-fn of_code(code: Bytes) -> Read {
+fn of_code(code: Code) -> Read {
     let seen = TokenSeen {
         told_by: Teller::Asker,
         unread: None,

@@ -114,11 +114,12 @@ pub(super) fn read(target: Account, selector: [u8; 4], arguments: &[u8]) -> Opti
 fn token(target: Account, selector: [u8; 4], arguments: &[u8]) -> Option<Read> {
     Some(match selector {
         Token::transferCall::SELECTOR => given(arguments, |call: &Token::transferCall| {
-            let effect = Effect::Transfer { token: target, from: None, to: call.to.into() };
+            let to = call.to.into();
+            let effect = Effect::Transfer { token: target, from: None, to, amount: Some(call.amount) };
             (json!({"to": shown(call.to), "amount": call.amount.to_string()}), vec![effect])
         }),
         Token::transferFromCall::SELECTOR => given(arguments, |call: &Token::transferFromCall| {
-            let effect = Effect::Transfer { token: target, from: Some(call.from.into()), to: call.to.into() };
+            let effect = transfer(Address::from(*target.bytes()), call.from, call.to, call.amount);
             let arguments = json!({
                 "from": shown(call.from), "to": shown(call.to), "amount_or_id": call.amount.to_string(),
             });
@@ -157,7 +158,7 @@ fn token(target: Account, selector: [u8; 4], arguments: &[u8]) -> Option<Read> {
 
 fn collectible(target: Account, selector: [u8; 4], arguments: &[u8]) -> Option<Read> {
     let moved = |from: Address, to: Address| {
-        vec![Effect::Transfer { token: target, from: Some(from.into()), to: to.into() }]
+        vec![Effect::Transfer { token: target, from: Some(from.into()), to: to.into(), amount: None }]
     };
     Some(match selector {
         Nft721::safeTransferFromCall::SELECTOR => given(arguments, |call: &Nft721::safeTransferFromCall| {
@@ -239,12 +240,15 @@ fn permit2_direct(selector: [u8; 4], arguments: &[u8]) -> Option<Read> {
                 "from": shown(call.from), "to": shown(call.to),
                 "amount": call.amount.to_string(), "token": shown(call.token),
             });
-            (arguments, vec![transfer(call.token, call.from, call.to)])
+            (arguments, vec![transfer(call.token, call.from, call.to, U256::from(call.amount))])
         }),
         Permit2Batch::transferFromCall::SELECTOR => {
             given(arguments, |call: &Permit2Batch::transferFromCall| {
                 let moves = &call.transferDetails;
-                let effects = moves.iter().map(|one| transfer(one.token, one.from, one.to)).collect();
+                let moved = |one: &AllowanceTransferDetails| {
+                    transfer(one.token, one.from, one.to, U256::from(one.amount))
+                };
+                let effects = moves.iter().map(moved).collect();
                 let arguments = json!({
                     "transfers": list(moves, |one| json!({
                         "from": shown(one.from), "to": shown(one.to),
@@ -297,7 +301,8 @@ fn permit2_signed(selector: [u8; 4], arguments: &[u8]) -> Option<Read> {
                     "requested_amount": call.transferDetails.requestedAmount.to_string(),
                     "deadline": call.permit.deadline.to_string(),
                 });
-                (arguments, vec![transfer(permitted.token, call.owner, to)])
+                let amount = call.transferDetails.requestedAmount;
+                (arguments, vec![transfer(permitted.token, call.owner, to, amount)])
             })
         }
         _ => return None,
@@ -398,8 +403,9 @@ fn permitted(details: &PermitDetails, spender: Address) -> Effect {
     allowance(details.token.into(), spender, U256::from(details.amount), uint160_max(), Some(until))
 }
 
-fn transfer(token: Address, from: Address, to: Address) -> Effect {
-    Effect::Transfer { token: token.into(), from: Some(from.into()), to: to.into() }
+fn transfer(token: Address, from: Address, to: Address, amount: U256) -> Effect {
+    let amount = Some(amount);
+    Effect::Transfer { token: token.into(), from: Some(from.into()), to: to.into(), amount }
 }
 
 fn uint160_max() -> U256 {

@@ -82,6 +82,8 @@ pub enum Effect {
         from: Option<Account>,
         /// To whom.
         to: Account,
+        /// How much, or which of a collection by its id; `None` where only a collection has the function.
+        amount: Option<U256>,
     },
     /// A spender may take up to `amount` (or the token of that id).
     Allow {
@@ -349,7 +351,7 @@ impl Effect {
     #[must_use]
     pub fn parties(&self) -> Vec<(Role, Account)> {
         match *self {
-            Self::Transfer { token, from, to } => {
+            Self::Transfer { token, from, to, .. } => {
                 let owner = from.map(|from| (Role::Owner, from));
                 [(Role::Token, token), (Role::Recipient, to)].into_iter().chain(owner).collect()
             }

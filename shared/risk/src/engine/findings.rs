@@ -42,6 +42,10 @@ impl Findings {
         self.found.contains_key(&id)
     }
 
+    pub(super) fn ids(&self) -> impl Iterator<Item = SignalId> {
+        self.found.keys().copied()
+    }
+
     /// Each signal once, in the order of their names; findings in the order of their text.
     pub(super) fn into_found(self) -> impl Iterator<Item = Found> {
         self.found.into_iter().filter_map(|(id, mut findings)| {

@@ -11,11 +11,12 @@ use sha2::{Digest, Sha256};
 use crate::address::{Account, ChainId};
 use crate::calldata::{self, Role};
 use crate::domain::{self, Domain};
+pub use crate::engine::amounts::{BadCalldata, BadWei, Calldata, Wei};
 use crate::engine::exposure::{Dealing, reached};
 use crate::engine::ground::Ground;
+use crate::engine::guard::Guard;
 use crate::engine::listed::{SiteFact, facts};
-use crate::engine::rules::SignalId;
-pub use crate::engine::values::{BadCalldata, BadWei, Calldata, Wei};
+use crate::engine::rules::{RuleSet, SignalId};
 use crate::engine::verdict::{Block, Subject};
 use crate::foreign::ForeignAccount;
 use crate::intel::Indicator;
@@ -345,6 +346,9 @@ pub struct Inputs {
     /// What was seen of a token that is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenSeen>,
+    /// What the guard of the wallet adds whose transaction it is, if it is one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
 }
 
 impl Inputs {
@@ -376,6 +380,7 @@ impl Inputs {
             sites: Vec::new(),
             simulation: None,
             token: None,
+            guard: None,
         }
     }
 
@@ -427,6 +432,18 @@ impl Inputs {
         self.block = ground.as_ref().and_then(Ground::block);
         self.simulation = ground;
         self
+    }
+
+    /// With what the guard of the wallet adds.
+    #[must_use]
+    pub fn guarded(self, guard: Option<Guard>) -> Self {
+        Self { guard, ..self }
+    }
+
+    /// The rules of this release that judge it.
+    #[must_use]
+    pub fn rules(&self) -> &'static RuleSet {
+        if self.guard.is_some() { RuleSet::wallet() } else { RuleSet::base() }
     }
 
     /// Reads what `canonical` wrote.

@@ -5,11 +5,14 @@
 //!                                  RuleSet ─────┴─> decide ─> Verdict, the same bytes everywhere
 //! ```
 
+mod amounts;
 mod domain_rules;
 mod effect_rules;
 pub mod exposure;
 mod findings;
 pub mod ground;
+pub mod guard;
+mod guard_rules;
 pub mod inputs;
 pub mod listed;
 pub mod odds;
@@ -19,13 +22,15 @@ pub mod rules;
 mod simulation_rules;
 mod token_rules;
 mod transaction_rules;
-mod values;
 pub mod verdict;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::engine::findings::{Findings, Found};
+use crate::engine::guard::Said;
+use crate::engine::guard_rules::GuardRules;
+pub use crate::engine::guard_rules::Moved;
 use crate::engine::inputs::{Inputs, Question};
 use crate::engine::odds::Probability;
 use crate::engine::party_rules::Known;
@@ -39,17 +44,25 @@ pub const ENGINE: &str = "scorpius-risk/3";
 /// Judges `inputs` by `rules`.
 #[must_use]
 pub fn decide(inputs: &Inputs, rules: &RuleSet) -> Verdict {
-    decide_hashed(inputs, hex::encode(Sha256::digest(inputs.canonical())), rules)
+    decide_hashed(inputs, hex::encode(Sha256::digest(inputs.canonical())), rules).verdict
+}
+
+/// A verdict, and what its transaction would move from a guarded wallet.
+pub(crate) struct Decided {
+    pub(crate) verdict: Verdict,
+    pub(crate) moved: Moved,
 }
 
 /// As `decide`, where the hash of the canonical inputs is known already.
-pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &RuleSet) -> Verdict {
+pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &RuleSet) -> Decided {
     let mut findings = Findings::default();
     let known = Known::of(inputs, rules);
     let mut reading = inputs.question.read();
     reading.calls.settle(|token| known.is_fungible(token));
-    known.look(&inputs.question.parties(&reading), &mut findings);
+    let parties = inputs.question.parties(&reading);
+    known.look(&parties, &mut findings);
     known.look_at_site(&mut findings);
+    let mut simulation = None;
     let prior = match &inputs.question {
         Question::Address { .. } => {
             exposure::look(inputs, &known, &mut findings);
@@ -66,7 +79,7 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
         }
         Question::Transaction { .. } => {
             transaction_rules::look(&reading, inputs, rules, &known, &mut findings);
-            simulation_rules::look(&reading, inputs, &known, &mut findings);
+            simulation = simulation_rules::look(&reading, inputs, &known, &mut findings);
             rules.prior.transaction
         }
         Question::Signature { .. } => {
@@ -78,6 +91,11 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
             rules.prior.domain
         }
     };
+    let guard = inputs.guard.as_ref();
+    let moved = guard.map(|guard| {
+        let (inputs, reading, known, simulation) = (inputs, &reading, &known, simulation.as_ref());
+        GuardRules { guard, inputs, reading, parties: &parties, known, rules, simulation }.look(&mut findings)
+    });
     let weighed: Vec<_> = findings
         .into_found()
         .filter_map(|found| Some((rules.signals.get(&found.id)?, signal(found, rules)?)))
@@ -87,18 +105,23 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
     let widened: i64 = weighed.iter().map(|(rule, _)| rule.widens_up).sum();
     let probability = Probability::of_log_odds(log_odds);
     let interval = [log_odds - rules.spread.down, log_odds + rules.spread.up + widened];
-    let level = level(log_odds, &weighed, rules);
+    let (score, level) = (probability.score(), level(log_odds, &weighed, rules));
     let advice = advice(level, &weighed, rules);
+    let decision = guard.map(|guard| {
+        let has = |id: SignalId| weighed.iter().any(|(_, signal)| signal.id == id.name());
+        let has_hard = weighed.iter().any(|(rule, _)| rule.class == Class::Hard);
+        guard.decide(&Said { score, level, has_hard, has: &has })
+    });
 
     let mut signals: Vec<_> = weighed.into_iter().map(|(_, signal)| signal).collect();
     signals.sort_by(|one, two| {
         two.contribution.abs().cmp(&one.contribution.abs()).then_with(|| one.id.cmp(&two.id))
     });
     signals.insert(0, prior_signal(prior, rules));
-    Verdict {
+    let verdict = Verdict {
         id: inputs.verdict_id.clone(),
         subject: inputs.question.subject(&reading),
-        score: probability.score(),
+        score,
         level,
         probability: probability.to_string(),
         interval: interval.map(|end| Probability::of_log_odds(end).to_string()),
@@ -109,7 +132,9 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
         block: inputs.block.clone(),
         inputs_sha256,
         advice,
-    }
+        decision,
+    };
+    Decided { verdict, moved: moved.unwrap_or_default() }
 }
 
 fn prior_signal(prior: i64, rules: &RuleSet) -> Signal {

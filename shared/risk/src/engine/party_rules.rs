@@ -197,14 +197,17 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// Whoever is on another side than the signer's, and is somebody.
+    pub(super) fn others<'p>(&self, parties: &'p [Party]) -> impl Iterator<Item = &'p Party> + use<'p> {
+        parties
+            .iter()
+            .filter(|party| !matches!(party.role, Role::Sender | Role::Owner | Role::Revoked))
+            .filter(|party| special(&party.account).is_none())
+    }
+
     /// Trust needs every other side to be known; whoever is not, was not looked up on the chain.
     fn look_at_trust(&self, parties: &[Party], findings: &mut Findings) {
-        let others = || {
-            parties
-                .iter()
-                .filter(|party| !matches!(party.role, Role::Sender | Role::Owner | Role::Revoked))
-                .filter(|party| special(&party.account).is_none())
-        };
+        let others = || self.others(parties);
         let unknown = || others().filter(|party| !self.is_well_known(&party.account));
         if others().next().is_some() && unknown().next().is_none() {
             for party in others() {

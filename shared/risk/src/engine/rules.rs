@@ -1,209 +1,19 @@
 //! The rule set: weights, thresholds and words, as data named by the hash of its canonical JSON.
 
 mod base;
+mod signal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use crate::engine::rules::signal::SignalId;
 use crate::engine::verdict::Level;
 
 /// Bytes of a rule set.
 const RULES_BYTES_MAX: usize = 1_000_000;
-
-/// Everything that the engine can find. Which weight it has is the rule set's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the rule set says what each means, and its hash covers the words")]
-pub enum SignalId {
-    SanctionsList,
-    LookalikeHistory,
-    LookalikeKnown,
-    LookalikeAmbiguous,
-    TransferToToken,
-    BurnAddress,
-    Precompile,
-    UnlimitedApproval,
-    ApprovalForAll,
-    PermitFarDeadline,
-    MalformedCalldata,
-    NoncanonicalCalldata,
-    UnknownSpender,
-    VanityAddress,
-    TrailingCalldata,
-    WellKnown,
-    Revocation,
-    NoChainData,
-    UnknownCall,
-    CallsNotDecoded,
-    FormerlyListed,
-    RevokedParty,
-    DecodedCalls,
-    ThreatList,
-    SpenderIsEoa,
-    SpenderIsFresh,
-    SpenderIsUnverified,
-    SignedPermission,
-    SignedTransfer,
-    OrderForNothing,
-    OrderDustPrice,
-    RecipientMismatch,
-    NoMinimum,
-    LureCall,
-    DelegatedCode,
-    DelegationEverywhere,
-    ForeignCode,
-    AccountControl,
-    SignInMismatch,
-    ChainMismatch,
-    IrregularValue,
-    UnsignedMember,
-    DomainUnsigned,
-    RawHash,
-    HiddenText,
-    OpaqueMessage,
-    UnknownTypedData,
-    DecodedMessage,
-    KnownDomain,
-    BrandHomograph,
-    BrandLure,
-    BrandCopied,
-    BrandNear,
-    LureName,
-    FreshDomain,
-    NoDomainData,
-    SimulatedFailure,
-    OutflowToAccount,
-    OutflowForNothing,
-    ProceedsElsewhere,
-    HiddenApproval,
-    SurroundingsMatter,
-    MomentOrSenderMatters,
-    EventsContradictBalances,
-    ControlChanged,
-    NotSimulated,
-    Simulated,
-    ListOnly,
-    ExposureDirect,
-    ExposureNear,
-    ExposureFar,
-    NodeDisagrees,
-    TokenNoCode,
-    TokenWithoutFunctions,
-    TokenNamesake,
-    TokenTakesHolders,
-    TokenSellSwitch,
-    TokenFee,
-    TokenMint,
-    TokenBlacklist,
-    TokenPausable,
-    TokenReplaceable,
-    TokenUnguarded,
-    TokenUnowned,
-    TokenScanIncomplete,
-    TokenSeen,
-}
-
-impl SignalId {
-    /// Every signal.
-    pub const ALL: [Self; 86] = [
-        Self::SanctionsList,
-        Self::LookalikeHistory,
-        Self::LookalikeKnown,
-        Self::LookalikeAmbiguous,
-        Self::TransferToToken,
-        Self::BurnAddress,
-        Self::Precompile,
-        Self::UnlimitedApproval,
-        Self::ApprovalForAll,
-        Self::PermitFarDeadline,
-        Self::MalformedCalldata,
-        Self::NoncanonicalCalldata,
-        Self::UnknownSpender,
-        Self::VanityAddress,
-        Self::TrailingCalldata,
-        Self::WellKnown,
-        Self::Revocation,
-        Self::NoChainData,
-        Self::UnknownCall,
-        Self::CallsNotDecoded,
-        Self::FormerlyListed,
-        Self::RevokedParty,
-        Self::DecodedCalls,
-        Self::ThreatList,
-        Self::SpenderIsEoa,
-        Self::SpenderIsFresh,
-        Self::SpenderIsUnverified,
-        Self::SignedPermission,
-        Self::SignedTransfer,
-        Self::OrderForNothing,
-        Self::OrderDustPrice,
-        Self::RecipientMismatch,
-        Self::NoMinimum,
-        Self::LureCall,
-        Self::DelegatedCode,
-        Self::DelegationEverywhere,
-        Self::ForeignCode,
-        Self::AccountControl,
-        Self::SignInMismatch,
-        Self::ChainMismatch,
-        Self::IrregularValue,
-        Self::UnsignedMember,
-        Self::DomainUnsigned,
-        Self::RawHash,
-        Self::HiddenText,
-        Self::OpaqueMessage,
-        Self::UnknownTypedData,
-        Self::DecodedMessage,
-        Self::KnownDomain,
-        Self::BrandHomograph,
-        Self::BrandLure,
-        Self::BrandCopied,
-        Self::BrandNear,
-        Self::LureName,
-        Self::FreshDomain,
-        Self::NoDomainData,
-        Self::SimulatedFailure,
-        Self::OutflowToAccount,
-        Self::OutflowForNothing,
-        Self::ProceedsElsewhere,
-        Self::HiddenApproval,
-        Self::SurroundingsMatter,
-        Self::MomentOrSenderMatters,
-        Self::EventsContradictBalances,
-        Self::ControlChanged,
-        Self::NotSimulated,
-        Self::Simulated,
-        Self::ListOnly,
-        Self::ExposureDirect,
-        Self::ExposureNear,
-        Self::ExposureFar,
-        Self::NodeDisagrees,
-        Self::TokenNoCode,
-        Self::TokenWithoutFunctions,
-        Self::TokenNamesake,
-        Self::TokenTakesHolders,
-        Self::TokenSellSwitch,
-        Self::TokenFee,
-        Self::TokenMint,
-        Self::TokenBlacklist,
-        Self::TokenPausable,
-        Self::TokenReplaceable,
-        Self::TokenUnguarded,
-        Self::TokenUnowned,
-        Self::TokenScanIncomplete,
-        Self::TokenSeen,
-    ];
-
-    /// As verdicts name it.
-    #[must_use]
-    pub fn name(self) -> String {
-        serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
-    }
-}
 
 /// What kind of thing a signal is, and so what it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,6 +83,18 @@ pub struct Levels {
     pub critical: i64,
 }
 
+/// Thresholds of what a wallet's guard finds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wallet {
+    /// Transactions that must have been analysed before a counterparty is called new.
+    pub history_min: u64,
+    /// Amounts of an asset that must be known before one is called unusual.
+    pub usual_min: u64,
+    /// An amount is unusual from so many times the median on, if none was as large.
+    pub usual_times: u64,
+}
+
 /// How far the interval reaches when nothing is missing, in thousandths of log-odds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -311,6 +133,9 @@ pub struct Rules {
     pub dust_token: u64,
     /// Leading zero digits from which an address was searched for.
     pub vanity_zeros_min: usize,
+    /// Of a wallet's guard; without it the rules judge no guarded wallet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wallet: Option<Wallet>,
     /// All signals.
     pub signals: BTreeMap<SignalId, SignalRule>,
     /// What to do at each level, when no signal says more.
@@ -342,19 +167,27 @@ pub struct RuleSet {
 }
 
 static BASE: LazyLock<RuleSet> =
-    LazyLock::new(|| RuleSet { rules: base::rules(), sha256: base::SHA256.to_owned() });
+    LazyLock::new(|| RuleSet { rules: base::base_rules(), sha256: base::BASE_SHA256.to_owned() });
+static WALLET: LazyLock<RuleSet> =
+    LazyLock::new(|| RuleSet { rules: base::wallet_rules(), sha256: base::WALLET_SHA256.to_owned() });
 
 impl RuleSet {
-    /// The rule set of this release.
+    /// The rule set of this release for questions without a wallet's guard.
     #[must_use]
     pub fn base() -> &'static Self {
         &BASE
     }
 
+    /// The base rules, and those of a wallet's guard.
+    #[must_use]
+    pub fn wallet() -> &'static Self {
+        &WALLET
+    }
+
     /// The rule set with this hash, if this release has it.
     #[must_use]
     pub fn known(sha256: &str) -> Option<&'static Self> {
-        Some(Self::base()).filter(|rules| rules.sha256 == sha256)
+        [Self::base(), Self::wallet()].into_iter().find(|rules| rules.sha256 == sha256)
     }
 
     /// Reads a rule set and checks that it keeps the engine's promises.
@@ -388,7 +221,8 @@ impl std::ops::Deref for RuleSet {
 }
 
 fn check(rules: &Rules) -> Result<(), BadRules> {
-    if let Some(absent) = SignalId::ALL.into_iter().find(|id| !rules.signals.contains_key(id)) {
+    let guard = SignalId::GUARD.into_iter().filter(|_| rules.wallet.is_some());
+    if let Some(absent) = SignalId::ALL.into_iter().chain(guard).find(|id| !rules.signals.contains_key(id)) {
         return Err(BadRules::Absent(absent.name()));
     }
     let levels = BTreeSet::from(Level::ALL);
@@ -451,6 +285,25 @@ mod tests {
         assert!(RuleSet::known(base.sha256()).is_some() && RuleSet::known("00").is_none());
         let other = changed(|rules| rules["prior"]["address"] = json!(-3891)).expect("other rules");
         assert_ne!(base.sha256(), other.sha256());
+    }
+
+    #[test]
+    fn a_wallet_s_rules_are_the_base_rules_and_more() {
+        let (base, wallet) = (RuleSet::base(), RuleSet::wallet());
+        let written = serde_json::to_vec(&wallet.rules).expect("rules are JSON");
+        assert_eq!(RuleSet::parse(&written).expect("rules").sha256(), wallet.sha256());
+        assert!(RuleSet::known(wallet.sha256()).is_some_and(|known| known.wallet.is_some()));
+        for (id, rule) in &base.signals {
+            let same = serde_json::to_value(rule).ok() == serde_json::to_value(&wallet.signals[id]).ok();
+            assert!(same, "{}", id.name());
+        }
+        assert_eq!(wallet.signals.len(), base.signals.len() + SignalId::GUARD.len());
+        let without = SignalId::GUARD.into_iter().all(|id| {
+            let mut rules = wallet.rules.clone();
+            rules.signals.remove(&id);
+            matches!(check(&rules), Err(BadRules::Absent(name)) if name == id.name())
+        });
+        assert!(without, "rules with a part of a guard");
     }
 
     #[test]

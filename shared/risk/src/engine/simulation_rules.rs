@@ -21,24 +21,32 @@ const SHOWN_MAX: usize = 16;
 /// Balances may differ from events by this share, 1 in so many: tokens that rebase round.
 const ROUNDING: u64 = 1_000;
 
-/// Looks at what the transaction does, if it is simulated.
-pub(super) fn look(reading: &Reading, inputs: &Inputs, known: &Known<'_>, findings: &mut Findings) {
+/// Looks at what the transaction does, if it is simulated, and answers with that.
+pub(super) fn look(
+    reading: &Reading,
+    inputs: &Inputs,
+    known: &Known<'_>,
+    findings: &mut Findings,
+) -> Option<Simulation> {
     let (Some(ground), Question::Transaction { from, to, data, .. }) = (&inputs.simulation, &inputs.question)
     else {
-        return;
+        return None;
     };
     let simulation = match ground.simulate(inputs) {
         Ok(simulation) => simulation,
-        Err(why) => return findings.add(SignalId::NotSimulated, known.asked("simulation", evidence_of(why))),
+        Err(why) => {
+            findings.add(SignalId::NotSimulated, known.asked("simulation", evidence_of(why)));
+            return None;
+        }
     };
     if ground.node_agrees(&simulation.run) == Some(false) {
         let evidence = json!({"node": ground.node, "ours": NodeSaid::of_run(&simulation.run)});
         findings.add(SignalId::NodeDisagrees, known.asked("simulation", evidence));
     }
-    let Some(from) = from else { return };
-    let rules =
-        SimulationRules { reading, ground, known, from: *from, to: *to, calls: !data.bytes().is_empty() };
+    let from = (*from)?;
+    let rules = SimulationRules { reading, ground, known, from, to: *to, calls: !data.bytes().is_empty() };
     rules.look(&simulation, findings);
+    Some(simulation)
 }
 
 fn evidence_of(why: NotSimulated) -> Value {

@@ -296,11 +296,11 @@ fn the_decoded_calls_are_shown() {
 #[test]
 fn golden_verdicts_keep_their_bytes() {
     let mut changed = Vec::new();
-    for name in ["address", "approval", "permit", "simulated"] {
+    for name in ["address", "approval", "guarded", "permit", "simulated"] {
         let [inputs, verdict] = golden(name);
         let read = Inputs::parse(inputs.as_bytes()).expect("inputs");
         assert_eq!(String::from_utf8_lossy(&read.canonical()), inputs);
-        let decided = String::from_utf8(decide(&read, RuleSet::base()).canonical()).expect("UTF-8");
+        let decided = String::from_utf8(decide(&read, read.rules()).canonical()).expect("UTF-8");
         if decided != verdict {
             changed.push(format!("{name}: {decided}"));
         }
@@ -426,5 +426,6 @@ impl SignalIds {
     }
 }
 
+mod guard;
 mod requests;
 pub(crate) mod simulation;

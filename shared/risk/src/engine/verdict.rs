@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::engine::guard::Decision;
 use crate::lists::ListRef;
 
 /// What to think of it.
@@ -115,6 +116,18 @@ impl Subject {
             Self::Domain { .. } => "domain",
         }
     }
+
+    /// CAIP-2; a site is on no chain.
+    #[must_use]
+    pub fn chain(&self) -> Option<&str> {
+        match self {
+            Self::Address { chain, .. }
+            | Self::Token { chain, .. }
+            | Self::Transaction { chain, .. }
+            | Self::Signature { chain, .. } => Some(chain),
+            Self::Domain { .. } => None,
+        }
+    }
 }
 
 /// One reason, with its number.
@@ -130,7 +143,8 @@ pub struct Signal {
     pub contribution: i64,
     /// What was found: `count`, and the first of them under `found`.
     pub evidence: Value,
-    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `dealings`, `chain`, `simulation`, `scan` or `list:<name>`.
+    /// Where it comes from: `rules`, `request`, `calldata`, `message`, `name`, `history`, `accounts`, `dealings`, `chain`, `simulation`, `scan`,
+    /// `wallet`, `policy` or `list:<name>`.
     pub source: String,
     /// Of when that is.
     pub as_of: String,
@@ -169,6 +183,9 @@ pub struct Verdict {
     pub inputs_sha256: String,
     /// What to do.
     pub advice: String,
+    /// What the guard of the wallet decides whose transaction it is; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
 }
 
 /// A block by number and hash.

@@ -6,7 +6,7 @@ use scorpius_core::Chain;
 use scorpius_edge::Problem;
 use scorpius_edge::problem::{INVALID_REQUEST, TOO_LARGE};
 
-use super::{CHAIN_NOT_CONFIGURED, CHAIN_UNREACHABLE, NO_CONTRACT, NewScan};
+use super::{CHAIN_UNREACHABLE, NO_CONTRACT, NO_ENDPOINT, NewScan};
 use crate::bytecode::{Bytecode, NotBytecode};
 use crate::deployed::{DeployedAt, NoCode};
 use crate::source::{NotAProject, NotAnArchive, Project};
@@ -61,7 +61,7 @@ fn no_code(error: NoCode) -> Problem {
     match &error {
         NoCode::BadChain(_) => INVALID_REQUEST.because(&error).at("/deployed/chain", &error),
         NoCode::BadAddress => INVALID_REQUEST.because(&error).at("/deployed/address", &error),
-        NoCode::NoNode(_) => CHAIN_NOT_CONFIGURED.because(&error).at("/deployed/chain", &error),
+        NoCode::NoNode(_) => NO_ENDPOINT.because(&error).at("/deployed/chain", &error),
         NoCode::Unreachable(_) => CHAIN_UNREACHABLE.because(error),
         NoCode::Empty(_) => NO_CONTRACT.because(&error).at("/deployed/address", &error),
         NoCode::Code(NotBytecode::TooLong) => TOO_LARGE.because(&error).at("/deployed/address", &error),

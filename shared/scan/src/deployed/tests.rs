@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use scorpius_core::chain::{AccountBody, AccountRead, BlockHead, NodeRun, Touched, TrialCall};
+use scorpius_core::chain::{AccountBody, AccountRead, BlockHead, NodeRun, SentTransaction, Touched, TrialCall};
 use scorpius_core::error::PortError;
 use serde_json::{Value, json};
 
@@ -85,6 +85,10 @@ impl Chain for Memory {
     }
 
     async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {
+        Err(down())
+    }
+
+    async fn transaction(&self, _: u64, _: [u8; 32]) -> Result<Option<SentTransaction>, ChainError> {
         Err(down())
     }
 
@@ -204,8 +208,8 @@ async fn what_cannot_be_read_is_a_clear_problem_and_leaves_nothing() {
             400,
             "invalid-request",
         ),
-        (Some(chain()), deployed("polygon", &logic), 422, "chain-not-configured"),
-        (None, deployed("ethereum", &logic), 422, "chain-not-configured"),
+        (Some(chain()), deployed("polygon", &logic), 409, "no-endpoint"),
+        (None, deployed("ethereum", &logic), 409, "no-endpoint"),
         (Some(is_down()), deployed("ethereum", &logic), 503, "chain-unreachable"),
         (Some(chain()), deployed("ethereum", &format!("0x{}", "44".repeat(20))), 422, "no-contract"),
         (

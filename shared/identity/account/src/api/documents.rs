@@ -465,7 +465,8 @@ pub struct Exported {
 /// One record.
 #[derive(Serialize, JsonSchema)]
 pub struct ExportedRecord {
-    /// `tenant`, `users`, `api_keys`, `verdicts`, `scans`, `webhooks`, `decisions`.
+    /// `tenant`, `users`, `api_keys`, `verdicts`, `scans`, `webhooks`, `decisions`, `wallets`,
+    /// `wallet_lists`, `wallet_pasts`, `security_policy`.
     pub part: &'static str,
     /// Its id.
     pub id: String,

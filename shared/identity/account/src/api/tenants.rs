@@ -27,13 +27,17 @@ const PURGE_PAGES_MAX: usize = 6;
 const EXPORT_RECORDS: usize = 50;
 
 /// What an export has, part by part: the part's name, and its partition after the tenant's id.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 10] = [
     ("users", "user"),
     ("api_keys", "apikey"),
     ("verdicts", "verdict"),
     ("scans", "scans"),
     ("webhooks", "webhooks"),
     ("decisions", "triage"),
+    ("wallets", "wallets"),
+    ("wallet_lists", "wallet-lists"),
+    ("wallet_pasts", "wallet-past"),
+    ("security_policy", "security-policy"),
 ];
 /// Members that are secrets, wrapped or hashed: an export must not help anybody to use or to guess them.
 const SECRETS: [&str; 6] = ["sha256", "secret", "wrapped", "sealed", "salt", "hash"];

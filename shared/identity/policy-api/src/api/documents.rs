@@ -161,6 +161,8 @@ pub enum ThingKind {
     Webhook,
     /// An API key.
     ApiKey,
+    /// A wallet under guard.
+    Wallet,
 }
 
 /// When and from where it is asked; as it is asked here unless said.

@@ -146,6 +146,7 @@ fn thing<'a>(request: &'a Request, asked: Option<&'a ThingText>) -> Result<Thing
         ThingKind::Verdict => Kind::Verdict,
         ThingKind::Webhook => Kind::Webhook,
         ThingKind::ApiKey => Kind::ApiKey,
+        ThingKind::Wallet => Kind::Wallet,
     };
     let id = asked.id.as_deref().unwrap_or("any");
     if id.is_empty() || id.chars().count() > 100 {

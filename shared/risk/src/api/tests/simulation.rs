@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use scorpius_core::chain::{
-    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, Touched, TrialCall,
+    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, SentTransaction, Touched,
+    TrialCall,
 };
 use scorpius_core::error::PortError;
-use scorpius_evm::B256;
+use scorpius_evm::{Address, B256, State};
 
 use super::*;
 use crate::engine::tests::simulation::state as told;
@@ -102,6 +103,10 @@ impl Chain for Memory {
 
     async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {
         Ok(Touched::new())
+    }
+
+    async fn transaction(&self, _: u64, _: [u8; 32]) -> Result<Option<SentTransaction>, ChainError> {
+        Err(down())
     }
 }
 

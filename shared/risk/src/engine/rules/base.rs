@@ -1,8 +1,8 @@
-//! The rule set of this release as a table that `build.rs` makes of `rules/base.json`.
+//! The rule sets of this release as tables that `build.rs` makes of `rules/base.json` and `rules/wallet.json`.
 
 use std::collections::BTreeMap;
 
-use super::{Class, Levels, Prior, Rules, SignalId, SignalRule, Spread};
+use super::{Class, Levels, Prior, Rules, SignalId, SignalRule, Spread, Wallet};
 use crate::engine::verdict::Level;
 
 /// Id, class, weight, `widens_up`, meaning, advice.
@@ -10,10 +10,10 @@ type Signal = (SignalId, Class, i64, i64, &'static str, Option<&'static str>);
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
-fn signals() -> BTreeMap<SignalId, SignalRule> {
+fn signals(table: &[Signal]) -> BTreeMap<SignalId, SignalRule> {
     let rule = |&(id, class, weight, widens_up, meaning, advice): &Signal| {
         let (meaning, advice) = (meaning.to_owned(), advice.map(str::to_owned));
         (id, SignalRule { class, weight, widens_up, meaning, advice })
     };
-    SIGNALS.iter().map(rule).collect()
+    table.iter().map(rule).collect()
 }

@@ -1,4 +1,4 @@
-//! Amounts and calldata, parsed once into types that cannot be wrong.
+//! Amounts and calldata, as questions have them.
 
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::calldata::CALLDATA_BYTES_MAX;
 
 /// An amount of wei: below 2^256, in JSON a decimal number in a string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Wei(U256);
 
@@ -29,6 +29,12 @@ impl TryFrom<String> for Wei {
     }
 }
 
+impl From<U256> for Wei {
+    fn from(amount: U256) -> Self {
+        Self(amount)
+    }
+}
+
 impl From<Wei> for String {
     fn from(wei: Wei) -> Self {
         wei.0.to_string()
@@ -40,6 +46,18 @@ impl Wei {
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.0.is_zero()
+    }
+
+    /// Both together; no more than there can be.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// From its bytes, big-endian.
+    #[must_use]
+    pub fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(U256::from_be_bytes(bytes))
     }
 
     /// As a number.
