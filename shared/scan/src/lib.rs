@@ -7,6 +7,7 @@
 //! ```
 
 pub mod engine;
+mod engines;
 pub mod evaluation;
 pub mod external;
 pub mod sarif;
@@ -25,6 +26,7 @@ mod examples;
 mod testing;
 
 pub use bytecode::{Bytecode, NotBytecode};
+pub use engines::{BytecodeEngine, Engines};
 pub use facts::{
     FailureReason, FindingCounts, FindingTriaged, ScanCancelled, ScanCompleted, ScanFailed, ScanRequested,
 };

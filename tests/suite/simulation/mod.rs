@@ -1,5 +1,6 @@
 //! Transactions that are simulated, and then really sent: what was foretold is compared with what happened.
 
+mod exploits;
 mod node;
 mod replay;
 mod scenarios;
