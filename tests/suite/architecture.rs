@@ -21,7 +21,7 @@ const BETWEEN_CAPABILITIES: [(&str, &str); 2] = [
 ];
 
 /// Who may run transactions.
-const USES_THE_EVM: [&str; 1] = ["shared/risk"];
+const USES_THE_EVM: [&str; 2] = ["shared/risk", "shared/scan/replay"];
 
 /// What is no capability.
 const FOUNDATIONS: [&str; 8] = [

@@ -81,6 +81,11 @@ fn microsofts_validator_has_nothing_against_our_reports() {
         ("text.sol", of_fixture("text.sol")),
         // CALLER SELFDESTRUCT
         ("a finding in bytecode", bytecode(&[0x33, 0xff])),
+        ("a finding with a replay", {
+            let report = scorpius_replay::scan(&[0x33, 0xff], Budget::Standard);
+            assert!(report.findings.iter().all(|finding| finding.replay.is_some()));
+            serde_json::to_value(sarif::document(&report)).expect("JSON")
+        }),
         // Jumps to where the caller says.
         ("bytecode that is not wholly followed", bytecode(&[0x5f, 0x35, 0x56])),
         ("nothing", bytecode(&[0])),

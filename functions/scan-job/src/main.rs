@@ -1,12 +1,14 @@
 //! scan-job on AWS Lambda. What it does: `scorpius_scan::worker`.
 
 use scorpius_aws::{Aws, lambda};
+use scorpius_scan::Engines;
 use scorpius_scan::worker::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let aws = Aws::connect()?;
-    let app = App::new(aws.store()?, aws.blobs()?, aws.clock(), scorpius_source::scan);
+    let engines = Engines { bytecode: scorpius_replay::scan, solidity: scorpius_source::scan };
+    let app = App::new(aws.store()?, aws.blobs()?, aws.clock(), engines);
     let queue = aws.queue("scan-job", "scan")?;
     lambda::serve_queue(queue, async |message| handle(&app, &message).await).await
 }

@@ -17,6 +17,7 @@ pub mod prefetch;
 mod probe;
 mod reason;
 pub mod run;
+pub mod sandbox;
 mod simulate;
 pub mod state;
 pub mod transaction;

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod engine;
+mod engines;
 pub mod evaluation;
 pub mod external;
 pub mod proxy;
@@ -27,6 +28,7 @@ mod examples;
 mod testing;
 
 pub use bytecode::{Bytecode, NotBytecode};
+pub use engines::{BytecodeEngine, Engines};
 pub use facts::{
     FailureReason, FindingCounts, FindingTriaged, ScanCancelled, ScanCompleted, ScanFailed, ScanRequested,
 };

@@ -9,7 +9,8 @@ use scorpius_edge::{Caller, Message, Principal, Request, Response, Role, Strengt
 use scorpius_local::{FolderBlobs, SqliteStore};
 use serde_json::Value;
 
-use crate::engine::Budget;
+use crate::engine::{self, Budget};
+use crate::engines::Engines;
 use crate::source::{self, Project, SourceFile, SourceReport};
 use crate::{api, worker};
 
@@ -37,7 +38,7 @@ impl World {
         let blobs: Arc<dyn Blobs> =
             Arc::new(FolderBlobs::open(folder.path(), Arc::clone(&clock), "").expect("a folder of blobs"));
         let doors = api::App::new(Arc::clone(&store), Arc::clone(&blobs), Arc::clone(&clock));
-        let worker = worker::App::new(Arc::clone(&store), Arc::clone(&blobs), clock, solidity);
+        let worker = worker::App::new(Arc::clone(&store), Arc::clone(&blobs), clock, ENGINES);
         Self { clock: manual, store, blobs, doors, worker, folder }
     }
 
@@ -110,6 +111,9 @@ pub(crate) fn post(operation: &'static str, body: &Value) -> Request {
 pub(crate) fn json(response: &Response) -> Value {
     serde_json::from_slice(&response.body).expect("JSON")
 }
+
+/// Without replays, which are made by a crate that uses this one, as Solidity is read by one.
+pub(crate) const ENGINES: Engines = Engines { bytecode: engine::scan, solidity };
 
 /// In place of the engine, which is a crate that uses this one: a report that names what it was given.
 pub(crate) fn solidity(project: &Project, budget: Budget) -> SourceReport {

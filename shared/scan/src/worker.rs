@@ -9,9 +9,10 @@ use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::{Message, Outcome};
 
 use crate::engine::{self, ENGINE, Report};
+use crate::engines::Engines;
 use crate::facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed, ScanRequested};
 use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
-use crate::source::{self, Project, SourceEngine, SourceReport};
+use crate::source::{self, Project, SourceReport};
 
 /// The function's name, as an actor.
 const FUNCTION: &str = "scan-job";
@@ -26,8 +27,8 @@ pub struct App {
     pub scans: Scans,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
-    /// What reads Solidity.
-    pub solidity: SourceEngine,
+    /// What reads contracts.
+    pub engines: Engines,
 }
 
 impl App {
@@ -37,10 +38,10 @@ impl App {
         store: Arc<dyn Store>,
         blobs: Arc<dyn Blobs>,
         clock: Arc<dyn Clock>,
-        solidity: SourceEngine,
+        engines: Engines,
     ) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
-        Self { store, scans, clock, solidity }
+        Self { store, scans, clock, engines }
     }
 }
 
@@ -104,8 +105,8 @@ async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobErro
     };
     // The engines are not supposed to panic; if one does, one scan fails and not the function.
     let ran = catch_unwind(AssertUnwindSafe(|| match &given {
-        Given::Bytecode(code) => Ran::Bytecode(Box::new(engine::scan(code, scan.budget))),
-        Given::Solidity(project) => Ran::Solidity(Box::new((app.solidity)(project, scan.budget))),
+        Given::Bytecode(code) => Ran::Bytecode(Box::new((app.engines.bytecode)(code, scan.budget))),
+        Given::Solidity(project) => Ran::Solidity(Box::new((app.engines.solidity)(project, scan.budget))),
     }));
     let Ok(ran) = ran else {
         return job.fail(scan, FailureReason::EngineBroke).await;

@@ -1,6 +1,7 @@
 //! Transactions that are simulated, and then really sent: what was foretold is compared with what happened.
 
 mod contracts;
+mod exploits;
 mod node;
 mod replay;
 mod scenarios;

@@ -176,7 +176,7 @@ impl Node {
     }
 
     /// Sends it and waits for its receipt: under load a block is mined a moment after the answer.
-    async fn included(&self, sent: Value) -> Value {
+    pub(super) async fn included(&self, sent: Value) -> Value {
         let hash = self.ask("eth_sendTransaction", sent).await;
         for _ in 0..TRIES_MAX {
             let receipt = self.ask("eth_getTransactionReceipt", json!([hash])).await;

@@ -221,7 +221,7 @@ impl Functions {
                 Arc::clone(&store),
                 blobs,
                 Arc::clone(&clock),
-                scorpius_source::scan,
+                scorpius_scan::Engines { bytecode: scorpius_replay::scan, solidity: scorpius_source::scan },
             ),
             webhooks: scorpius_notify::api::App {
                 store: Arc::clone(&store),

@@ -43,6 +43,7 @@ pub(crate) fn finding(explored: &Explored, writers: &Writers, ways: &[Candidate]
         selectors: selectors.into_iter().take(SELECTORS_MAX).map(hex_selector).collect(),
         summary: best.summary.clone(),
         evidence: Evidence { path, conditions, guards: guards(explored, writers, best), subject },
+        replay: None,
     })
 }
 

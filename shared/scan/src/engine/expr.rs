@@ -216,6 +216,14 @@ impl Arena {
         id
     }
 
+    /// The two words of an operation that takes two.
+    pub(crate) fn operands(&self, id: Id) -> Option<(Op, Id, Id)> {
+        match self.expr(id) {
+            Expr::Op(op, [a, b, c]) if *b != NO_ARGUMENT && *c == NO_ARGUMENT => Some((*op, *a, *b)),
+            _ => None,
+        }
+    }
+
     /// The expressions directly inside `id`.
     pub(crate) fn parts(&self, id: Id) -> Vec<Id> {
         match self.expr(id) {

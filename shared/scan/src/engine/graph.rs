@@ -18,6 +18,7 @@ pub(crate) struct Known {
 }
 
 /// What the edges between states say.
+#[derive(Default)]
 pub(crate) struct Graph {
     before: Vec<Vec<usize>>,
     /// Whether a path from the state may end with its effects kept.

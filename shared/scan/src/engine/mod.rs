@@ -23,6 +23,7 @@ mod opcode;
 mod recovery;
 mod report;
 mod rules;
+mod solve;
 mod taint;
 mod writers;
 
@@ -31,10 +32,11 @@ use std::collections::BTreeSet;
 pub use code::Shape;
 pub use deadline::{Budget, Deadline};
 pub use report::{
-    Branch, Confidence, Coverage, CrossCheck, ENGINE, Evidence, Finding, Function, GuardSeen, NotExplored,
-    Report, Severity,
+    Branch, Change, Confidence, Coverage, CrossCheck, ENGINE, Effect, EffectKind, Evidence, Finding,
+    Function, Given, GuardSeen, NotExplored, Replay, Report, Severity, Step,
 };
 pub use rules::{RULES, Rule, SOURCE_RULES, every_rule};
+pub use solve::{Attempt, Goal, Paths, Wanted, World};
 
 use code::Code;
 use detect::Detected;
@@ -56,6 +58,12 @@ pub fn scan(bytes: &[u8], budget: Budget) -> Report {
 /// Scans with the limits of `budget` until `deadline`. What is over `CODE_BYTES_MAX` is not looked at.
 #[must_use]
 pub fn scan_until(bytes: &[u8], budget: Budget, deadline: &Deadline) -> Report {
+    scan_paths(bytes, budget, deadline).0
+}
+
+/// The same, with the paths to the findings, for whoever wants to go them.
+#[must_use]
+pub fn scan_paths(bytes: &[u8], budget: Budget, deadline: &Deadline) -> (Report, Paths) {
     let whole = bytes.len();
     let bytes = bytes.get(..CODE_BYTES_MAX).unwrap_or(bytes);
     let code = Code::new(bytes);
@@ -88,7 +96,7 @@ pub fn scan_until(bytes: &[u8], budget: Budget, deadline: &Deadline) -> Report {
         not_explored.push(NotExplored { what: "code".to_owned(), pc: Some(bytes.len()), why });
     }
     not_explored.truncate(NOT_EXPLORED_MAX);
-    Report {
+    let report = Report {
         engine: ENGINE.to_owned(),
         budget,
         code: code.shape(),
@@ -99,7 +107,8 @@ pub fn scan_until(bytes: &[u8], budget: Budget, deadline: &Deadline) -> Report {
         stopped_by_time: explored.gaps.contains(&Gap::Deadline),
         not_explored,
         findings: detected.findings,
-    }
+    };
+    (report, Paths::new(explored, detected.graph, detected.ways))
 }
 
 fn not_explored(

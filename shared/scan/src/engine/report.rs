@@ -1,5 +1,7 @@
 //! What a scan says.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use super::code::Shape;
 use super::deadline::Budget;
 
 /// Which engine made a report; changes whenever a report for the same bytes may.
-pub const ENGINE: &str = concat!("scorpius-scan/", env!("CARGO_PKG_VERSION"), "+2");
+pub const ENGINE: &str = concat!("scorpius-scan/", env!("CARGO_PKG_VERSION"), "+3");
 
 /// One contract's report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -180,6 +182,9 @@ pub struct Finding {
     pub evidence: Evidence,
     /// Stays the same when code elsewhere moves or metadata changes.
     pub fingerprint: String,
+    /// Transactions that show it, where some were found and run. Their absence says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
 }
 
 /// What shows a finding.
@@ -221,4 +226,107 @@ pub struct GuardSeen {
     pub on_path: bool,
     /// Why it protects nothing: who may write what it trusts.
     pub void_because: Option<String>,
+}
+
+/// Transactions that show a finding: each was run by an EVM, over a contract of this code and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FindingReplay")]
+pub struct Replay {
+    /// The rules under which they ran, and the effect counts: `osaka`.
+    pub fork: String,
+    /// What was there before.
+    pub given: Given,
+    /// In order, each in a block of its own; at most 8.
+    pub steps: Vec<Step>,
+    /// What they did.
+    pub effect: Effect,
+}
+
+/// What was there before a replay. Addresses stand for others: put yours in their place, in `data` too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReplayGiven")]
+pub struct Given {
+    /// The contract.
+    pub contract: String,
+    /// Its wei, paid in by others; decimal.
+    pub contract_wei: String,
+    /// Its storage, as if `owner` were the account that it trusts: word by slot, both `0x` and 64 hex digits. The rest is zero.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub storage: BTreeMap<String, String>,
+    /// Who attacks: any account.
+    pub attacker: String,
+    /// Where the first contract of the attacker is, if a step creates one: it follows from the attacker's nonce, 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attacker_contract: Option<String>,
+    /// Whom the contract trusts, where it trusts somebody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// One transaction of a replay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReplayStep")]
+pub struct Step {
+    /// Who signs.
+    pub from: String,
+    /// Whom it calls; absent where it creates a contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Wei; decimal.
+    pub value: String,
+    /// Calldata or creation code, hex after `0x`.
+    pub data: String,
+    /// What it is for.
+    pub explain: String,
+}
+
+/// What a replay showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReplayEffectKind")]
+pub enum EffectKind {
+    /// The attacker has more ether than before.
+    EtherTaken,
+    /// The contract ran SELFDESTRUCT.
+    Destroyed,
+    /// The contract trusts the attacker.
+    OwnerTaken,
+    /// The attacker's code ran on the contract's storage.
+    ForeignCodeRan,
+    /// The attacker wrote a word of storage that it chose, at a place that it chose.
+    StorageWritten,
+    /// Who got a call by the trusted account got in.
+    LetIn,
+    /// A sum, product or difference wrapped, and the contract stored or paid something afterwards.
+    Wrapped,
+    /// A call failed, and the transaction went through.
+    FailureSwallowed,
+}
+
+/// What the steps of a replay did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReplayEffect")]
+pub struct Effect {
+    /// Which kind.
+    pub kind: EffectKind,
+    /// In a sentence.
+    pub summary: String,
+    /// Wei that the attacker and its contract have more than before; 0 where they have less.
+    pub gained_wei: String,
+    /// The contract's wei afterwards.
+    pub contract_wei: String,
+    /// The contract's storage that is otherwise than before; at most 16 words.
+    pub storage: Vec<Change>,
+}
+
+/// One word of storage, before and after; `0x` and 64 hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "StorageChange")]
+pub struct Change {
+    /// Where.
+    pub slot: String,
+    /// Before.
+    pub before: String,
+    /// After.
+    pub after: String,
 }

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{self, Budget};
-use crate::source::{Project, SourceEngine, SourceReport};
+use crate::engine::{Budget, Report};
+use crate::engines::Engines;
+use crate::source::{Project, SourceReport};
 
 pub mod score;
 
@@ -56,6 +57,9 @@ pub struct CaseFinding {
     /// Where in the source, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
+    /// Whether transactions were found that show it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
     /// How sure.
     pub confidence: &'static str,
     /// How bad.
@@ -66,7 +70,7 @@ pub struct CaseFinding {
 ///
 /// # Errors
 /// When the line is not JSON with an `id`.
-pub fn case(line: &str, budget: Budget, solidity: SourceEngine) -> Result<CaseResult, serde_json::Error> {
+pub fn case(line: &str, budget: Budget, engines: Engines) -> Result<CaseResult, serde_json::Error> {
     let case: Case = serde_json::from_str(line)?;
     let started = Instant::now();
     let mut result = CaseResult {
@@ -81,14 +85,14 @@ pub fn case(line: &str, budget: Budget, solidity: SourceEngine) -> Result<CaseRe
     let text = case.runtime_bytecode.unwrap_or_default();
     let source = case.source.filter(|text| text.contains('{'));
     match hex::decode(text.strip_prefix("0x").unwrap_or(&text)) {
-        Ok(code) if !code.is_empty() => result.bytecode(&code, budget),
+        Ok(code) if !code.is_empty() => result.bytecode(&(engines.bytecode)(&code, budget)),
         Ok(_) if source.is_some() => {}
         Ok(_) => result.fail("there is no runtime bytecode".to_owned()),
         Err(error) => result.fail(error.to_string()),
     }
     if let Some(text) = source {
         match Project::new([("contract.sol".to_owned(), text)], []) {
-            Ok(project) => result.source(&solidity(&project, budget)),
+            Ok(project) => result.source(&(engines.solidity)(&project, budget)),
             Err(error) => result.fail(error.to_string()),
         }
     }
@@ -102,17 +106,17 @@ impl CaseResult {
         self.error = Some(error);
     }
 
-    fn bytecode(&mut self, code: &[u8], budget: Budget) {
-        let report = engine::scan(code, budget);
+    fn bytecode(&mut self, report: &Report) {
         self.incomplete |= report.incomplete;
         self.jumps = report.coverage.jumps;
         self.jumps_resolved = report.coverage.jumps_resolved;
-        self.findings.extend(report.findings.into_iter().map(|finding| CaseFinding {
-            category: finding.category,
+        self.findings.extend(report.findings.iter().map(|finding| CaseFinding {
+            category: finding.category.clone(),
             swc: finding.swc,
             subtype: finding.detector.replace('-', "_"),
             pc: Some(finding.pc),
             line: None,
+            replayed: finding.replay.is_some(),
             confidence: finding.confidence.name(),
             severity: finding.severity.name(),
         }));
@@ -126,6 +130,7 @@ impl CaseResult {
             subtype: finding.detector.replace('-', "_"),
             pc: None,
             line: Some(finding.place.line),
+            replayed: false,
             confidence: finding.confidence.name(),
             severity: finding.severity.name(),
         }));
@@ -135,24 +140,24 @@ impl CaseResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::solidity;
+    use crate::testing::ENGINES;
 
     #[test]
     fn a_corpus_line_becomes_a_result_line() {
         // CALLER SELFDESTRUCT
         let result =
-            case(r#"{"id": "a", "runtime_bytecode": "0x33ff", "labels": 7}"#, Budget::Quick, solidity)
+            case(r#"{"id": "a", "runtime_bytecode": "0x33ff", "labels": 7}"#, Budget::Quick, ENGINES)
                 .expect("a line");
         assert_eq!((result.id.as_str(), result.findings.len()), ("a", 1));
         assert_eq!(result.findings[0].swc, Some(106));
         let broken =
-            case(r#"{"id": "b", "runtime_bytecode": "0x3"}"#, Budget::Quick, solidity).expect("a line");
+            case(r#"{"id": "b", "runtime_bytecode": "0x3"}"#, Budget::Quick, ENGINES).expect("a line");
         assert!(broken.error.is_some());
         let only_source =
-            case(r#"{"id": "c", "source": "contract A {}"}"#, Budget::Quick, solidity).expect("a line");
+            case(r#"{"id": "c", "source": "contract A {}"}"#, Budget::Quick, ENGINES).expect("a line");
         assert!(only_source.error.is_none());
-        let a_name = case(r#"{"id": "d", "source": "a.sol"}"#, Budget::Quick, solidity).expect("a line");
+        let a_name = case(r#"{"id": "d", "source": "a.sol"}"#, Budget::Quick, ENGINES).expect("a line");
         assert!(a_name.error.is_some());
-        assert!(case("{}", Budget::Quick, solidity).is_err());
+        assert!(case("{}", Budget::Quick, ENGINES).is_err());
     }
 }

@@ -100,6 +100,7 @@ fn result(finding: &Finding, code: &Code) -> SarifResult {
             confidence: finding.confidence.name(),
             subject: finding.evidence.subject.clone(),
             selectors: finding.selectors.clone(),
+            replay: finding.replay.clone(),
         },
     }
 }

@@ -8,7 +8,7 @@ mod source;
 
 use serde::Serialize;
 
-use crate::engine::{Confidence, Rule, Severity};
+use crate::engine::{Confidence, Replay, Rule, Severity};
 
 pub use bytecode::document;
 pub use source::source_document;
@@ -207,6 +207,9 @@ struct ResultProperties {
     subject: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     selectors: Vec<String>,
+    /// Transactions that show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<Replay>,
 }
 
 #[derive(Debug, Serialize)]

@@ -77,6 +77,7 @@ fn result(report: &SourceReport, finding: &SourceFinding) -> SarifResult {
             confidence: finding.confidence.name(),
             subject: String::new(),
             selectors: Vec::new(),
+            replay: None,
         },
     }
 }

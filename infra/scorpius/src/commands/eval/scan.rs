@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use clap::Args;
-use scorpius_scan::evaluation;
+use scorpius_scan::{Engines, engine, evaluation};
 
 use super::corpus;
 use super::scan_score::{Scored, print};
@@ -28,6 +28,9 @@ pub(super) struct EvalScan {
     /// How long one contract may take: 1, 10 or 60 s.
     #[arg(long, value_enum, default_value = "standard")]
     budget: BudgetName,
+    /// Do not try findings on an EVM: for what trying costs.
+    #[arg(long)]
+    without_replay: bool,
     /// Contracts scanned at once; 1 for times that can be compared.
     #[arg(long, default_value = "1")]
     jobs: NonZeroUsize,
@@ -87,6 +90,8 @@ impl EvalScan {
         let mut out = BufWriter::new(File::create(&self.results)?);
         let mut progress = Progress::new("contracts");
         let budget = self.budget.budget();
+        let bytecode = if self.without_replay { engine::scan } else { scorpius_replay::scan };
+        let engines = Engines { bytecode, solidity: scorpius_source::scan };
         let next = AtomicUsize::new(0);
         // Results are written in the order of the corpus, so that two runs can be compared line by line.
         let mut waiting = std::collections::BTreeMap::new();
@@ -100,8 +105,7 @@ impl EvalScan {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(line) = lines.get(index) else { return };
                         // Nobody listens any more when writing has failed.
-                        if give.send((index, evaluation::case(line, budget, scorpius_source::scan))).is_err()
-                        {
+                        if give.send((index, evaluation::case(line, budget, engines))).is_err() {
                             return;
                         }
                     }

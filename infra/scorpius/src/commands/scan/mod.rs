@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use scorpius_scan::engine::{self, Budget, CODE_BYTES_MAX, Finding, Report, Severity};
+use scorpius_scan::engine::{Budget, CODE_BYTES_MAX, Finding, Replay, Report, Severity};
 use scorpius_scan::external;
 use scorpius_scan::source::Project;
 
@@ -139,7 +139,7 @@ impl Scan {
         if !self.import.is_empty() {
             return Err("`--import` goes with Solidity".into());
         }
-        let report = engine::scan(code, self.budget.budget());
+        let report = scorpius_replay::scan(code, self.budget.budget());
         let terminal = Terminal::default();
         if self.sarif {
             terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::document(&report))? + "\n"));
@@ -257,5 +257,23 @@ fn table(report: &Report, known: &BTreeSet<String>, terminal: &Terminal) {
             finding.selector.as_deref().unwrap_or("fallback"),
             finding.summary,
         ));
+        if let Some(replay) = &finding.replay {
+            steps(replay, terminal);
+        }
+    }
+}
+
+/// The transactions of a replay, each as `cast send` takes it.
+fn steps(replay: &Replay, terminal: &Terminal) {
+    let Replay { fork, given, steps, effect } = replay;
+    terminal.line(format!("  replayed ({fork}): {}", effect.summary));
+    terminal.line(format!("    contract {} with {} wei", given.contract, given.contract_wei));
+    for (slot, word) in &given.storage {
+        terminal.line(format!("    its storage {slot} is {word}"));
+    }
+    for (number, step) in (1..).zip(steps) {
+        let to = step.to.as_ref().map_or_else(|| "--create".to_owned(), Clone::clone);
+        terminal.line(format!("    {number}. {}", step.explain));
+        terminal.line(format!("       from {} to {to} value {} data {}", step.from, step.value, step.data));
     }
 }

@@ -19,10 +19,12 @@ use super::deadline::Deadline;
 use super::evidence;
 use super::explore::Explored;
 use super::expr::Id;
+use super::graph::Graph;
 use super::machine::Effect;
 use super::opcode::{self, Op};
 use super::report::{Confidence, Finding, Severity};
 use super::rules::Rule;
+use super::solve::Way;
 use super::taint::Taint;
 
 /// One way to reach something that a rule is about.
@@ -45,6 +47,10 @@ pub(crate) struct Detected {
     pub(crate) omitted: usize,
     /// Whether the deadline kept some detectors from being asked to the end.
     pub(crate) stopped_by_time: bool,
+    /// For each finding, where it is and the states that lead to it.
+    pub(crate) ways: Vec<Vec<Way>>,
+    /// What comes before and after what.
+    pub(crate) graph: Graph,
 }
 
 /// Findings that are told.
@@ -85,7 +91,10 @@ pub(crate) fn detect(explored: &Explored, checks_arithmetic: bool, deadline: &De
     let mut findings: Vec<Finding> =
         places.iter().filter_map(|ways| evidence::finding(explored, &contract.writers, ways)).collect();
     evidence::tell_apart(&mut findings);
-    Detected { findings, targets_unknown: targets_unknown(&contract), omitted, stopped_by_time }
+    let way = |of: &Candidate| Way { visit: of.visit, pc: of.pc, subject: of.subject };
+    let ways = places.iter().map(|ways| ways.iter().map(way).collect()).collect();
+    let targets_unknown = targets_unknown(&contract);
+    Detected { findings, targets_unknown, omitted, stopped_by_time, ways, graph: contract.graph }
 }
 
 /// Delegate calls whose target comes from memory that was not followed, where any caller gets.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use scorpius_core::PortError;
 use scorpius_core::chain::{
-    AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, SentTransaction, Touched, TrialCall,
+    AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, SentTransaction, Touched, TrialCall,
 };
 
 use super::*;
@@ -50,6 +50,16 @@ impl Chain for Sent {
     }
 
     async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {
+        Err(down())
+    }
+
+    async fn run(
+        &self,
+        _: u64,
+        _: &TrialCall,
+        _: &BlockRef,
+        _: &BlockHead,
+    ) -> Result<Option<NodeRun>, ChainError> {
         Err(down())
     }
 

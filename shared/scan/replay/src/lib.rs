@@ -1,0 +1,55 @@
+//! Findings that are replayed: what the bytecode engine claims is tried on an EVM.
+//!
+//! ```text
+//! scan ─> findings + paths ─> search (solve, run, look) ─> calls ─> show: run from the start ─> Finding.replay
+//! ```
+//!
+//! The search guesses and the EVM judges: a replay is only told if all its steps, run from the start, had the effect.
+//! That no replay was found says nothing, and changes nothing about a finding.
+
+mod agent;
+mod kind;
+mod search;
+mod show;
+mod stage;
+
+use scorpius_scan::engine::{self, Budget, Deadline, Paths, Report};
+
+use kind::Kind;
+use search::Search;
+use stage::Scene;
+
+/// Findings of one contract that are tried.
+const FINDINGS_MAX: usize = 40;
+
+/// Scans runtime bytecode within `budget`, and with `standard` and `deep` tries what was found.
+#[must_use]
+pub fn scan(bytes: &[u8], budget: Budget) -> Report {
+    let deadline = Deadline::after(budget.time());
+    let (mut report, paths) = engine::scan_paths(bytes, budget, &deadline);
+    if budget != Budget::Quick {
+        confirm(bytes, &mut report, &paths, budget, &deadline);
+    }
+    report
+}
+
+/// Tries each finding of `report` until `deadline`, and puts what worked beside it.
+fn confirm(bytes: &[u8], report: &mut Report, paths: &Paths, budget: Budget, deadline: &Deadline) {
+    if report.findings.iter().all(|finding| Kind::of(finding).is_none()) {
+        return;
+    }
+    let scene = Scene::new(bytes, paths);
+    // A share of what is left: a report that waits for its last replay is late for nothing.
+    let deadline = deadline.earlier(deadline.left() / 2);
+    let mut search = Search::new(&scene, paths, budget, &deadline);
+    for (number, finding) in report.findings.iter_mut().enumerate().take(FINDINGS_MAX) {
+        if let Some(kind) = Kind::of(finding) {
+            finding.replay = search.replay(number, finding, kind);
+        }
+    }
+    // Another run may find more, so this report is not the one for these bytes.
+    report.stopped_by_time |= search.is_late();
+}
+
+#[cfg(test)]
+mod tests;
