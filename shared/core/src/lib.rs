@@ -19,6 +19,7 @@ pub mod hold;
 pub mod id;
 pub mod keys;
 pub mod mail;
+pub mod operator;
 pub mod store;
 pub mod topics;
 

@@ -138,6 +138,11 @@ impl Script {
         })
     }
 
+    /// These blobs, in this trouble.
+    pub(crate) fn blobs(self: &Arc<Self>, blobs: Arc<dyn Blobs>) -> Arc<dyn Blobs> {
+        Arc::new(Scripted(blobs, Arc::clone(self)))
+    }
+
     /// Whether the run was long enough for its trouble.
     pub(crate) fn was_reached(&self) -> bool {
         self.calls.load(Ordering::SeqCst) >= self.at
