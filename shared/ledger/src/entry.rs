@@ -145,6 +145,8 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sealed {
     pub(crate) entry: Entry,
+    /// The entry as RFC 8785 JSON.
+    pub(crate) canonical: String,
     pub(crate) leaf: [u8; 32],
     pub(crate) payload: Vec<u8>,
 }
@@ -208,8 +210,9 @@ impl Recorded {
                 .collect(),
             commitment: hex::encode(commitment),
         };
-        let leaf = entry.leaf(&tenant_key.entry_key(&self.tenant, &self.id));
-        Sealed { leaf, payload: keys.seal(&self.payload, &commitment), entry }
+        let canonical = entry.canonical();
+        let leaf = leaf(&canonical, &tenant_key.entry_key(&self.tenant, &self.id));
+        Sealed { leaf, payload: keys.seal(&self.payload, &commitment), canonical, entry }
     }
 
     /// Whether `entry`, whose payload is this one if it can be opened, is of the same event.

@@ -13,6 +13,7 @@
 mod error;
 mod fresh;
 mod publish;
+mod together;
 
 use std::sync::Arc;
 
@@ -106,8 +107,14 @@ impl Sequencer {
     pub async fn append_all(&self, batches: &[(&str, &[Event])]) -> Vec<Result<Appended, SequenceError>> {
         let mut open = None;
         let mut entered = Vec::with_capacity(batches.len());
-        for (batch_id, events) in batches {
-            entered.push(self.enter(&mut open, batch_id, events).await);
+        while let Some(rest) = batches.get(entered.len()..).filter(|rest| !rest.is_empty()) {
+            if batches.len() > 1 {
+                entered.extend(self.enter_together(&mut open, rest).await.into_iter().map(Ok));
+            }
+            // What could not be taken with the others, for whichever reason, is taken alone.
+            if let Some((batch_id, events)) = batches.get(entered.len()) {
+                entered.push(self.enter(&mut open, batch_id, events).await);
+            }
         }
         if !entered.iter().any(Result::is_ok) {
             return entered;
