@@ -93,9 +93,11 @@ module "table" {
 module "blobs" {
   source = "./modules/bucket"
 
-  name             = "${var.name}-blobs-${local.account}-${var.region}"
-  key_arn          = module.key.arn
-  noncurrent_days  = var.noncurrent_days
+  name            = "${var.name}-blobs-${local.account}-${var.region}"
+  key_arn         = module.key.arn
+  noncurrent_days = var.noncurrent_days
+  # Bodies of batches that no relay claimed, or whose dead letter nobody put back: queues keep a message for 14 days, alive or dead.
+  expires          = { "audit-batches/" = 30 }
   may_be_destroyed = !var.is_protected
 }
 
@@ -115,6 +117,18 @@ module "vault" {
     key_arn = module.key.arn
   }
   prefixes         = ["ledger/checkpoint", "ledger/tile/"]
+  lock             = { mode = var.vault.mode, days = var.vault.days }
+  may_be_destroyed = !var.is_protected
+}
+
+module "anchors" {
+  source    = "./modules/anchors"
+  providers = { aws = aws.anchors }
+
+  name             = "${var.name}-anchors"
+  bucket           = "${var.name}-anchors-${local.account}"
+  role_arn         = module.function["audit-anchor"].role_arn
+  region           = var.region
   lock             = { mode = var.vault.mode, days = var.vault.days }
   may_be_destroyed = !var.is_protected
 }

@@ -25,6 +25,7 @@ module "permissions" {
     stream   = module.table["outbox"].stream_arn
   }
   bucket_arn = module.blobs.arn
+  anchors    = { bucket_arn = module.anchors.arn, key_arn = module.anchors.key_arn }
   bus_arn    = module.bus.arn
   queues = {
     for name, queue in module.queue : name => {
@@ -73,6 +74,7 @@ locals {
         LIMIT_ADDRESS_MINUTE = tostring(var.limits.address_minute)
       } : {},
       function.uses.blobs == null ? {} : { BUCKET = module.blobs.name },
+      function.uses.anchors ? { ANCHORS = module.anchors.name } : {},
       length(function.uses.keys) == 0 ? {} : {
         KEY_TOKEN  = local.token_key
         KEY_LEDGER = module.key_ledger.arn

@@ -56,6 +56,11 @@ output "log_origin" {
   value       = local.log_origin
 }
 
+output "anchors" {
+  description = "The bucket of the ledger's anchors."
+  value       = module.anchors.name
+}
+
 output "vault" {
   description = "The copy of the ledger under Object Lock."
   value       = module.vault.name

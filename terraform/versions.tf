@@ -37,6 +37,24 @@ provider "aws" {
   }
 }
 
+# The ledger's anchors lie in the vault's account too, and in the platform's region, where the function that puts them is.
+provider "aws" {
+  alias  = "anchors"
+  region = var.region
+
+  dynamic "assume_role" {
+    for_each = var.vault.role_arn == null ? [] : [var.vault.role_arn]
+
+    content {
+      role_arn = assume_role.value
+    }
+  }
+
+  default_tags {
+    tags = local.tags
+  }
+}
+
 locals {
   tags = { application = var.name }
 }

@@ -10,6 +10,7 @@ locals {
       { failures = { QueueName = module.failures.name }, bus = { QueueName = module.bus.dead.name } },
     )
     function  = { for name, function in module.function : name => { FunctionName = function.name } }
+    ledger    = { ledger = {} }
     outbox    = { outbox = {} }
     queue     = { for name, queue in module.queue : name => { QueueName = queue.name } }
     rule      = { for name, rule in module.bus.rules : name => { EventBusName = module.bus.name, RuleName = rule.name } }
@@ -35,6 +36,22 @@ resource "aws_cloudwatch_log_metric_filter" "outbox_age" {
     name      = "OutboxOldestAge"
     value     = "$.oldest_age_ms"
     unit      = "Milliseconds"
+  }
+}
+
+# Whatever finds something wrong with the ledger says so in one line, which needs none of what may be broken.
+resource "aws_cloudwatch_log_metric_filter" "ledger_alarms" {
+  for_each = toset(["audit", "audit-anchor", "audit-append"])
+
+  name           = "${var.name}-ledger-alarms-${each.key}"
+  log_group_name = module.function[each.key].log_group
+  pattern        = "{ $.alarm = * }"
+
+  metric_transformation {
+    namespace = local.own_namespace
+    name      = "LedgerAlarms"
+    value     = "1"
+    unit      = "Count"
   }
 }
 

@@ -92,7 +92,8 @@ def main(file: Path) -> None:
     for name in ("TABLE_RECORDS", "TABLE_OUTBOX", "TABLE_COUNTERS"):
         emulator.table(given[name])
     place = f"<CreateBucketConfiguration><LocationConstraint>{given['AWS_REGION']}</LocationConstraint></CreateBucketConfiguration>"
-    emulator.send("PUT", f"/{given['BUCKET']}", "s3", place.encode(), {"Content-Type": "application/xml"})
+    for name in ("BUCKET", "ANCHORS"):
+        emulator.send("PUT", f"/{given[name]}", "s3", place.encode(), {"Content-Type": "application/xml"})
     emulator.call("events", "AWSEvents.CreateEventBus", {"Name": given["BUS"]})
     for name, signs in (("KEY_TOKEN", True), ("KEY_LEDGER", True), ("KEY_WRAP", False)):
         emulator.key(given[name], signs)

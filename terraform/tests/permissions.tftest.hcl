@@ -65,6 +65,27 @@ run "what_reads_does_not_write" {
   }
 }
 
+run "who_anchors_puts_and_never_deletes" {
+  command = plan
+
+  module {
+    source = "./modules/permissions"
+  }
+
+  variables {
+    anchors = { bucket_arn = "arn:anchors", key_arn = "arn:anchors-key" }
+    function = {
+      queue = null, schedule = null, stream = null, emits = []
+      uses  = { store = null, counters = false, blobs = null, anchors = true, keys = [], bus = false, queues = false, topics = null, mail = false }
+    }
+  }
+
+  assert {
+    condition     = toset(flatten([for it in output.statements : it.Action if it.Sid != "AtRest"])) == toset(["s3:GetObject", "s3:ListBucket", "s3:PutObject"])
+    error_message = "Anchors are put and read, and nothing else."
+  }
+}
+
 run "a_consumer_sees_its_own_queue" {
   command = plan
 

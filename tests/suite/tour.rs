@@ -32,6 +32,27 @@ async fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
         Some(0)
     );
 
+    // The latest checkpoint is anchored once; the log continues it, and no anchor that somebody has changed.
+    let anchors = folder.path().join("anchors");
+    for _ in 0..2 {
+        let hour = crate::tree::root().join("events/audit-anchor/hour.json");
+        let mut invoke = Command::new(program());
+        let invoked = invoke.args(["invoke", "audit-anchor"]).arg(hour).arg("--data").arg(folder.path());
+        assert!(invoked.output().expect("it runs").status.success());
+        assert_eq!(files(&anchors), [anchors.join("anchor-0000000001.json")]);
+    }
+    let with_anchors = |anchors: &Path| {
+        let (log, key) = (folder.path().as_os_str(), key.as_os_str());
+        verify(&["--log".as_ref(), log, "--key".as_ref(), key, "--anchors".as_ref(), anchors.as_os_str()])
+    };
+    assert_eq!(with_anchors(&anchors), Some(0));
+    let changed = folder.path().join("changed-anchors");
+    std::fs::create_dir(&changed).expect("a folder");
+    let anchor = std::fs::read_to_string(&files(&anchors)[0]).expect("an anchor");
+    let anchor = anchor.replacen("scorpius.local/ledger", "scorpius.local/another", 1);
+    std::fs::write(changed.join("anchor-0000000001.json"), anchor).expect("written");
+    assert_eq!(with_anchors(&changed), Some(1));
+
     // Whoever trusts the witness too says so by a policy; whoever trusts another one is told that it did not sign.
     let policy = folder.path().join("tour/policy");
     assert_eq!(verify(&[evidence.as_os_str(), "--policy".as_ref(), policy.as_os_str()]), Some(0));

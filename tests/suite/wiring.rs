@@ -8,6 +8,7 @@ use scorpius_core::event::matches_kind;
 use scorpius_edge::denial::AccessDenied;
 use scorpius_edge::manifest::{Function, Manifest, Queue, Trigger, Uses};
 use scorpius_edge::{Access, Operation};
+use scorpius_ledger::alarm::AlarmRaised;
 
 /// Signing and wrapping that `uses.keys` may name.
 const KEYS: [&str; 6] = ["public:ledger", "public:token", "sign:ledger", "sign:token", "unwrap", "wrap"];
@@ -128,9 +129,10 @@ pub(crate) fn bad_entries(manifest: &Manifest) -> Vec<String> {
         if !purpose.ends_with('.') || purpose.len() < 10 || purpose.len() > 256 {
             wrong.push(format!("`{name}` has no one-sentence purpose"));
         }
-        // What doors tell of by themselves is committed with counters alone.
-        let of_doors =
-            uses.counters && store.is_some() && emits.iter().all(|kind| kind == AccessDenied::TYPE);
+        // What doors tell of by themselves, and what is wrong with the ledger, is committed with counters alone.
+        let of_doors = uses.counters
+            && store.is_some()
+            && emits.iter().all(|kind| kind == AccessDenied::TYPE || kind == AlarmRaised::TYPE);
         if !emits.is_empty() && !of_doors && *store != Some(scorpius_edge::manifest::Level::ReadWrite) {
             wrong.push(format!("`{name}` emits and cannot commit"));
         }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use scorpius_aws::settings::setting;
 use scorpius_aws::{Aws, lambda};
+use scorpius_core::operator::first_tenant_of;
 use scorpius_egress::{EgressOptions, GuardedEgress};
 use scorpius_feeds::{Sync, feeds_of};
-use scorpius_identity::first_tenant_of;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {

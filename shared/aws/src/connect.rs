@@ -151,6 +151,14 @@ impl Aws {
         Ok(Arc::new(self.blobs_in(setting("BUCKET")?)))
     }
 
+    /// The bucket of the ledger's anchors.
+    ///
+    /// # Errors
+    /// When the setting is missing.
+    pub fn anchors(&self) -> Result<Arc<dyn Blobs>, BadSetting> {
+        Ok(Arc::new(self.blobs_in(setting("ANCHORS")?)))
+    }
+
     /// The blobs in `bucket`.
     #[must_use]
     pub fn blobs_in(&self, bucket: String) -> S3Blobs {

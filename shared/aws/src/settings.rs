@@ -6,6 +6,7 @@
 //! | `AWS_ENDPOINT_URL` | optional: an emulator |
 //! | `TABLE_RECORDS`, `TABLE_OUTBOX`, `TABLE_COUNTERS` | names of the three tables |
 //! | `BUCKET` | name of the blobs' bucket |
+//! | `ANCHORS` | name of the bucket of the ledger's anchors; for `audit-anchor` |
 //! | `BUS` | name of the event bus |
 //! | `QUEUE_<NAME>`, `QUEUE_<NAME>_DEAD` | URLs of queue `<name>` of the manifest and of its dead letters |
 //! | `KEY_TOKEN`, `KEY_LEDGER`, `KEY_WRAP` | ids or ARNs of the KMS keys |
@@ -18,7 +19,7 @@
 //! | `CHAINS` | optional: nodes of EVM chains, each as `<EIP-155 id>=<URL>`, with spaces between; for `risk-score`, `scan` and `wallet-guard` |
 //! | `MAIL_FROM` | the address that letters come from; for `mailer` |
 //! | `FEEDS` | the feeds that `intel-sync` reads: a JSON array, which may be empty |
-//! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-append` and `bootstrap` |
+//! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-anchor`, `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
 //! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | optional: roots to trust instead of Amazon's, see `http.rs` |
 

@@ -20,6 +20,7 @@ pub mod hold;
 pub mod id;
 pub mod keys;
 pub mod mail;
+pub mod operator;
 pub mod store;
 pub mod topics;
 
@@ -33,5 +34,7 @@ pub use event::{Actor, Event, EventSchema, Fact};
 pub use id::{CommitId, TenantId, new_id};
 pub use keys::{KeyName, Keys, WrapContext};
 pub use mail::{Letter, Mail, MailError};
-pub use store::{Attributes, Condition, Key, ListQuery, Page, Record, Store, StoreError, Value, Write};
+pub use store::{
+    Attributes, Chained, Condition, Key, Link, ListQuery, Page, Record, Store, StoreError, Value, Write,
+};
 pub use topics::{NoTopics, TopicError, TopicMessage, Topics};

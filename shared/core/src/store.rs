@@ -26,6 +26,51 @@ pub const OUTBOX_PARTITIONS: u64 = 16;
 /// How long a commit's id is remembered, so that its retry is answered Ok. DynamoDB keeps tokens this long.
 pub const COMMIT_MEMORY_S: u64 = 600;
 
+/// One of several commits that follow each other.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// As for `Store::commit`.
+    pub id: CommitId,
+    /// As for `Store::commit`.
+    pub writes: Vec<Write>,
+}
+
+impl Link {
+    /// Makes the put of `key` one of the record that has `version`; of the first link nothing is changed.
+    pub fn follows(&mut self, key: &Key, version: Option<u64>) {
+        let Some(version) = version else { return };
+        for write in &mut self.writes {
+            if let Write::Put { key: put, condition, .. } = write
+                && put == key
+            {
+                *condition = Condition::VersionIs(version);
+            }
+        }
+    }
+}
+
+/// `Store::commit_chain` where each link is a commit of its own.
+pub async fn commit_each<S: Store + ?Sized>(store: &S, key: &Key, links: Vec<Link>) -> Chained {
+    let mut chained = Chained::default();
+    for mut link in links {
+        link.follows(key, chained.versions.last().copied());
+        match store.commit(link.id, &link.writes).await {
+            Ok(version) => chained.versions.push(version),
+            Err(error) => return Chained { stopped: Some(error), ..chained },
+        }
+    }
+    chained
+}
+
+/// What became of several commits that follow each other.
+#[derive(Debug, Default)]
+pub struct Chained {
+    /// Of the links that were applied, in their order: what each put has.
+    pub versions: Vec<u64>,
+    /// Why the next one was not; as with `Store::commit`, it may have been applied when the port failed.
+    pub stopped: Option<StoreError>,
+}
+
 /// Where a record is: its partition, and its place in the partition's order (by bytes).
 ///
 /// Partitions that start with `outbox#` are in the outbox table, those with `counter#` in the
@@ -365,6 +410,13 @@ pub trait Store: Send + Sync {
     /// Applies all writes or none, and answers with the version that every `Put` of this commit has.
     /// Trying again with the same id and writes within ten minutes is answered Ok if it was applied.
     async fn commit(&self, id: CommitId, writes: &[Write]) -> Result<u64, StoreError>;
+
+    /// Commits one link after the other, each as `commit` does: all of its writes or none. After the first that is not applied, no later one
+    /// is tried. Each link puts the record at `key`: the first on the condition that it names, every further one on the condition that the
+    /// record is as the link before has put it. `Ok` means durable, as ever; an adapter may make all of them durable at once.
+    async fn commit_chain(&self, key: &Key, links: Vec<Link>) -> Chained {
+        commit_each(self, key, links).await
+    }
 
     /// Adds, and answers with the attributes afterwards. One request, not idempotent: an answer
     /// that is lost may have counted. `Conflict { index: 0 }` when `only_if` does not hold.

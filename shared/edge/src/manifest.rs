@@ -68,6 +68,9 @@ pub struct Uses {
     /// The bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blobs: Option<Level>,
+    /// The bucket of the ledger's anchors, in which nothing is ever changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anchors: bool,
     /// `sign:token`, `sign:ledger`, `public:token`, `public:ledger`, `wrap`, `unwrap`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use scorpius_core::{
-    Actor, Clock, CommitId, Condition, Key, Store, StoreError, TenantId, UnixMillis, Write, new_id,
+    Actor, Clock, CommitId, Condition, Store, StoreError, TenantId, UnixMillis, Write, new_id, operator,
 };
 use scorpius_edge::Role;
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_token::tenant::{NAME_CHARS_MAX, is_name};
 use scorpius_token::{Tenant, TenantStatus};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::keys::{ApiKey, created, creation};
 use crate::secret::{ApiSecret, KeyKind};
@@ -48,26 +48,6 @@ pub enum BootstrapError {
     Store(#[from] StoreError),
 }
 
-/// Which tenant is the operator's. It is there exactly when the platform was started once.
-#[derive(Serialize, Deserialize)]
-struct FirstTenant {
-    tenant: TenantId,
-}
-
-fn first_tenant() -> Key {
-    Key::new("platform#bootstrap", "first-tenant")
-}
-
-/// The operator's tenant; none before the first start.
-///
-/// # Errors
-/// What the store says.
-pub async fn first_tenant_of(store: &dyn Store) -> Result<Option<TenantId>, StoreError> {
-    let Some(record) = store.get(&first_tenant()).await? else { return Ok(None) };
-    let FirstTenant { tenant } = record.document()?;
-    Ok(Some(tenant))
-}
-
 /// Makes the first tenant and its key. Of several starts at once, one succeeds.
 ///
 /// # Errors
@@ -84,7 +64,7 @@ pub async fn bootstrap(
     let tenant = Tenant::new(id.clone(), name, true, clock);
     let (made, key_writes) = operator_key(&id, "first administrator", None, clock);
     let mut writes = vec![
-        Write::put(first_tenant(), &FirstTenant { tenant: id.clone() }, Condition::Absent),
+        operator::made(&id),
         Write::put(Tenant::at(&id), &tenant, Condition::Absent),
         Write::put(Tenant::listed_at(&id), &id, Condition::Absent),
     ];
@@ -110,8 +90,7 @@ pub async fn recover(
     if !is_name(key_name) {
         return Err(BootstrapError::Name);
     }
-    let record = store.get(&first_tenant()).await?.ok_or(BootstrapError::NotDone)?;
-    let FirstTenant { tenant: id } = record.document().map_err(StoreError::from)?;
+    let id = operator::first_tenant_of(store).await?.ok_or(BootstrapError::NotDone)?;
     let record = store.get(&Tenant::at(&id)).await?.ok_or(BootstrapError::NotDone)?;
     let mut tenant: Tenant = record.document().map_err(StoreError::from)?;
     tenant.status = TenantStatus::Active;

@@ -25,7 +25,7 @@ mod testing;
 
 use scorpius_core::EventSchema;
 
-pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, first_tenant_of, recover};
+pub use bootstrap::{Bootstrap, BootstrapError, bootstrap, recover};
 pub use held::end_keys_of;
 pub use keys::ApiKey;
 pub use last_used::LastUsed;

@@ -38,7 +38,7 @@ async fn read_back(folder: &Path, export: Option<&Path>) -> Result<(), Box<dyn E
     let policy = Policy::of_logs(&[key.trim().parse()?]);
     let blobs = FolderBlobs::for_reading(folder);
     let started = Instant::now();
-    let against = Against { policy: &policy, kept: None };
+    let against = Against { policy: &policy, kept: &[] };
     let mut put = |seen: Seen<'_>| match export {
         Some(export) => {
             let file = export.join(&seen.path);

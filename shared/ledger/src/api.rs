@@ -15,6 +15,7 @@ use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Operation, Parameter, Problem, ProblemType, Request, Response};
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::Alarms;
 use crate::bundle::{BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Opens};
 use crate::compliance::ComplianceReport;
 use crate::entry::canonical;
@@ -41,6 +42,7 @@ pub struct App {
     proofs: Proofs,
     payloads: Payloads,
     keys: Arc<dyn Keys>,
+    alarms: Alarms,
 }
 
 impl App {
@@ -52,8 +54,9 @@ impl App {
         keys: Arc<dyn Keys>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let payloads = Payloads::new(Arc::clone(&store), Arc::clone(&keys), clock);
-        Self { proofs: Proofs { store, blobs }, payloads, keys }
+        let payloads = Payloads::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock));
+        let alarms = Alarms { store: Arc::clone(&store), clock, function: "audit" };
+        Self { proofs: Proofs { store, blobs }, payloads, keys, alarms }
     }
 }
 

@@ -73,8 +73,8 @@ pub type Watcher<'w> = &'w mut (dyn FnMut(Seen<'_>) -> Result<(), PortError> + S
 pub struct Against<'a> {
     /// Who is believed.
     pub policy: &'a Policy,
-    /// A checkpoint that the caller kept from earlier, which this log must continue.
-    pub kept: Option<&'a Checkpoint>,
+    /// Checkpoints that the caller kept from earlier, smallest first, all of which this log must continue.
+    pub kept: &'a [Checkpoint],
 }
 
 /// Reads the whole shared log: entries make tiles, tiles make the root, and a trusted key signed it.
@@ -83,7 +83,7 @@ pub struct Against<'a> {
 /// `AuditError`, at the first thing that is wrong.
 pub async fn audit_log(blobs: &dyn Blobs, trusted: &[VerifierKey]) -> Result<LogAudit, AuditError> {
     let policy = Policy::of_logs(trusted);
-    let against = Against { policy: &policy, kept: None };
+    let against = Against { policy: &policy, kept: &[] };
     walk_log(&BlobFiles::shared(blobs), &against, &mut |_| Ok(())).await
 }
 
@@ -100,9 +100,8 @@ pub async fn walk_log(
     let note = note.ok_or(AuditError::NoCheckpoint)?;
     let believed = against.policy.open(&note)?;
     let checkpoint = believed.checkpoint.clone();
-    if let Some(kept) = against.kept
-        && (kept.origin != checkpoint.origin || kept.size > checkpoint.size)
-    {
+    let foreign = |kept: &&Checkpoint| kept.origin != checkpoint.origin || kept.size > checkpoint.size;
+    if let Some(kept) = against.kept.iter().find(foreign) {
         return Err(AuditError::NotYours { size: kept.size });
     }
     let mut walk =
@@ -121,7 +120,8 @@ pub async fn walk_log(
 
 struct Walk<'a, 'w> {
     files: &'a dyn LogFiles,
-    kept: Option<&'a Checkpoint>,
+    /// Those that were not reached yet.
+    kept: &'a [Checkpoint],
     edge: Edge,
     of: u64,
     tiles: u64,
@@ -136,17 +136,19 @@ impl Walk<'_, '_> {
         let name = TileName::new(Level::Entries, old >> 8, width).map_err(|_| AuditError::Root)?;
         let bytes = tile(self.files, name).await?;
         let entries = decode_entries(&bytes, width).ok_or(AuditError::Entries(name))?;
-        // The kept tree may end inside this tile.
-        let within = self.kept.and_then(|kept| usize::try_from(kept.size.checked_sub(old)?).ok());
-        let within = within.filter(|at| *at <= entries.len()).unwrap_or(0);
-        let (before, after) = entries.split_at(within);
-        let mut full = self.edge.append(before);
-        if let Some(kept) = self.kept.filter(|kept| kept.size == self.edge.size())
-            && kept.root != self.edge.root()
-        {
-            return Err(AuditError::NotYours { size: kept.size });
+        let (mut full, mut rest) = (Vec::new(), &entries[..]);
+        // Kept trees may end inside this tile.
+        while let Some((kept, later)) = self.kept.split_first() {
+            let more = kept.size.checked_sub(self.edge.size()).and_then(|more| usize::try_from(more).ok());
+            let more = more.ok_or(AuditError::NotYours { size: kept.size })?;
+            let Some((before, after)) = rest.split_at_checked(more) else { break };
+            full.extend(self.edge.append(before));
+            if kept.root != self.edge.root() {
+                return Err(AuditError::NotYours { size: kept.size });
+            }
+            (rest, self.kept) = (after, later);
         }
-        full.extend(self.edge.append(after));
+        full.extend(self.edge.append(rest));
         self.show(name.to_string(), &bytes)?;
         self.compare(full).await
     }

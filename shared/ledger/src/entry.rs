@@ -24,6 +24,8 @@ pub use secrets::{BlindKey, EntryKey, SubjectSecret, TenantKey, leaf};
 
 /// The version of `Entry`.
 const ENTRY_VERSION: u8 = 2;
+/// Bytes of a payload's canonical form. An event of 32,000 bytes may grow by its numbers, and one record holds it all.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 200_000;
 /// RFC 8785 writes numbers as IEEE 754 doubles: whole ones are exact up to here.
 const EXACT_MAX: u64 = (1 << 53) - 1;
 /// Events of the ledger itself never enter it; checkpoints are its record.
@@ -108,6 +110,9 @@ pub enum NotAnEntry {
     /// Not JSON that RFC 8785 can write.
     #[error("the event's data has no canonical form")]
     Data(#[source] serde_json::Error),
+    /// Larger than the ledger keeps.
+    #[error("a payload of {0} bytes, over {PAYLOAD_BYTES_MAX}")]
+    TooLong(usize),
 }
 
 /// Whether this event is of the ledger itself.
@@ -140,6 +145,8 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sealed {
     pub(crate) entry: Entry,
+    /// The entry as RFC 8785 JSON.
+    pub(crate) canonical: String,
     pub(crate) leaf: [u8; 32],
     pub(crate) payload: Vec<u8>,
 }
@@ -159,6 +166,10 @@ impl Recorded {
         if event.sequence > EXACT_MAX {
             return Err(NotAnEntry::Sequence(event.sequence));
         }
+        let payload = canonical(&Payload::of(event)).map_err(NotAnEntry::Data)?;
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(NotAnEntry::TooLong(payload.len()));
+        }
         let mut persons: Vec<_> =
             [&event.actor, &event.aggregate].into_iter().filter(|name| is_personal(name)).cloned().collect();
         persons.sort_unstable();
@@ -170,7 +181,7 @@ impl Recorded {
             kind: event.kind.clone(),
             sequence: event.sequence,
             persons,
-            payload: canonical(&Payload::of(event)).map_err(NotAnEntry::Data)?,
+            payload,
         })
     }
 
@@ -199,8 +210,9 @@ impl Recorded {
                 .collect(),
             commitment: hex::encode(commitment),
         };
-        let leaf = entry.leaf(&tenant_key.entry_key(&self.tenant, &self.id));
-        Sealed { leaf, payload: keys.seal(&self.payload, &commitment), entry }
+        let canonical = entry.canonical();
+        let leaf = leaf(&canonical, &tenant_key.entry_key(&self.tenant, &self.id));
+        Sealed { leaf, payload: keys.seal(&self.payload, &commitment), canonical, entry }
     }
 
     /// Whether `entry`, whose payload is this one if it can be opened, is of the same event.

@@ -9,6 +9,8 @@
 //! nobody anything. Entries in clear are records of their tenant, and what they say of a person is sealed under
 //! a secret of that person, which can be destroyed.
 
+pub mod alarm;
+pub mod anchor;
 pub mod api;
 pub mod audit;
 pub mod bundle;
@@ -49,6 +51,7 @@ mod vectors;
 
 use scorpius_core::EventSchema;
 
+pub use anchor::{Anchored, Anchorer};
 pub use audit::audit_log;
 pub use bundle::{Bundle, Witnesses};
 pub use cosignature::WitnessKey;
@@ -60,10 +63,11 @@ pub use policy::Policy;
 pub use proofs::{ProofDocument, Proofs};
 pub use sequencer::Sequencer;
 
-/// What is emitted: the ledger's administration. Of appending it emits nothing: checkpoints are its record.
+/// What is emitted: the ledger's administration, and what is wrong with it. Of appending it emits nothing: checkpoints are its record.
 #[must_use]
 pub fn events() -> Vec<EventSchema> {
     vec![
+        EventSchema::of::<alarm::AlarmRaised>(),
         EventSchema::of::<facts::HoldLifted>(),
         EventSchema::of::<facts::HoldPlaced>(),
         EventSchema::of::<facts::SubjectErased>(),

@@ -169,6 +169,11 @@ impl Records {
         Write::put(head_key(), head, read.map_or(Condition::Absent, Condition::VersionIs))
     }
 
+    /// Where the head is, for commits that follow each other.
+    pub(crate) fn head_key() -> Key {
+        head_key()
+    }
+
     /// Remembers a batch.
     pub(crate) fn put_batch(batch_id: &str, size: u64, now: UnixMillis) -> Write {
         Write::Put {
@@ -183,7 +188,7 @@ impl Records {
     pub(crate) fn put_event(tenant: &TenantId, sealed: &Sealed, keep_payload: bool, index: u64) -> Write {
         let mut attributes = Attributes::new()
             .with("index", int(index))
-            .with("entry", Value::Text(sealed.entry.canonical()))
+            .with("entry", Value::Text(sealed.canonical.clone()))
             .with("leaf", Value::Bytes(sealed.leaf.to_vec()));
         if keep_payload {
             attributes = attributes.with("payload", Value::Bytes(sealed.payload.clone()));

@@ -10,28 +10,31 @@
 //! does B and C first, from these leaves and the published tiles. Nothing is locked: a sequencer may stop anywhere and for
 //! any time. Several batches that wait are committed one by one, and applied and published together.
 
+mod error;
 mod fresh;
 mod publish;
+mod together;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use scorpius_core::crash::{CrashPoint, point};
-use scorpius_core::{Blobs, Clock, CommitId, Event, Keys, PortError, Store, StoreError};
+use scorpius_core::{Blobs, Clock, CommitId, Event, Keys, Store, StoreError};
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
 
-use crate::bundle::Witnesses;
-use crate::entry::NotAnEntry;
+use crate::alarm::Alarms;
 use crate::files::BlobFiles;
 use crate::hash::{self, SIZE_MAX};
 use crate::note::Origin;
 use crate::payloads::Payloads;
 use crate::pending::{Base, PENDING_MAX, last_entries};
-use crate::read::{self, ReadError};
+use crate::read;
 use crate::records::{Head, ReadHead, Records, root_of};
 use crate::witness::WitnessClient;
 use fresh::{Fresh, recorded};
+
+pub use error::{Broken, SequenceError};
 
 /// How often the race for the head is run before the queue is asked to wait.
 const RACES_MAX: u32 = 4;
@@ -48,59 +51,6 @@ pub enum Appended {
     Known,
 }
 
-/// Why a batch is not in the log, or its checkpoint is not published yet.
-#[derive(Debug, thiserror::Error)]
-pub enum SequenceError {
-    /// Other sequencers were faster every time. Try later.
-    #[error("other sequencers hold the head")]
-    Contention,
-    /// The store said no.
-    #[error("the ledger's records could not be read or changed")]
-    Store(#[from] StoreError),
-    /// Blobs or keys did not answer.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// The log's tiles cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// An event of the batch has no entry.
-    #[error("event `{id}` has no entry")]
-    Entry {
-        /// Which.
-        id: String,
-        /// Why.
-        source: NotAnEntry,
-    },
-    /// An event is in the log already, or twice in the batch, and says something else.
-    #[error("event `{0}` differs from the one of the same id that came before")]
-    EventChanged(String),
-    /// More events than a batch may have.
-    #[error("a batch of {0} events, over {BATCH_EVENTS_MAX}")]
-    TooMany(usize),
-    /// Its entries are in the log, and no checkpoint covers them before enough witnesses have cosigned it.
-    #[error("cosigned by {witnesses}, which is fewer than the policy asks for: {refused}")]
-    Quorum {
-        /// By how many of how many.
-        witnesses: Witnesses,
-        /// Why the others did not.
-        refused: String,
-    },
-    /// The log has another name than the one this sequencer was given.
-    #[error("the log is `{log}`, and this sequencer was told `{told}`")]
-    OtherOrigin {
-        /// The log's.
-        log: Origin,
-        /// The setting.
-        told: Origin,
-    },
-    /// It is in the log, and no checkpoint covers it yet.
-    #[error("committed, and not published yet")]
-    Unpublished(#[source] Arc<SequenceError>),
-    /// Something that never changes has changed: the log stands still until a person has looked.
-    #[error("the log is broken: {0}")]
-    Broken(String),
-}
-
 /// Appends batches. Any number of these may work at once.
 pub struct Sequencer {
     records: Records,
@@ -111,6 +61,7 @@ pub struct Sequencer {
     payloads: Payloads,
     origin: Origin,
     witnesses: Option<WitnessClient>,
+    pub(crate) alarms: Alarms,
 }
 
 impl Sequencer {
@@ -125,7 +76,9 @@ impl Sequencer {
     ) -> Self {
         let payloads = Payloads::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock));
         let records = Records::new(Arc::clone(&store));
-        Self { records, store, blobs, keys, clock, payloads, origin, witnesses: None }
+        let alarms =
+            Alarms { store: Arc::clone(&store), clock: Arc::clone(&clock), function: "audit-append" };
+        Self { records, store, blobs, keys, clock, payloads, origin, witnesses: None, alarms }
     }
 
     /// Asks these witnesses before a checkpoint is published.
@@ -154,8 +107,14 @@ impl Sequencer {
     pub async fn append_all(&self, batches: &[(&str, &[Event])]) -> Vec<Result<Appended, SequenceError>> {
         let mut open = None;
         let mut entered = Vec::with_capacity(batches.len());
-        for (batch_id, events) in batches {
-            entered.push(self.enter(&mut open, batch_id, events).await);
+        while let Some(rest) = batches.get(entered.len()..).filter(|rest| !rest.is_empty()) {
+            if batches.len() > 1 {
+                entered.extend(self.enter_together(&mut open, rest).await.into_iter().map(Ok));
+            }
+            // What could not be taken with the others, for whichever reason, is taken alone.
+            if let Some((batch_id, events)) = batches.get(entered.len()) {
+                entered.push(self.enter(&mut open, batch_id, events).await);
+            }
         }
         if !entered.iter().any(Result::is_ok) {
             return entered;
@@ -293,7 +252,7 @@ impl Sequencer {
         };
         let first = at.read.as_ref().map_or(0, |read| read.head.size);
         if first + fresh.len() as u64 > SIZE_MAX {
-            return Err(broken(format!("the log is full at {SIZE_MAX} entries")));
+            return Err(Broken::Full.into());
         }
         let mut pending = at.read.as_ref().map(|read| read.head.pending.clone()).unwrap_or_default();
         pending.0.extend(fresh.iter().map(|fresh| fresh.sealed.leaf));
@@ -339,11 +298,7 @@ impl Open {
 }
 
 fn not_its_tile(base: &Base) -> SequenceError {
-    broken(format!("the last tile of entries is not that of {} entries", base.edge.size()))
-}
-
-fn broken(what: String) -> SequenceError {
-    SequenceError::Broken(what)
+    Broken::NotItsTile(base.edge.size()).into()
 }
 
 #[cfg(test)]

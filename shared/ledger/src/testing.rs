@@ -20,7 +20,7 @@ pub(crate) use whole::{
     batch, begun, begun_small, check, each_exactly_once, objects_never_changed, published, released,
     released_checkpoints_agree,
 };
-pub(crate) use world::{Script, Trouble, World, origin};
+pub(crate) use world::{MemoryBlobs, Script, Trouble, World, origin};
 
 /// A moment in November 2026.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_795_254_040_000);

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scorpius_core::error::chain;
-use scorpius_core::{BlobName, Blobs, Clock, Event, Keys, Store, StoreError};
+use scorpius_core::{BlobName, Blobs, Clock, Event, Keys, PortError, Store, StoreError};
 use scorpius_edge::queue::{AuditBatch, BATCH_EVENTS_MAX};
 use scorpius_edge::{Message, Outcome};
 
+use crate::alarm::{Alarm, AlarmKind};
 use crate::hash;
 use crate::note::Origin;
 use crate::sequencer::{SequenceError, Sequencer};
@@ -22,6 +23,10 @@ const BATCH_BYTES_MAX: u64 = 4_000_000;
 const MESSAGE_BYTES_MAX: usize = 2_000;
 /// When a log that is broken is looked at again. Meanwhile the message is kept, and the alarm rings.
 const BROKEN_S: u64 = 300;
+/// Where the relay puts batches.
+const BATCHES: &str = "audit-batches/";
+/// Hand-outs after which a batch's body that is not there is missing, and not late.
+const MISSING_RECEIVES: u32 = 5;
 
 /// What the worker needs.
 pub struct App {
@@ -62,54 +67,110 @@ impl App {
 pub async fn handle(app: &App, message: &Message) -> Outcome {
     match take(app, message).await {
         Ok(()) => Outcome::Done,
-        Err(outcome) => outcome,
+        Err(Refused { outcome, alarm }) => {
+            if let Some(alarm) = alarm {
+                app.sequencer.alarms.raise(alarm).await;
+            }
+            outcome
+        }
     }
 }
 
-async fn take(app: &App, message: &Message) -> Result<(), Outcome> {
-    let (batch, name) = parse(&message.body).map_err(Outcome::reject)?;
-    let blob = app.blobs.get(&name, BATCH_BYTES_MAX).await.map_err(|error| Outcome::retry(chain(&error)))?;
-    let Some(blob) = blob else {
+/// Why a message is not done, and whether somebody must know.
+struct Refused {
+    outcome: Outcome,
+    alarm: Option<Alarm>,
+}
+
+impl Refused {
+    fn sequencing(batch: &str, error: &SequenceError) -> Self {
+        Self { outcome: outcome(error), alarm: Alarm::of_sequencing(batch, error) }
+    }
+
+    fn port(error: &PortError) -> Self {
+        Self { outcome: Outcome::retry(chain(error)), alarm: None }
+    }
+}
+
+impl From<NotABatch> for Refused {
+    fn from(NotABatch { alarm, why }: NotABatch) -> Self {
+        Self { outcome: Outcome::reject(why), alarm: Some(alarm) }
+    }
+}
+
+async fn take(app: &App, message: &Message) -> Result<(), Refused> {
+    let (batch, name) = parse(&message.body, &message.id)?;
+    // One byte more than there may be shows that there are too many.
+    let blob = app.blobs.get_range(&name, 0..BATCH_BYTES_MAX + 1).await;
+    let Some(blob) = blob.map_err(|error| Refused::port(&error))? else {
         // Whoever had this message before may have ended after the blob was removed.
-        return match app.sequencer.holds(&batch.batch_id).await.map_err(|error| outcome(&error))? {
+        let held = app.sequencer.holds(&batch.batch_id).await;
+        return match held.map_err(|error| Refused::sequencing(&batch.batch_id, &error))? {
             true => Ok(()),
-            false => Err(Outcome::retry(format_args!("the batch's `{name}` is not there yet"))),
+            false => Err(Refused {
+                outcome: Outcome::retry(format_args!("the batch's `{name}` is not there yet")),
+                alarm: (message.receives >= MISSING_RECEIVES)
+                    .then(|| Alarm::about(AlarmKind::ObjectMissing, name.as_str())),
+            }),
         };
     };
-    let events = events_of(&batch, &blob).map_err(Outcome::reject)?;
-    app.together.append(&app.sequencer, batch.batch_id, events).await.map_err(|error| outcome(&error))?;
+    let events = events_of(&batch, &blob)?;
+    let batch_id = batch.batch_id.clone();
+    let appended = app.together.append(&app.sequencer, batch.batch_id, events).await;
+    appended.map_err(|error| Refused::sequencing(&batch_id, &error))?;
     // The events in clear have done their part: from here on the ledger has them, sealed under secrets that can end.
-    app.blobs.delete(&name).await.map_err(|error| Outcome::retry(chain(&error)))
+    app.blobs.delete(&name).await.map_err(|error| Refused::port(&error))
 }
 
-fn parse(body: &[u8]) -> Result<(AuditBatch, BlobName), String> {
+/// What came is no batch that can be taken.
+#[derive(Debug)]
+struct NotABatch {
+    alarm: Alarm,
+    why: String,
+}
+
+fn parse(body: &[u8], message: &str) -> Result<(AuditBatch, BlobName), NotABatch> {
+    let broken =
+        |what: &str, why: String| NotABatch { alarm: Alarm::about(AlarmKind::BrokenBatch, what), why };
     if body.len() > MESSAGE_BYTES_MAX {
-        return Err(format!("a message of more than {MESSAGE_BYTES_MAX} bytes"));
+        return Err(broken(message, format!("a message of more than {MESSAGE_BYTES_MAX} bytes")));
     }
-    let batch: AuditBatch =
-        serde_json::from_slice(body).map_err(|error| format!("not an audit batch: {error}"))?;
+    let batch: AuditBatch = serde_json::from_slice(body)
+        .map_err(|error| broken(message, format!("not an audit batch: {error}")))?;
     if !scorpius_core::id::is_id("bat", &batch.batch_id) {
-        return Err("the batch's id is none".to_owned());
+        return Err(broken(message, "the batch's id is none".to_owned()));
     }
+    let broken = |why: String| broken(&batch.batch_id, why);
     if hash::bytes_of_hex(&batch.sha256).is_none() {
-        return Err("the batch's SHA-256 is none".to_owned());
+        return Err(broken("the batch's SHA-256 is none".to_owned()));
     }
     if !(1..=BATCH_EVENTS_MAX).contains(&batch.count) {
-        return Err(format!("a batch of {} events, not 1 to {BATCH_EVENTS_MAX}", batch.count));
+        return Err(broken(format!("a batch of {} events, not 1 to {BATCH_EVENTS_MAX}", batch.count)));
     }
-    let name = batch.blob.parse().map_err(|error| format!("{error}"))?;
+    let name: BlobName = batch.blob.parse().map_err(|error| broken(format!("{error}")))?;
+    // What is read here is removed afterwards: it must be nobody's but the relay's.
+    if !name.as_str().starts_with(BATCHES) {
+        let alarm = Alarm::about(AlarmKind::ForeignBatch, batch.batch_id.as_str());
+        return Err(NotABatch { alarm, why: format!("`{name}` is no batch's body") });
+    }
     Ok((batch, name))
 }
 
-fn events_of(batch: &AuditBatch, blob: &[u8]) -> Result<Vec<Event>, String> {
+fn events_of(batch: &AuditBatch, blob: &[u8]) -> Result<Vec<Event>, NotABatch> {
+    let of = |kind, why: String| NotABatch { alarm: Alarm::about(kind, batch.batch_id.as_str()), why };
+    if blob.len() as u64 > BATCH_BYTES_MAX {
+        let why = format!("a batch of more than {BATCH_BYTES_MAX} bytes");
+        return Err(of(AlarmKind::OversizeEntry, why));
+    }
+    let broken = |why| of(AlarmKind::BrokenBatch, why);
     if hash::sha256_hex(blob) != batch.sha256 {
-        return Err("the batch's blob is not the one that was claimed".to_owned());
+        return Err(broken("the batch's blob is not the one that was claimed".to_owned()));
     }
     let events: Vec<Event> =
-        serde_json::from_slice(blob).map_err(|error| format!("not a batch of events: {error}"))?;
+        serde_json::from_slice(blob).map_err(|error| broken(format!("not a batch of events: {error}")))?;
     match events.len() == batch.count {
         true => Ok(events),
-        false => Err(format!("{} events in a batch of {}", events.len(), batch.count)),
+        false => Err(broken(format!("{} events in a batch of {}", events.len(), batch.count))),
     }
 }
 
@@ -117,9 +178,10 @@ fn outcome(error: &SequenceError) -> Outcome {
     let reason = chain(error);
     match error {
         SequenceError::Unpublished(error) => outcome(error),
-        SequenceError::Entry { .. } | SequenceError::EventChanged(_) | SequenceError::TooMany(_) => {
-            Outcome::reject(reason)
-        }
+        SequenceError::Entry { .. }
+        | SequenceError::EventChanged(_)
+        | SequenceError::OtherTenant(_)
+        | SequenceError::TooMany(_) => Outcome::reject(reason),
         SequenceError::Contention
         | SequenceError::Quorum { .. }
         | SequenceError::Store(StoreError::Conflict { .. } | StoreError::Busy | StoreError::Port(_))

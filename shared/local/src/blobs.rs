@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -67,6 +67,34 @@ impl FolderBlobs {
             staging: dir.join("staging").into(),
             signer: Arc::new(Signer { key, clock, base_url: String::new() }),
         }
+    }
+
+    /// Removes the blobs of `folder` that were put before `since`, and answers how many; those in folders within it stay. It is what
+    /// a rule of expiry is for a bucket.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or changed.
+    pub async fn expire(&self, folder: &'static str, since: SystemTime) -> Result<usize, PortError> {
+        let folder = self.blobs.join(folder);
+        off_thread(move || {
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+                Err(error) => return Err(error),
+            };
+            let mut expired = 0;
+            for entry in entries {
+                let entry = entry?;
+                // Whoever else removes it meanwhile is as good.
+                let Ok(metadata) = entry.metadata() else { continue };
+                if metadata.is_file() && metadata.modified()? < since {
+                    durable::remove(&entry.path())?;
+                    expired += 1;
+                }
+            }
+            Ok(expired)
+        })
+        .await
     }
 
     /// What a request to a signed URL may do, given its method, path and query.

@@ -4,9 +4,10 @@
 //! SqliteStore ┐                ┌ one writer thread ── scorpius.db (synced) + counters.db (not synced)
 //!             ├── Database ────┤
 //! SqliteQueues┘                └ a pool of readers
-//! FolderBlobs ── blobs/        FileKeys ── keys/        FolderMail ── mail/
+//! FolderBlobs ── blobs/   AnchorFolder ── anchors/   FileKeys ── keys/   FolderMail ── mail/
 //! ```
 
+mod anchors;
 mod blobs;
 mod durable;
 mod keys;
@@ -16,6 +17,7 @@ mod queues;
 mod sqlite;
 mod store;
 
+pub use anchors::AnchorFolder;
 pub use blobs::{BadSignature, FolderBlobs, Signed};
 pub use keys::{FileKeys, TokenKeyStep};
 pub use local::{Local, LocalOptions};

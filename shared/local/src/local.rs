@@ -6,7 +6,9 @@ use std::sync::Arc;
 use scorpius_core::{Clock, PortError};
 
 use crate::sqlite::Database;
-use crate::{DatabaseOptions, FileKeys, FolderBlobs, FolderMail, QueueSpec, SqliteQueues, SqliteStore};
+use crate::{
+    AnchorFolder, DatabaseOptions, FileKeys, FolderBlobs, FolderMail, QueueSpec, SqliteQueues, SqliteStore,
+};
 
 /// What differs between hosts.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,8 @@ pub struct Local {
     pub queues: SqliteQueues,
     /// Blobs.
     pub blobs: FolderBlobs,
+    /// The ledger's anchors.
+    pub anchors: AnchorFolder,
     /// Keys.
     pub keys: FileKeys,
     /// Letters.
@@ -51,7 +55,8 @@ impl Local {
         let queues = SqliteQueues::beside(&store, options.queues);
         let mail = FolderMail::open(dir, Arc::clone(&clock));
         let blobs = FolderBlobs::open(dir, clock, &options.base_url)?;
-        Ok(Self { store, queues, blobs, keys, mail })
+        let anchors = AnchorFolder::in_folder(dir);
+        Ok(Self { store, queues, blobs, anchors, keys, mail })
     }
 }
 

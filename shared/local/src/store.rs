@@ -10,12 +10,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use scorpius_core::store::{PAGE_MAX, check_commit, check_key, check_list, limit};
 use scorpius_core::{
-    Attributes, Clock, CommitId, Key, ListQuery, Page, PortError, Record, Store, StoreError, UnixMillis,
-    Write,
+    Attributes, Chained, Clock, CommitId, Key, Link, ListQuery, Page, PortError, Record, Store, StoreError,
+    UnixMillis, Write,
 };
 use tokio::sync::watch;
 
-use crate::sqlite::{Cost, Database, DatabaseOptions, Table};
+use crate::sqlite::{Cost, Database, DatabaseOptions, Table, Transaction};
 
 /// Parts that a scan may be divided into; DynamoDB's own bound.
 const SEGMENTS_MAX: usize = 1_000_000;
@@ -77,7 +77,7 @@ impl SqliteStore {
         let counters_only = writes.iter().all(|write| Table::of(&write.key().partition) == Table::Counters);
         let cost = if counters_only { Cost::counters(bytes) } else { Cost::synced(bytes) };
         let now = self.database.clock.now();
-        self.database.write(cost, move |transaction| commit::apply(transaction, id, now, &writes)).await
+        self.database.write(cost, move |transaction| commit::apply(transaction, id, now, writes)).await
     }
 }
 
@@ -130,6 +130,25 @@ impl Store for SqliteStore {
         self.write(writes.to_vec(), id).await
     }
 
+    /// One transaction and one sync for all of them.
+    async fn commit_chain(&self, key: &Key, mut links: Vec<Link>) -> Chained {
+        let refused =
+            links.iter().enumerate().find_map(|(at, link)| Some((at, check_commit(&link.writes).err()?)));
+        let (fine, refused) = refused.map_or((links.len(), None), |(at, error)| (at, Some(error)));
+        links.truncate(fine);
+        if links.is_empty() {
+            return Chained { versions: Vec::new(), stopped: refused };
+        }
+        let cost = Cost::synced(links.iter().map(|link| commit::size_bytes(&link.writes)).sum());
+        let (key, now) = (key.clone(), self.database.clock.now());
+        let work =
+            move |transaction: &mut Transaction<'_>| commit::apply_chain(transaction, now, &key, links);
+        match self.database.write(cost, work).await {
+            Ok(chained) => Chained { stopped: chained.stopped.or(refused), ..chained },
+            Err(error) => Chained { versions: Vec::new(), stopped: Some(error) },
+        }
+    }
+
     async fn add(
         &self,
         key: &Key,
@@ -149,7 +168,7 @@ impl Store for SqliteStore {
         let counters_only = Table::of(&key.partition) == Table::Counters;
         let cost = if counters_only { Cost::counters(bytes) } else { Cost::synced(bytes) };
         let id = CommitId::new(&*self.database.clock);
-        self.database.write(cost, move |transaction| commit::add(transaction, id, &writes)).await
+        self.database.write(cost, move |transaction| commit::add(transaction, id, writes.into())).await
     }
 }
 

@@ -77,6 +77,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   dynamic "rule" {
+    for_each = var.expires
+
+    content {
+      id     = "${trimsuffix(rule.key, "/")}-that-nobody-took"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
+  dynamic "rule" {
     for_each = var.noncurrent_days == null ? [] : [var.noncurrent_days]
 
     content {

@@ -14,6 +14,12 @@ variable "noncurrent_days" {
   default     = null
 }
 
+variable "expires" {
+  description = "For how many days objects are kept, by what their names begin with; all others are kept for ever."
+  type        = map(number)
+  default     = {}
+}
+
 variable "lock" {
   description = "Object Lock: for how many days nobody can delete a version. In GOVERNANCE whoever IAM lets may, in COMPLIANCE nobody."
   type = object({

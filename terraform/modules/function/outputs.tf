@@ -13,6 +13,11 @@ output "live" {
   value       = { name = local.alias.name, arn = local.alias.arn, invoke_arn = local.alias.invoke_arn }
 }
 
+output "role_arn" {
+  description = "The role that it works under."
+  value       = aws_iam_role.this.arn
+}
+
 output "log_group" {
   description = "Where its logs are."
   value       = aws_cloudwatch_log_group.this.name

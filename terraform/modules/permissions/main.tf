@@ -7,6 +7,7 @@ locals {
   reads_store  = local.uses.store != null
   writes_store = local.uses.store == "read-write"
   reads_blobs  = local.uses.blobs != null
+  anchors      = local.uses.anchors ? [var.anchors] : []
   writes_blobs = local.uses.blobs == "read-write"
 
   consumed = var.function.queue == null ? [] : [var.queues[var.function.queue]]
@@ -21,7 +22,7 @@ locals {
   services = [
     for it in [
       { service = "dynamodb", when = local.reads_store || local.has_stream },
-      { service = "s3", when = local.reads_blobs },
+      { service = "s3", when = local.reads_blobs || length(local.anchors) > 0 },
       { service = "sqs", when = local.uses_queues },
       { service = "events", when = local.uses.bus },
     ] : "${it.service}.${var.region}.amazonaws.com" if it.when
@@ -97,6 +98,18 @@ locals {
       when      = local.writes_blobs && contains(local.uses.keys, "sign:ledger")
       actions   = ["s3:DeleteObject"]
       resources = ["${var.bucket_arn}/audit-batches/*"]
+    },
+    {
+      name      = "Anchor"
+      when      = length(local.anchors) > 0
+      actions   = ["s3:GetObject", "s3:PutObject"]
+      resources = [for it in local.anchors : "${it.bucket_arn}/*"]
+    },
+    {
+      name      = "KnowAbsentAnchors"
+      when      = length(local.anchors) > 0
+      actions   = ["s3:ListBucket"]
+      resources = [for it in local.anchors : it.bucket_arn]
     },
     {
       name    = "SignTokens"
@@ -210,7 +223,7 @@ locals {
     Sid      = "AtRest"
     Effect   = "Allow"
     Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
-    Resource = [var.keys.data]
+    Resource = concat([var.keys.data], [for it in local.anchors : it.key_arn])
     Condition = {
       StringEquals = { "kms:ViaService" = local.services }
     }

@@ -9,6 +9,7 @@ variable "function" {
       store    = string
       counters = bool
       blobs    = string
+      anchors  = optional(bool, false)
       keys     = set(string)
       bus      = bool
       queues   = bool
@@ -36,6 +37,15 @@ variable "tables" {
 variable "bucket_arn" {
   description = "The blobs' bucket."
   type        = string
+}
+
+variable "anchors" {
+  description = "The bucket of the ledger's anchors, and what encrypts them; only for who uses anchors."
+  type = object({
+    bucket_arn = string
+    key_arn    = string
+  })
+  default = null
 }
 
 variable "bus_arn" {

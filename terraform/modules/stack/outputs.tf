@@ -14,6 +14,7 @@ output "functions" {
         store    = try(function.uses.store, null)
         counters = try(function.uses.counters, false)
         blobs    = try(function.uses.blobs, null)
+        anchors  = try(function.uses.anchors, false)
         keys     = toset(try(function.uses.keys, []))
         bus      = try(function.uses.bus, false)
         queues   = try(function.uses.queues, false)

@@ -15,7 +15,8 @@ use crate::tree;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything that any function reads at its start; nothing of it exists.
-const SETTINGS: [(&str, &str); 34] = [
+const SETTINGS: [(&str, &str); 35] = [
+    ("ANCHORS", "anchors"),
     ("AUDIENCE", "scorpius"),
     ("AWS_ACCESS_KEY_ID", "stub"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),

@@ -129,9 +129,10 @@ fn each_function_has_the_settings_that_its_main_reads() {
 /// The settings that a `main` reads, by what it asks of `Aws`.
 fn read_by(function: &str) -> Vec<String> {
     let main = tree::read(&format!("functions/{function}/src/main.rs"));
-    let ports: [(&str, &[&str]); 5] = [
+    let ports: [(&str, &[&str]); 6] = [
         ("aws.store()", &["TABLE_RECORDS", "TABLE_OUTBOX", "TABLE_COUNTERS"]),
         ("aws.blobs()", &["BUCKET"]),
+        ("aws.anchors()", &["ANCHORS"]),
         ("aws.keys()", &["KEY_TOKEN", "KEY_LEDGER", "KEY_WRAP"]),
         ("aws.bus()", &["BUS", "QUEUE_AUDIT"]),
         ("aws.mail()", &["MAIL_FROM"]),
@@ -242,14 +243,17 @@ fn a_tenant_s_topic_is_known_to_two_functions_and_published_to_by_one() {
 #[test]
 fn what_is_production_s_is_kept() {
     let Some(stacks) = stacks() else { return };
-    let lock = |environment: &str| {
-        let of = stacks[environment].all("aws_s3_bucket_object_lock_configuration").next().expect("a vault");
+    let lock = |environment: &str, module: &str| {
+        let mut all = stacks[environment].all("aws_s3_bucket_object_lock_configuration");
+        let of = all.find(|it| it.address.contains(module)).expect("a lock");
         let kept = &of.values["rule"][0]["default_retention"][0];
         (kept["mode"].clone(), kept["days"].clone(), of.text("region").to_owned())
     };
-    assert_eq!(lock("dev"), (json!("GOVERNANCE"), json!(1), "eu-west-1".to_owned()));
+    assert_eq!(lock("dev", "module.vault."), (json!("GOVERNANCE"), json!(1), "eu-west-1".to_owned()));
     // The second provider: the vault's account and region.
-    assert_eq!(lock("prod"), (json!("COMPLIANCE"), json!(3653), "eu-central-1".to_owned()));
+    assert_eq!(lock("prod", "module.vault."), (json!("COMPLIANCE"), json!(3653), "eu-central-1".to_owned()));
+    // Anchors are put by a function, and are where it is.
+    assert_eq!(lock("prod", "module.anchors."), (json!("COMPLIANCE"), json!(3653), "eu-west-1".to_owned()));
     for (environment, protected) in [("dev", false), ("staging", true), ("prod", true)] {
         let state = &stacks[environment];
         assert!(

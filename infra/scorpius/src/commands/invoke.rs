@@ -83,8 +83,10 @@ async fn invoke(host: &Host, function: &str, json: &str, clock: &dyn Clock) -> D
             }
             Ok(if fine { Verdict::Fine } else { Verdict::NotFine })
         }
+        // On this machine the sweep carries what the stream does.
         Trigger::Schedule(_) | Trigger::Stream(_) => {
-            host.tick("outbox-sweep").await?;
+            host.tick(if matches!(entry.trigger, Trigger::Stream(_)) { "outbox-sweep" } else { function })
+                .await?;
             terminal.line(format!("{function}: done at {}", clock.now()));
             Ok(Verdict::Fine)
         }

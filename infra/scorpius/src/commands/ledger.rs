@@ -78,7 +78,7 @@ impl Export {
             progress.at(seen.done, seen.of);
             put(&self.to, &seen).map_err(|error| PortError::new("export", error))
         };
-        let against = Against { policy: &policy, kept: None };
+        let against = Against { policy: &policy, kept: &[] };
         let walked = walk_log(&BlobFiles::shared(&blobs), &against, &mut write).await;
         progress.end();
         let terminal = Terminal::default();

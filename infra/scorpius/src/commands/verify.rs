@@ -49,6 +49,9 @@ pub struct Verify {
     /// The answer of `GET /v1/audit/consistency` from the kept checkpoint to this one; a whole log needs none.
     #[arg(long, value_name = "FILE", requires = "kept", conflicts_with = "log")]
     consistency: Option<PathBuf>,
+    /// A folder of anchors (`anchor-0000000001.json`, …), copied from the bucket that nobody can change: does the log continue them all?
+    #[arg(long, value_name = "DIR", requires = "log")]
+    anchors: Option<PathBuf>,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -63,7 +66,17 @@ impl Verify {
         };
         if let Some(folder) = &self.log {
             self.keys_are_elsewhere(folder)?;
-            let scope = runtime()?.block_on(log::check(folder, &policy, kept.as_ref()))?;
+            let anchors = match &self.anchors {
+                Some(anchors) => Some(evidence::anchors(anchors, &policy)?),
+                None => None,
+            };
+            let scope = match anchors {
+                Some(Err(broken)) => Scope::failed(&broken.to_string()),
+                Some(Ok(chain)) => {
+                    runtime()?.block_on(log::check(folder, &policy, kept.as_ref(), Some(&chain)))?
+                }
+                None => runtime()?.block_on(log::check(folder, &policy, kept.as_ref(), None))?,
+            };
             return self.say(&scope, &log::text(&scope));
         }
         let report = self.report(&policy)?;
@@ -85,7 +98,7 @@ impl Verify {
     /// Whoever hands over a log must not hand over the key that it is judged by.
     fn keys_are_elsewhere(&self, folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let log = log::files_of(folder).canonicalize()?;
-        for file in self.key.iter().chain(&self.policy).chain(&self.kept) {
+        for file in self.key.iter().chain(&self.policy).chain(&self.kept).chain(&self.anchors) {
             if file.canonicalize()?.starts_with(&log) {
                 let why = "lies inside the log that it is to judge: take it from elsewhere";
                 return Err(format!("{} {why}", file.display()).into());

@@ -35,6 +35,7 @@ pub struct Functions {
     verifier_key: VerifierKey,
     admin: scorpius_relay::api::App,
     audit: scorpius_ledger::api::App,
+    pub(super) audit_anchor: scorpius_ledger::Anchorer,
     audit_append: scorpius_ledger::worker::App,
     audit_custody: scorpius_ledger::custody::App,
     auth: scorpius_identity::api::App,
@@ -115,6 +116,12 @@ impl Functions {
                 Arc::clone(&blobs),
                 Arc::clone(&keys),
                 Arc::clone(&clock),
+            ),
+            audit_anchor: scorpius_ledger::Anchorer::new(
+                (Arc::clone(&store), Arc::clone(&blobs), Arc::new(local.anchors.clone())),
+                Arc::clone(&keys),
+                Arc::clone(&clock),
+                origin.clone(),
             ),
             // Nothing on this machine makes backups of its own accord.
             audit_custody: scorpius_ledger::custody::App::new(
@@ -244,7 +251,7 @@ impl Functions {
     }
 
     pub(super) async fn read_feeds(&self) -> Result<BTreeMap<String, scorpius_feeds::Outcome>, SyncError> {
-        let operator = scorpius_identity::first_tenant_of(&*self.store).await?;
+        let operator = scorpius_core::operator::first_tenant_of(&*self.store).await?;
         self.intel_sync.run(operator.as_ref()).await
     }
 

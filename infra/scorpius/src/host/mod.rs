@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use scorpius_account::Cost;
 use scorpius_core::{Clock, EgressError, PortError};
@@ -30,6 +30,7 @@ use scorpius_egress::AllowedTarget;
 use scorpius_feeds::{Feed, Outcome, SyncError};
 use scorpius_identity::first_start::{FirstStart, Started};
 use scorpius_identity::{Bootstrap, SessionLimits};
+use scorpius_ledger::anchor::AnchorError;
 use scorpius_ledger::{Origin, Policy};
 use scorpius_local::{Local, LocalOptions, QueueSpec};
 use scorpius_relay::{Relay, RelayError};
@@ -47,6 +48,9 @@ const SWEEP_ROWS_MAX: usize = 2_000;
 const SWEEP_AGE_MS: u64 = 60_000;
 /// How long the relay rests when nothing wakes it.
 const RELAY_POLL: Duration = Duration::from_secs(1);
+/// How long the body of a batch is kept that nobody claimed, or whose dead letter nobody put back: longer than queues keep messages,
+/// 14 days alive and 14 days dead. As the bucket's rule in `terraform/data.tf`.
+const BATCHES_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// What a door may take.
 const DOOR_DEADLINE: Duration = Duration::from_secs(25);
 
@@ -140,6 +144,9 @@ pub enum HostError {
     /// The reading of feeds.
     #[error(transparent)]
     Feeds(#[from] SyncError),
+    /// The anchoring of the ledger.
+    #[error("the ledger's checkpoint is not anchored")]
+    Anchor(#[from] AnchorError),
 }
 
 /// The platform.
@@ -257,6 +264,12 @@ impl Host {
         match function {
             "outbox-sweep" => {
                 while self.relay.sweep(SWEEP_AGE_MS, SWEEP_ROWS_MAX).await?.goes_on() {}
+                let since = SystemTime::now().checked_sub(BATCHES_KEPT).unwrap_or(SystemTime::UNIX_EPOCH);
+                self.local.blobs.expire("audit-batches", since).await?;
+                Ok(())
+            }
+            "audit-anchor" => {
+                self.functions.audit_anchor.run().await?;
                 Ok(())
             }
             "intel-sync" => {

@@ -30,7 +30,7 @@ fn function(manifest: &Manifest, name: &str, it: &Function) -> Value {
 fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     let mut settings = BTreeMap::new();
     let mut set = |name: &str, value: Value| settings.insert(name.to_owned(), value);
-    let Uses { store, counters, blobs, keys, bus, queues, mail, feeds, .. } = &it.uses;
+    let Uses { store, counters, blobs, anchors, keys, bus, queues, mail, feeds, .. } = &it.uses;
     if store.is_some() {
         for table in ["Records", "Outbox", "Counters"] {
             set(&format!("TABLE_{}", table.to_ascii_uppercase()), reference(table));
@@ -42,6 +42,9 @@ fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     }
     if blobs.is_some() {
         set("BUCKET", reference("Blobs"));
+    }
+    if *anchors {
+        set("ANCHORS", reference("Anchors"));
     }
     if !keys.is_empty() {
         for key in ["Token", "Ledger", "Wrap"] {
@@ -97,6 +100,13 @@ fn rights(manifest: &Manifest, it: &Function) -> Vec<Value> {
     }
     if it.uses.counters && it.uses.store != Some(Level::ReadWrite) {
         allow(&["dynamodb:UpdateItem"], vec![arn("Counters")]);
+    }
+    if !it.emits.is_empty() && it.uses.store != Some(Level::ReadWrite) {
+        allow(&["dynamodb:PutItem"], vec![arn("Outbox")]);
+    }
+    if it.uses.anchors {
+        allow(&["s3:ListBucket"], vec![arn("Anchors")]);
+        allow(&["s3:GetObject", "s3:PutObject"], vec![json!({"Fn::Sub": "${Anchors.Arn}/*"})]);
     }
     if let Some(level) = it.uses.blobs {
         // Without the right to list, what is absent would be answered as forbidden.

@@ -147,7 +147,11 @@ mod tests {
             |function: &str| template["Resources"][logical(function)]["Properties"]["Policies"].to_string();
         assert!(rights("audit-append").contains("kms:Sign"));
         assert!(!rights("audit").contains("kms:Sign"));
-        assert!(!rights("audit").contains("dynamodb:PutItem"));
+        // What it tells goes to the outbox, and to no record.
+        let statements = &template["Resources"][logical("audit")]["Properties"]["Policies"][0]["Statement"];
+        let puts = |it: &&Value| it["Action"].to_string().contains("dynamodb:PutItem");
+        let put_to: Vec<_> = statements.as_array().into_iter().flatten().filter(puts).collect();
+        assert!(matches!(put_to[..], [it] if it["Resource"] == json!([arn("Outbox")])), "{put_to:?}");
         assert!(!template.to_string().contains(r#""Resource":"*""#));
     }
 }

@@ -72,10 +72,20 @@ pub(super) fn things() -> Vec<Resource> {
             }
         }),
     );
-    bucket.1["DeletionPolicy"] = json!("Retain");
-    bucket.1["UpdateReplacePolicy"] = json!("Retain");
+    let mut anchors = bucket.clone();
+    anchors.0 = "Anchors".to_owned();
+    // Whoever IAM lets may end a lock in GOVERNANCE; `terraform/README.md` has a stack for others.
+    anchors.1["Properties"]["ObjectLockEnabled"] = json!(true);
+    anchors.1["Properties"]["ObjectLockConfiguration"] = json!({
+        "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
+    });
+    for bucket in [&mut bucket, &mut anchors] {
+        bucket.1["DeletionPolicy"] = json!("Retain");
+        bucket.1["UpdateReplacePolicy"] = json!("Retain");
+    }
     vec![
         bucket,
+        anchors,
         resource("Bus", "AWS::Events::EventBus", json!({"Name": {"Fn::Sub": "${AWS::StackName}"}})),
         key("TokenKey", "ECC_NIST_EDWARDS25519", "SIGN_VERIFY"),
         key("LedgerKey", "ECC_NIST_EDWARDS25519", "SIGN_VERIFY"),

@@ -10,6 +10,7 @@ use scorpius_edge::{Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{App, NOT_YET_INCLUDED};
+use crate::alarm::{Alarm, AlarmKind};
 use crate::bundle::Bundle;
 use crate::files::BlobFiles;
 use crate::hash;
@@ -124,6 +125,9 @@ pub(super) async fn verify(app: &App, request: &Request) -> Result<Response, Pro
         Some(kept) => against(app, report, &kept, &policy).await?,
         None => report,
     };
+    if let Some(alarm) = Alarm::of_evidence(&report) {
+        app.alarms.raise_to(request.tenant()?, &request.actor()?, alarm).await;
+    }
     Ok(Response::json(StatusCode::OK, &report.scope()))
 }
 
@@ -143,6 +147,12 @@ async fn against(
     policy: &Policy,
 ) -> Result<verify::Report, Problem> {
     let kept = policy.open(kept.as_bytes()).map_err(|error| bad("kept", &error.to_string()))?.checkpoint;
+    // This log has signed it, and knows nothing of it.
+    let published = app.proofs.published().await?.map_or(0, |published| published.size);
+    if kept.size > published {
+        let alarm = Alarm::about(AlarmKind::RolledBack, "a kept checkpoint").sizes(published, kept.size);
+        app.alarms.raise(alarm).await;
+    }
     let Some(size) = report.believed.as_ref().map(|believed| believed.checkpoint.size) else {
         return Ok(report);
     };

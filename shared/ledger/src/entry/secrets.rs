@@ -80,7 +80,11 @@ impl PayloadKeys {
         let mut all = Zeroizing::new(Vec::with_capacity(32 * (1 + secrets.len())));
         all.extend_from_slice(tenant_key.secret());
         secrets.iter().for_each(|secret| all.extend_from_slice(&secret.0));
-        let key = |purpose: &str| derived(&all, &format!("scorpius-ledger-{purpose}-v1:{tenant}:{entry_id}"));
+        // RFC 5869: extracted once, expanded for each purpose.
+        let extracted = Hkdf::<Sha256>::new(None, &all);
+        let key = |purpose: &str| {
+            expanded(&extracted, &format!("scorpius-ledger-{purpose}-v1:{tenant}:{entry_id}"))
+        };
         Self { blind: BlindKey(key("blind")), at_rest: Zeroizing::new(key("payload")) }
     }
 
@@ -196,10 +200,12 @@ impl TenantKey {
 
 /// RFC 5869.
 fn derived(secret: &[u8], info: &str) -> [u8; 32] {
+    expanded(&Hkdf::new(None, secret), info)
+}
+
+fn expanded(extracted: &Hkdf<Sha256>, info: &str) -> [u8; 32] {
     let mut key = [0; 32];
-    Hkdf::<Sha256>::new(None, secret)
-        .expand(info.as_bytes(), &mut key)
-        .expect("HKDF gives up to 8,160 bytes");
+    extracted.expand(info.as_bytes(), &mut key).expect("HKDF gives up to 8,160 bytes");
     key
 }
 

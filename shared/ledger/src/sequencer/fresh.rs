@@ -100,6 +100,9 @@ pub(super) fn recorded(events: &[Event]) -> Result<Vec<(&Event, Recorded)>, Sequ
             .map_err(|source| SequenceError::Entry { id: event.id.chars().take(60).collect(), source })?;
         match seen.get(event.id.as_str()).and_then(|&at| batch.get(at)) {
             Some((_, before)) if *before == recorded => {}
+            Some((before, _)) if before.tenantid != event.tenantid => {
+                return Err(SequenceError::OtherTenant(event.id.clone()));
+            }
             Some(_) => return Err(SequenceError::EventChanged(event.id.clone())),
             None => {
                 seen.insert(&event.id, batch.len());

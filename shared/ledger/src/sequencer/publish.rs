@@ -6,7 +6,8 @@ use scorpius_core::crash::{CrashPoint, point};
 use scorpius_core::{BlobName, CommitId, KeyName, PortError, Put, StoreError, Write};
 use scorpius_edge::idempotency::commit_with_retry;
 
-use super::{RACES_MAX, SequenceError, Sequencer, broken, not_its_tile};
+use super::{Broken, RACES_MAX, SequenceError, Sequencer, not_its_tile};
+use crate::alarm::{Alarm, AlarmKind};
 use crate::bundle::Witnesses;
 use crate::files::{BlobFiles, blob};
 use crate::note::{Checkpoint, VerifierKey};
@@ -20,7 +21,7 @@ impl Sequencer {
         let ReadHead { head, version } = read;
         let (edge, tiles) = base.with(&head.pending.0).ok_or_else(|| not_its_tile(base))?;
         if edge.size() != head.size || edge.root() != root_of(&head.root)? {
-            return Err(broken("the head's leaves do not make its root".to_owned()));
+            return Err(Broken::Root.into());
         }
         // In any order: nobody looks for them before the checkpoint is there.
         try_join_all(tiles.into_iter().map(|(name, bytes)| async move {
@@ -59,11 +60,17 @@ impl Sequencer {
             // Another sequencer may have gone on meanwhile; else the log has lost what the witness saw.
             let now = self.records.head().await?.map_or(0, |read| read.head.size);
             return Err(match size > now {
-                true => broken(format!(
-                    "witness `{witness}` has cosigned {size} entries, and the log has {now}: it was rolled back"
-                )),
+                true => {
+                    let seen_by = format!("witness `{witness}`");
+                    Broken::RolledBack { seen_by, known: now, found: size }.into()
+                }
                 false => SequenceError::Contention,
             });
+        }
+        // Whether enough others cosign is for the policy to say: one witness alone stops no log.
+        for witness in asked.conflicts {
+            let alarm = Alarm::about(AlarmKind::WitnessConflict, witness);
+            self.alarms.raise(Alarm { found: Some(head.size), ..alarm }).await;
         }
         let note = note + &asked.lines.concat();
         let own = VerifierKey::of_log(&*self.keys, &self.origin).await?;
@@ -99,17 +106,21 @@ impl Sequencer {
     /// A copy that this log signed for more entries than the record knows is from a future that the store has lost.
     async fn not_rolled_back(&self, copy: &[u8], published: &Published) -> Result<(), SequenceError> {
         let key = VerifierKey::of_log(&*self.keys, &self.origin).await?;
-        let Ok(copied) = Checkpoint::open(copy, &[key]) else { return Ok(()) };
+        let Ok(copied) = Checkpoint::open(copy, &[key]) else {
+            // Whatever it is, the log's own takes its place.
+            self.alarms.raise(Alarm::about(AlarmKind::ForgedCheckpoint, "checkpoint")).await;
+            return Ok(());
+        };
         if copied.size <= published.size {
             return Ok(());
         }
         // Another sequencer may have published it since the record was read.
         let now = self.records.head().await?.map_or(0, |read| read.head.published_size());
         match copied.size > now {
-            true => Err(broken(format!(
-                "a checkpoint of {} entries was published, and the store knows {now}: it was rolled back",
-                copied.size
-            ))),
+            true => {
+                let seen_by = "a published checkpoint".to_owned();
+                Err(Broken::RolledBack { seen_by, known: now, found: copied.size }.into())
+            }
             false => Ok(()),
         }
     }
@@ -123,7 +134,7 @@ impl Sequencer {
             Ok(Some(there)) if there == bytes => Ok(()),
             // A partial tile may be removed once its place is full; whoever put it retries.
             Ok(None) => Err(SequenceError::Contention),
-            Ok(Some(_)) => Err(broken(format!("`{name}` has other bytes than it can have"))),
+            Ok(Some(_)) => Err(Broken::OtherBytes(name.clone()).into()),
             Err(error) => Err(error.into()),
         }
     }

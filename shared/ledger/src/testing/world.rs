@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use scorpius_core::store::commit_each;
 use scorpius_core::{
-    Attributes, BlobName, Blobs, CommitId, Egress, Key, KeyName, Keys, ListQuery, Page, PortError, Put,
-    Record, Store, StoreError, SystemClock, UnixMillis, WrapContext, Write,
+    Attributes, BlobName, Blobs, Chained, CommitId, Egress, Key, KeyName, Keys, Link, ListQuery, Page,
+    PortError, Put, Record, Store, StoreError, SystemClock, UnixMillis, WrapContext, Write,
 };
 use scorpius_local::{FileKeys, SqliteStore};
 
@@ -115,6 +116,8 @@ type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Script {
     trouble: Trouble,
     at: u64,
+    /// Whether the store makes several commits durable at once, which then are one call.
+    chains: bool,
     calls: AtomicU64,
     /// What was called, in order.
     log: Mutex<Vec<String>>,
@@ -124,7 +127,13 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn new(trouble: Trouble, at: u64) -> Arc<Self> {
         let (calls, log, meanwhile) = (AtomicU64::new(0), Mutex::default(), Mutex::new(None));
-        Arc::new(Self { trouble, at, calls, log, meanwhile })
+        Arc::new(Self { trouble, at, chains: false, calls, log, meanwhile })
+    }
+
+    /// The same over a store that makes several commits durable at once.
+    pub(crate) fn chaining(trouble: Trouble, at: u64) -> Arc<Self> {
+        let (calls, log, meanwhile) = (AtomicU64::new(0), Mutex::default(), Mutex::new(None));
+        Arc::new(Self { trouble, at, chains: true, calls, log, meanwhile })
     }
 
     pub(crate) fn sleeping(at: u64, meanwhile: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
@@ -132,10 +141,16 @@ impl Script {
         Arc::new(Self {
             trouble: Trouble::Sleeps,
             at,
+            chains: false,
             calls: AtomicU64::new(0),
             log: Mutex::default(),
             meanwhile: Mutex::new(Some(meanwhile)),
         })
+    }
+
+    /// These blobs, in this trouble.
+    pub(crate) fn blobs(self: &Arc<Self>, blobs: Arc<dyn Blobs>) -> Arc<dyn Blobs> {
+        Arc::new(Scripted(blobs, Arc::clone(self)))
     }
 
     /// Whether the run was long enough for its trouble.
@@ -201,6 +216,17 @@ impl Store for Scripted<dyn Store> {
 
     async fn commit(&self, id: CommitId, writes: &[Write]) -> Result<u64, StoreError> {
         self.1.run("commit", self.0.commit(id, writes)).await
+    }
+
+    async fn commit_chain(&self, key: &Key, links: Vec<Link>) -> Chained {
+        if !self.1.chains {
+            return commit_each(self, key, links).await;
+        }
+        let chained = async { Ok::<_, PortError>(self.0.commit_chain(key, links).await) };
+        self.1
+            .run("commit", chained)
+            .await
+            .unwrap_or_else(|lost| Chained { versions: Vec::new(), stopped: Some(lost.into()) })
     }
 
     async fn add(

@@ -39,6 +39,8 @@ pub struct Asked {
     pub lines: Vec<String>,
     /// A witness that has cosigned more entries than the log has: the log was rolled back. Its name and that size.
     pub ahead: Option<(String, u64)>,
+    /// Witnesses that have cosigned another history of this log.
+    pub conflicts: Vec<String>,
     /// Why others did not cosign, by name.
     pub refused: Vec<(String, String)>,
 }
@@ -47,6 +49,7 @@ pub struct Asked {
 enum One {
     Line(Vec<String>),
     Ahead(u64),
+    Conflict(String),
     No(String),
 }
 
@@ -74,6 +77,10 @@ impl WitnessClient {
             match one {
                 One::Line(lines) => asked.lines.extend(lines),
                 One::Ahead(size) => asked.ahead = Some((witness.name.clone(), size)),
+                One::Conflict(why) => {
+                    asked.conflicts.push(witness.name.clone());
+                    asked.refused.push((witness.name.clone(), why));
+                }
                 One::No(why) => {
                     self.rest(witness);
                     asked.refused.push((witness.name.clone(), why));
@@ -117,7 +124,9 @@ impl WitnessClient {
                 (200, _) => return lines(&answer, note, witness),
                 (409, Some(size)) if size > checkpoint.size => return One::Ahead(size),
                 (409, Some(size)) if size != old => old = size,
-                (409, _) => return One::No("it has cosigned another root at this size".to_owned()),
+                (409, _) => return One::Conflict("it has cosigned another root at this size".to_owned()),
+                // From a size that it named itself, or from the empty tree.
+                (422, _) => return One::Conflict("what it has cosigned does not lead to this".to_owned()),
                 (status, _) => return One::No(format!("it answered {status}")),
             }
         }

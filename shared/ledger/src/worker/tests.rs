@@ -137,7 +137,7 @@ proptest! {
     #[test]
     fn arbitrary_messages_and_bodies_never_panic(bytes: Vec<u8>, text in "\\PC{0,100}") {
         for given in [bytes.as_slice(), text.as_bytes()] {
-            prop_assert!(parse(given).is_err());
+            prop_assert!(parse(given, "m1").is_err());
             let batch = AuditBatch {
                 batch_id: String::new(), blob: String::new(), sha256: hash::sha256_hex(given), count: 1,
             };

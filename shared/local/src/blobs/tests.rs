@@ -113,3 +113,25 @@ fn an_arbitrary_url_allows_nothing() {
         }
     });
 }
+
+#[tokio::test]
+async fn what_nobody_took_goes_after_its_time_and_nothing_else_does() {
+    let World { blobs, folder, .. } = world();
+    for text in ["batches/old", "batches/new", "batches/within/old", "other/old"] {
+        blobs.put(&name(text), Bytes::from_static(b"x")).await.expect("stored");
+    }
+    let now = SystemTime::now();
+    for text in ["batches/old~", "batches/within/old~", "other/old~"] {
+        let file = File::options().write(true).open(folder.path().join("blobs").join(text)).expect("a file");
+        file.set_modified(now - Duration::from_secs(100)).expect("its time is set");
+    }
+    for expired in [1, 0] {
+        let since = now - Duration::from_secs(50);
+        assert_eq!(blobs.expire("batches", since).await.expect("an answer"), expired);
+    }
+    assert_eq!(blobs.expire("none", now).await.expect("an answer"), 0);
+    assert_eq!(blobs.get(&name("batches/old"), 1).await.expect("an answer"), None);
+    for text in ["batches/new", "batches/within/old", "other/old"] {
+        assert!(blobs.get(&name(text), 1).await.expect("an answer").is_some(), "{text}");
+    }
+}

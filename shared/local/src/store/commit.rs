@@ -3,7 +3,8 @@
 use rusqlite::OptionalExtension;
 use scorpius_core::store::{RECORD_BYTES_MAX, limit};
 use scorpius_core::{
-    Attributes, CommitId, Condition, Key, PortError, Record, StoreError, UnixMillis, Value, Write,
+    Attributes, Chained, CommitId, Condition, Key, Link, PortError, Record, StoreError, UnixMillis, Value,
+    Write,
 };
 
 use super::read::{get_raw, is_live};
@@ -58,25 +59,58 @@ pub(super) fn apply(
     transaction: &mut Transaction<'_>,
     id: CommitId,
     now: UnixMillis,
-    writes: &[Write],
+    writes: Vec<Write>,
 ) -> Result<u64, StoreError> {
     let counters_only = writes.iter().all(|write| Table::of(&write.key().partition) == Table::Counters);
     let memory = if counters_only { Table::Counters } else { Table::Records };
     if let Some(version) = remembered(transaction, memory, id).map_err(store_error)? {
         return Ok(version);
     }
+    let emits = writes.iter().any(|write| matches!(write, Write::Emit(_)));
     let (version, changes) = decide(transaction, id, writes)?;
     write(transaction, version, &changes)?;
     remember(transaction, memory, id, now, version).map_err(store_error)?;
-    transaction.effects.emitted |= writes.iter().any(|write| matches!(write, Write::Emit(_)));
+    transaction.effects.emitted |= emits;
     Ok(version)
+}
+
+/// Applies links until one cannot be applied, which leaves nothing.
+pub(super) fn apply_chain(
+    transaction: &mut Transaction<'_>,
+    now: UnixMillis,
+    key: &Key,
+    links: Vec<Link>,
+) -> Result<Chained, StoreError> {
+    let connection = transaction.connection;
+    let execute = |sql| {
+        let executed = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        executed.map(drop).map_err(store_error)
+    };
+    let mut chained = Chained::default();
+    for mut link in links {
+        link.follows(key, chained.versions.last().copied());
+        execute("SAVEPOINT link")?;
+        match apply(transaction, link.id, now, link.writes) {
+            Ok(version) => chained.versions.push(version),
+            Err(error) => {
+                // Where SQLite gave up the whole transaction, there is nothing to go back to, and all of it fails.
+                execute("ROLLBACK TO link")?;
+                chained.stopped = Some(error);
+            }
+        }
+        execute("RELEASE link")?;
+        if chained.stopped.is_some() {
+            break;
+        }
+    }
+    Ok(chained)
 }
 
 /// Applies the one `Add` in `writes`; answers with what the record holds afterwards.
 pub(super) fn add(
     transaction: &mut Transaction<'_>,
     id: CommitId,
-    writes: &[Write],
+    writes: Vec<Write>,
 ) -> Result<Attributes, StoreError> {
     let (version, mut changes) = decide(transaction, id, writes)?;
     write(transaction, version, &changes)?;
@@ -90,11 +124,11 @@ pub(super) fn add(
 fn decide(
     transaction: &Transaction<'_>,
     id: CommitId,
-    writes: &[Write],
+    writes: Vec<Write>,
 ) -> Result<(u64, Vec<Change>), StoreError> {
     let mut version = id.version().max(transaction.unused_version());
     let mut changes = Vec::with_capacity(writes.len());
-    for (index, write) in writes.iter().enumerate() {
+    for (index, write) in writes.into_iter().enumerate() {
         let old = get_raw(transaction.connection, &write.key())?;
         if let Some(old) = &old {
             version = version.max(old.version + 1);
@@ -106,7 +140,7 @@ fn decide(
 }
 
 /// What `write` does to `old`; `None` when its condition does not hold.
-fn judge(write: &Write, old: Option<Record>, at: UnixMillis) -> Result<Option<Change>, StoreError> {
+fn judge(write: Write, old: Option<Record>, at: UnixMillis) -> Result<Option<Change>, StoreError> {
     let old_version = old.as_ref().map(|old| old.version);
     let live = old.filter(|old| is_live(old.expires_at, at));
     let holds = |condition: &Condition| match condition {
@@ -116,24 +150,22 @@ fn judge(write: &Write, old: Option<Record>, at: UnixMillis) -> Result<Option<Ch
         Condition::VersionIs(version) => live.as_ref().is_some_and(|live| live.version == *version),
     };
     let change = match write {
-        Write::Put { key, attributes, expires_at, condition } => holds(condition).then(|| Change::Put {
-            key: key.clone(),
-            attributes: attributes.clone(),
-            expires_at: *expires_at,
-        }),
-        Write::Delete { key, condition } => holds(condition).then(|| match old_version {
-            Some(version) => Change::Delete { key: key.clone(), version },
+        Write::Put { key, attributes, expires_at, condition } => {
+            holds(&condition).then_some(Change::Put { key, attributes, expires_at })
+        }
+        Write::Delete { key, condition } => holds(&condition).then_some(match old_version {
+            Some(version) => Change::Delete { key, version },
             None => Change::Nothing,
         }),
-        Write::Check { condition, .. } => holds(condition).then_some(Change::Nothing),
+        Write::Check { condition, .. } => holds(&condition).then_some(Change::Nothing),
         Write::Add { key, deltas, only_if, expires_at } => {
             let (attributes, expires_at) = match live {
                 Some(live) => (live.attributes, live.expires_at),
-                None => (Attributes::new(), *expires_at),
+                None => (Attributes::new(), expires_at),
             };
-            let attributes = sum(attributes, deltas)?;
+            let attributes = sum(attributes, &deltas)?;
             let over = only_if.as_ref().is_some_and(|(name, max)| attributes.int(name) > *max);
-            (!over).then(|| Change::Put { key: key.clone(), attributes, expires_at })
+            (!over).then_some(Change::Put { key, attributes, expires_at })
         }
         Write::Emit(event) => {
             let (key, attributes) = event.outbox_row();

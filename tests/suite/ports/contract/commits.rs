@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use scorpius_core::store::{COMMIT_BYTES_MAX, KEY_BYTES_MAX, PAGE_MAX, RECORD_BYTES_MAX};
-use scorpius_core::{Actor, Event, Fact, PortError, TenantId};
+use scorpius_core::{Actor, Chained, Event, Fact, Link, PortError, TenantId};
 use serde::Serialize;
 
 use super::*;
@@ -296,4 +296,52 @@ pub(in super::super) async fn values_come_back_as_they_were(world: &World) {
         let version = world.must(vec![write]).await;
         assert_eq!(world.get(&key).await, Some(Record { key, version, attributes, expires_at }));
     }
+}
+
+pub(in super::super) async fn a_chain_is_applied_link_by_link_until_one_fails(world: &World) {
+    let (head, other) = (Key::new("chain", "head"), Key::new("chain", "other"));
+    let link = |n, condition, more: Option<Write>| {
+        let writes = std::iter::once(put(&head, n, condition)).chain(more).collect();
+        Link { id: world.id(), writes }
+    };
+    // Whatever the later links say of the head, each replaces the one before.
+    let absent = |key: &str| Some(put(&Key::new("chain", key), 0, Condition::Absent));
+    let links = vec![
+        link(1, Condition::Absent, absent("a")),
+        link(2, Condition::Absent, absent("b")),
+        link(3, Condition::VersionIs(7), None),
+    ];
+    let Chained { versions, stopped } = world.store.commit_chain(&head, links).await;
+    assert!(stopped.is_none(), "{stopped:?}");
+    assert!(versions.len() == 3 && versions.is_sorted_by(|one, next| one < next), "{versions:?}");
+    let record = world.get(&head).await.expect("it is there");
+    assert_eq!((record.version, record.attributes), (versions[2], number(3)));
+
+    // The third cannot be applied: nothing of it is, the two before it are, and the fourth is not tried.
+    let links = vec![
+        link(4, Condition::VersionIs(versions[2]), None),
+        link(5, Condition::Absent, absent("c")),
+        link(6, Condition::Absent, absent("a")),
+        link(7, Condition::Absent, absent("d")),
+    ];
+    let Chained { versions, stopped } = world.store.commit_chain(&head, links).await;
+    assert!(
+        versions.len() == 2 && matches!(stopped, Some(StoreError::Conflict { index: 1 })),
+        "{versions:?} {stopped:?}"
+    );
+    let record = world.get(&head).await.expect("it is there");
+    assert_eq!((record.version, record.attributes), (versions[1], number(5)));
+    assert!(world.get(&Key::new("chain", "c")).await.is_some());
+    assert!(world.get(&Key::new("chain", "d")).await.is_none());
+
+    // The first cannot be applied, or is no commit.
+    for first in
+        [link(8, Condition::Absent, None), link(8, Condition::Always, Some(put(&head, 9, Condition::Always)))]
+    {
+        let links = vec![first, link(9, Condition::Always, Some(put(&other, 1, Condition::Always)))];
+        let Chained { versions, stopped } = world.store.commit_chain(&head, links).await;
+        assert!(versions.is_empty() && stopped.is_some());
+    }
+    assert_eq!(world.get(&head).await.expect("it is there").attributes, number(5));
+    assert!(world.get(&other).await.is_none());
 }

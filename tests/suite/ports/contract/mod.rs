@@ -110,6 +110,7 @@ macro_rules! store_contract {
             commits::an_event_is_in_the_outbox_exactly_when_its_commit_was_applied
             commits::one_commit_reaches_all_three_tables
             commits::values_come_back_as_they_were
+            commits::a_chain_is_applied_link_by_link_until_one_fails
             counters::add_counts_from_zero_and_answers_with_the_sum
             counters::add_under_a_maximum_stops_at_it
             counters::a_maximum_holds_whoever_asks_at_once

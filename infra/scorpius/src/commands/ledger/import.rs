@@ -249,7 +249,7 @@ impl Into {
         let tenant = match tenant {
             Some(tenant) => tenant,
             None => runtime
-                .block_on(scorpius_identity::first_tenant_of(&local.store))?
+                .block_on(scorpius_core::operator::first_tenant_of(&local.store))?
                 .ok_or(scorpius_identity::BootstrapError::NotDone)?,
         };
         let (store, blobs, keys) = (Arc::new(local.store), Arc::new(local.blobs), Arc::new(local.keys));

@@ -1,8 +1,10 @@
 //! What a caller kept from earlier, and the proof that leads from there.
 
 use std::error::Error;
+use std::path::Path;
 
 use scorpius_ledger::Policy;
+use scorpius_ledger::anchor::{AnchorChain, NotAChain};
 use scorpius_ledger::api::ConsistencyDocument;
 use scorpius_ledger::hash;
 use scorpius_ledger::note::Checkpoint;
@@ -20,4 +22,21 @@ pub(super) fn proof(json: &[u8]) -> Result<Vec<Hash>, Box<dyn Error>> {
         serde_json::from_slice(json).map_err(|error| format!("not a consistency document: {error}"))?;
     let hashes = document.proof.iter().map(|text| hash::from_text(text)).collect::<Option<Vec<_>>>();
     hashes.ok_or_else(|| "the consistency proof has a line that is no hash".into())
+}
+
+/// The anchors in `folder`, in the order of their names; other files are left alone. What is wrong with them is in the answer.
+pub(super) fn anchors(
+    folder: &Path,
+    policy: &Policy,
+) -> Result<Result<AnchorChain, NotAChain>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("anchor-") && name.ends_with(".json") {
+            files.push((name, super::read(entry.path())?));
+        }
+    }
+    files.sort();
+    Ok(AnchorChain::read(&files, policy))
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use scorpius_core::PortError;
 use scorpius_core::error::chain;
 use scorpius_ledger::Policy;
+use scorpius_ledger::anchor::AnchorChain;
 use scorpius_ledger::audit::{Against, LogAudit, walk_log};
 use scorpius_ledger::files::{BlobFiles, LogFiles};
 use scorpius_ledger::note::Checkpoint;
@@ -51,8 +52,12 @@ pub(super) async fn check(
     folder: &Path,
     policy: &Policy,
     kept: Option<&Checkpoint>,
+    anchors: Option<&AnchorChain>,
 ) -> Result<Scope, Box<dyn std::error::Error>> {
-    let against = Against { policy, kept };
+    let anchored = anchors.map(|chain| chain.checkpoints.as_slice()).unwrap_or_default();
+    let mut all: Vec<_> = kept.into_iter().chain(anchored).cloned().collect();
+    all.sort_by_key(|checkpoint| checkpoint.size);
+    let against = Against { policy, kept: &all };
     let mut progress = Progress::new("entries");
     let mut watch = |seen: scorpius_ledger::audit::Seen<'_>| {
         progress.at(seen.done, seen.of);
@@ -67,12 +72,12 @@ pub(super) async fn check(
     };
     progress.end();
     Ok(match walked {
-        Ok(log) => whole(&log, policy, kept),
+        Ok(log) => whole(&log, policy, kept, anchors),
         Err(error) => Scope::failed(&chain(&error)),
     })
 }
 
-fn whole(log: &LogAudit, policy: &Policy, kept: Option<&Checkpoint>) -> Scope {
+fn whole(log: &LogAudit, policy: &Policy, kept: Option<&Checkpoint>, anchors: Option<&AnchorChain>) -> Scope {
     let size = log.checkpoint.size;
     let quorum = policy.asks_for_witnesses().then_some(log.believed.quorum);
     let mut scope = Scope::of_log(&log.believed, quorum);
@@ -82,6 +87,15 @@ fn whole(log: &LogAudit, policy: &Policy, kept: Option<&Checkpoint>) -> Scope {
     scope.findings.push(format!("{} tiles were compared with what the entries make", log.tiles));
     if let Some(kept) = kept {
         scope.findings.push(format!("consistent with the checkpoint of {} entries that you kept", kept.size));
+    }
+    if let Some(AnchorChain { checkpoints, from, to }) = anchors {
+        let (count, last) = (checkpoints.len(), checkpoints.last().map_or(0, |last| last.size));
+        scope
+            .findings
+            .push(format!("consistent with {count} anchors from {from} to {to}, the last of {last} entries"));
+        scope
+            .not_checked
+            .push("that the anchors come from where nobody can change them, and their dates".to_owned());
     }
     scope
 }

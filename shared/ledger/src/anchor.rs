@@ -1,0 +1,333 @@
+//! Anchors: every hour the latest checkpoint is put where nobody can take it away again.
+//!
+//! ```text
+//! last anchor ─┐
+//! record ──────┼─ continues? ─yes─> anchor-0000000042.json, put once
+//! tiles ───────┘             └no──> an alarm, and no anchor
+//! ```
+//!
+//! Anchors are numbered from 1 without a gap, so that the last one is found by asking for names alone, whatever the store remembers:
+//! a store or a log that was rolled back is behind the last anchor. Each names the hash of the one before. None is put
+//! while nothing was published, and none is told of as an event: telling would make the log grow every hour.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use scorpius_core::{BlobName, Blobs, Clock, Keys, PortError, Put, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use tlog_tiles::check_tree;
+
+use crate::alarm::{Alarm, AlarmKind, Alarms};
+use crate::entry::canonical;
+use crate::files::{BlobFiles, blob};
+use crate::hash::sha256_hex;
+use crate::note::{Checkpoint, NOTE_BYTES_MAX, Origin, VerifierKey};
+use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError};
+use crate::records::{Published, Records, root_of};
+
+mod check;
+
+pub use check::{AnchorChain, NotAChain};
+
+/// What an anchor says it is.
+const FORMAT: &str = "scorpius-anchor/1";
+/// Bytes of an anchor: a note as a JSON string, in which each line's end takes two bytes.
+const ANCHOR_BYTES_MAX: u64 = 2 * NOTE_BYTES_MAX as u64;
+/// What the first anchor names as the one before.
+const NO_ANCHOR: &str = "";
+/// How often the race for a number is run.
+const RACES_MAX: u32 = 4;
+/// One every hour for ever does not come so far.
+const NUMBER_MAX: u64 = 9_999_999_999;
+
+/// A checkpoint that cannot be taken away again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Anchor {
+    /// Always `scorpius-anchor/1`.
+    pub format: String,
+    /// From 1, without a gap.
+    pub number: u64,
+    /// When it was put, as the function says; RFC 3339.
+    pub anchored_at: String,
+    /// SHA-256 of the anchor before, as its file is, in hex; empty in the first.
+    pub previous: String,
+    /// The checkpoint, a signed note with its cosignatures.
+    pub checkpoint: String,
+}
+
+impl Anchor {
+    /// Reads an anchor's file.
+    ///
+    /// # Errors
+    /// When it is none of this version.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NotAnAnchor> {
+        let anchor: Self = serde_json::from_slice(bytes).map_err(|error| NotAnAnchor(error.to_string()))?;
+        match anchor.format == FORMAT && anchor.number >= 1 {
+            true => Ok(anchor),
+            false => Err(NotAnAnchor(format!("its format is not `{FORMAT}`"))),
+        }
+    }
+
+    /// The name of the file of the `number`-th.
+    #[must_use]
+    pub fn file(number: u64) -> String {
+        format!("anchor-{number:010}.json")
+    }
+}
+
+/// Bytes that are no anchor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an anchor: {0}")]
+pub struct NotAnAnchor(String);
+
+/// What became of an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchored {
+    /// The checkpoint of so many entries is the anchor of this number.
+    Put {
+        /// From 1.
+        number: u64,
+        /// Entries.
+        size: u64,
+    },
+    /// The last anchor is of the latest checkpoint.
+    Known {
+        /// Its number.
+        number: u64,
+    },
+    /// The log has no entry yet.
+    Empty,
+}
+
+/// Why there is no anchor.
+#[derive(Debug, thiserror::Error)]
+pub enum AnchorError {
+    /// Others anchor at the same time, again and again.
+    #[error("others put anchors at the same time")]
+    Contention,
+    /// The store did not answer.
+    #[error("the ledger's records could not be read")]
+    Store(#[from] StoreError),
+    /// Blobs or keys did not answer.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The log's files could not be read, or are not what they must be.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An anchor is not what this log put.
+    #[error("`{0}` is no anchor of this log")]
+    Foreign(String),
+    /// The record holds no checkpoint that this log signed.
+    #[error("the latest checkpoint is not one that the log signed")]
+    Unsigned,
+    /// The last anchor has more entries: records and log are from an earlier time.
+    #[error("{anchored} entries are anchored, and the store knows {known}: it was rolled back")]
+    RolledBack {
+        /// Entries that the store knows.
+        known: u64,
+        /// Entries of the last anchor.
+        anchored: u64,
+    },
+    /// Two histories were signed.
+    #[error("the checkpoint of {size} entries does not continue the anchored one of {anchored}")]
+    NotContinued {
+        /// Entries of the checkpoint.
+        size: u64,
+        /// Entries of the last anchor.
+        anchored: u64,
+    },
+}
+
+impl AnchorError {
+    /// What somebody must know; `None` for what passes by itself.
+    fn alarm(&self) -> Option<Alarm> {
+        match self {
+            Self::Contention | Self::Store(_) | Self::Port(_) => None,
+            Self::Read(error) => Alarm::of_reading(error),
+            Self::Foreign(name) => Some(Alarm::about(AlarmKind::ObjectChanged, name)),
+            Self::Unsigned => Some(Alarm::about(AlarmKind::ObjectChanged, "the head's checkpoint")),
+            Self::RolledBack { known, anchored } => {
+                Some(Alarm::about(AlarmKind::RolledBack, "an anchor").sizes(*known, *anchored))
+            }
+            Self::NotContinued { size, anchored } => {
+                Some(Alarm::about(AlarmKind::NotContinued, "an anchor").sizes(*anchored, *size))
+            }
+        }
+    }
+}
+
+/// Puts anchors. Any number of these may work at once.
+pub struct Anchorer {
+    records: Records,
+    blobs: Arc<dyn Blobs>,
+    anchors: Arc<dyn Blobs>,
+    keys: Arc<dyn Keys>,
+    clock: Arc<dyn Clock>,
+    origin: Origin,
+    alarms: Alarms,
+}
+
+/// The last anchor there is.
+struct Last {
+    number: u64,
+    /// SHA-256 of its file.
+    sha256: String,
+    checkpoint: Checkpoint,
+}
+
+impl Anchorer {
+    /// Over these ports, for the log called `origin`. `anchors` is where nothing is ever changed.
+    #[must_use]
+    pub fn new(
+        (store, blobs, anchors): (Arc<dyn Store>, Arc<dyn Blobs>, Arc<dyn Blobs>),
+        keys: Arc<dyn Keys>,
+        clock: Arc<dyn Clock>,
+        origin: Origin,
+    ) -> Self {
+        let records = Records::new(Arc::clone(&store));
+        let alarms = Alarms { store, clock: Arc::clone(&clock), function: "audit-anchor" };
+        Self { records, blobs, anchors, keys, clock, origin, alarms }
+    }
+
+    /// Anchors the latest checkpoint, unless it is anchored or does not continue the last one that is.
+    ///
+    /// # Errors
+    /// `AnchorError`; what is wrong with the log is told as an alarm, too.
+    pub async fn run(&self) -> Result<Anchored, AnchorError> {
+        let anchored = self.anchor().await;
+        if let Some(alarm) = anchored.as_ref().err().and_then(AnchorError::alarm) {
+            self.alarms.raise(alarm).await;
+        }
+        anchored
+    }
+
+    async fn anchor(&self) -> Result<Anchored, AnchorError> {
+        let key = VerifierKey::of_log(&*self.keys, &self.origin).await?;
+        for _ in 0..RACES_MAX {
+            // First the anchor: whatever is published now is published after it.
+            let last = self.last(&key).await?;
+            let published = self.records.head().await?.and_then(|read| read.head.published);
+            let Some(published) = published else {
+                return match last {
+                    None => Ok(Anchored::Empty),
+                    Some(last) => Err(AnchorError::RolledBack { known: 0, anchored: last.checkpoint.size }),
+                };
+            };
+            let checkpoint = opened(&published, &key)?;
+            let number = match &last {
+                None => 1,
+                Some(last) => {
+                    self.continues(&checkpoint, &last.checkpoint).await?;
+                    self.readers_get_no_older(&last.checkpoint, &key).await?;
+                    if last.checkpoint.size == checkpoint.size {
+                        return Ok(Anchored::Known { number: last.number });
+                    }
+                    last.number + 1
+                }
+            };
+            let anchor = Anchor {
+                format: FORMAT.to_owned(),
+                number,
+                anchored_at: self.clock.now().to_string(),
+                previous: last.map_or_else(|| NO_ANCHOR.to_owned(), |last| last.sha256),
+                checkpoint: published.note,
+            };
+            let bytes = canonical(&anchor).map_err(|error| PortError::new("anchors", error))?;
+            if self.anchors.put_if_absent(&name(number)?, bytes.into()).await? == Put::Stored {
+                return Ok(Anchored::Put { number, size: checkpoint.size });
+            }
+            // Somebody else has this number; what they anchored is the next to be continued.
+        }
+        Err(AnchorError::Contention)
+    }
+
+    /// The last anchor, by asking for names: twice as far each time, and then between.
+    async fn last(&self, key: &VerifierKey) -> Result<Option<Last>, AnchorError> {
+        let (mut there, mut absent) = (0, 1);
+        while self.find(absent).await?.is_some() {
+            (there, absent) = (absent, 2 * absent);
+        }
+        while absent - there > 1 {
+            let between = there + (absent - there) / 2;
+            match self.find(between).await? {
+                Some(_) => there = between,
+                None => absent = between,
+            }
+        }
+        if there == 0 {
+            return Ok(None);
+        }
+        let foreign = || AnchorError::Foreign(Anchor::file(there));
+        let bytes = self.find(there).await?.ok_or_else(foreign)?;
+        let anchor = Anchor::parse(&bytes).map_err(|_| foreign())?;
+        let checkpoint = Checkpoint::open(anchor.checkpoint.as_bytes(), std::slice::from_ref(key));
+        let checkpoint = checkpoint.map_err(|_| foreign())?;
+        if anchor.number != there || checkpoint.origin != self.origin {
+            return Err(foreign());
+        }
+        Ok(Some(Last { number: there, sha256: sha256_hex(&bytes), checkpoint }))
+    }
+
+    async fn find(&self, number: u64) -> Result<Option<Bytes>, PortError> {
+        if number > NUMBER_MAX {
+            return Ok(None);
+        }
+        self.anchors.get(&name(number)?, ANCHOR_BYTES_MAX).await
+    }
+
+    /// Whether the checkpoint continues the anchored one, by the log's own tiles.
+    async fn continues(&self, checkpoint: &Checkpoint, anchored: &Checkpoint) -> Result<(), AnchorError> {
+        let (size, old) = (checkpoint.size, anchored.size);
+        if size < old {
+            return Err(AnchorError::RolledBack { known: size, anchored: old });
+        }
+        let not_continued = AnchorError::NotContinued { size, anchored: old };
+        if size == old {
+            return if checkpoint.root == anchored.root { Ok(()) } else { Err(not_continued) };
+        }
+        let files = BlobFiles::shared(&*self.blobs);
+        // The tiles are first shown to be this checkpoint's, so that tiles that changed are not taken for another history.
+        read::edge(&files, size, &checkpoint.root).await?;
+        let proof = read::prove_consistency(&files, size, old).await?;
+        check_tree(&proof, size, checkpoint.root, old, anchored.root).map_err(|_| not_continued)
+    }
+
+    /// Whoever reads without the store must not be shown what was current an hour ago. Nothing here depends on that copy.
+    async fn readers_get_no_older(
+        &self,
+        anchored: &Checkpoint,
+        key: &VerifierKey,
+    ) -> Result<(), AnchorError> {
+        let copy = self.blobs.get(&blob("checkpoint")?, CHECKPOINT_BYTES_MAX).await?;
+        let copied = copy.map(|copy| Checkpoint::open(&copy, std::slice::from_ref(key)));
+        let alarm = match copied {
+            None => Alarm::about(AlarmKind::ObjectMissing, "checkpoint"),
+            Some(Err(_)) => Alarm::about(AlarmKind::ForgedCheckpoint, "checkpoint"),
+            Some(Ok(copied)) if copied.size < anchored.size => {
+                Alarm::about(AlarmKind::StaleCheckpoint, "checkpoint").sizes(anchored.size, copied.size)
+            }
+            Some(Ok(_)) => return Ok(()),
+        };
+        self.alarms.raise(alarm).await;
+        Ok(())
+    }
+}
+
+/// What the record says, as the log has signed it.
+fn opened(published: &Published, key: &VerifierKey) -> Result<Checkpoint, AnchorError> {
+    let checkpoint = Checkpoint::open(published.note.as_bytes(), std::slice::from_ref(key))
+        .map_err(|_| AnchorError::Unsigned)?;
+    match checkpoint.size == published.size && checkpoint.root == root_of(&published.root)? {
+        true => Ok(checkpoint),
+        false => Err(AnchorError::Unsigned),
+    }
+}
+
+fn name(number: u64) -> Result<BlobName, PortError> {
+    Anchor::file(number).parse().map_err(|error| PortError::new("anchors", error))
+}
+
+#[cfg(test)]
+mod tests;

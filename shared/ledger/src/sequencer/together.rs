@@ -1,0 +1,115 @@
+//! Step A for several batches that wait, which a store may make durable at once.
+
+use scorpius_core::crash::{CrashPoint, point};
+use scorpius_core::{Chained, CommitId, Event, Link};
+use scorpius_edge::queue::BATCH_EVENTS_MAX;
+
+use super::fresh::{Fresh, recorded};
+use super::{Appended, Open, Sequencer};
+use crate::hash::{self, SIZE_MAX};
+use crate::pending::{Base, PENDING_MAX};
+use crate::records::{Head, ReadHead, Records};
+
+impl Sequencer {
+    /// Commits as many of `batches` as nothing stands against, from the first on, each as a commit of its own that follows the one before, and
+    /// answers for these. Whatever is not plain, such as a batch that was there before, a lost race or a port that fails, is left
+    /// to `enter`, which finds out what became of it.
+    pub(super) async fn enter_together(
+        &self,
+        open: &mut Option<Open>,
+        batches: &[(&str, &[Event])],
+    ) -> Vec<Appended> {
+        let at = match open.take() {
+            Some(at) => at,
+            None => match self.settle().await {
+                Ok(read) => Open { read, base: None },
+                Err(_) => return Vec::new(),
+            },
+        };
+        let mut plain: Vec<(&str, Vec<Fresh<'_>>)> = Vec::new();
+        let mut pending = at.pending();
+        for (batch_id, events) in batches {
+            let Some(fresh) = self.plain(batch_id, events).await else { break };
+            pending += fresh.len();
+            if pending > PENDING_MAX {
+                break;
+            }
+            plain.push((batch_id, fresh));
+        }
+        if plain.is_empty() {
+            *open = Some(at);
+            return Vec::new();
+        }
+        let Some((committed, now_open)) = self.chain(at, &plain).await else { return Vec::new() };
+        // What failed leaves nothing open: whoever comes next settles first.
+        *open = now_open;
+        let entries = plain.iter().map(|(_, fresh)| Appended::Committed { entries: fresh.len() });
+        entries.take(committed).collect()
+    }
+
+    /// What of a batch enters, when all is as it is most of the time; `None` otherwise.
+    async fn plain<'a>(&self, batch_id: &str, events: &'a [Event]) -> Option<Vec<Fresh<'a>>> {
+        if events.len() > BATCH_EVENTS_MAX {
+            return None;
+        }
+        let batch = recorded(events).ok()?;
+        if self.records.has_batch(batch_id).await.ok()? {
+            return None;
+        }
+        let fresh = self.fresh(&batch).await.ok()?;
+        (!fresh.is_empty()).then_some(fresh)
+    }
+
+    /// How many were committed, and what is open then; `None` when none could be made.
+    async fn chain(&self, at: Open, plain: &[(&str, Vec<Fresh<'_>>)]) -> Option<(usize, Option<Open>)> {
+        let Open { read, base } = at;
+        let base = match (base, &read) {
+            (Some(base), _) => base,
+            (None, Some(read)) => self.base(&read.head).await.ok()?,
+            (None, None) => Base::default(),
+        };
+        let mut pending = read.as_ref().map(|read| read.head.pending.clone()).unwrap_or_default();
+        let published = read.as_ref().and_then(|read| read.head.published.clone());
+        let (mut edge, _) = base.with(&pending.0)?;
+        let (mut links, mut heads) = (Vec::with_capacity(plain.len()), Vec::with_capacity(plain.len()));
+        for (batch_id, fresh) in plain {
+            let leaves: Vec<_> = fresh.iter().map(|fresh| fresh.sealed.leaf).collect();
+            let first = edge.size();
+            if first + leaves.len() as u64 > SIZE_MAX {
+                return None;
+            }
+            // Its tiles are made when all is committed.
+            drop(edge.append(&leaves));
+            pending.0.extend(leaves);
+            let head = Head {
+                origin: self.origin.clone(),
+                size: edge.size(),
+                root: hash::to_text(&edge.root()),
+                pending: pending.clone(),
+                published: published.clone(),
+            };
+            let id = CommitId::new(&*self.clock);
+            let mut writes = vec![
+                // Of the links after the first, the chain says which head they replace.
+                Records::put_head(&head, read.as_ref().map(|read| read.version)),
+                Records::put_batch(batch_id, head.size, id.made_at()),
+            ];
+            for (index, fresh) in (first..).zip(fresh) {
+                let tenant = &fresh.event.tenantid;
+                writes.push(Records::put_event(tenant, &fresh.sealed, fresh.keep_payload, index));
+            }
+            links.push(Link { id, writes });
+            heads.push(head);
+        }
+        let Chained { versions, stopped } = self.store.commit_chain(&Records::head_key(), links).await;
+        versions.iter().for_each(|_| point(CrashPoint::LedgerCommitted));
+        let last = versions.len().checked_sub(1).and_then(|last| heads.into_iter().nth(last));
+        let open = match (last, versions.last(), stopped) {
+            (Some(head), Some(&version), None) => {
+                Some(Open { read: Some(ReadHead { head, version }), base: Some(base) })
+            }
+            _ => None,
+        };
+        Some((versions.len(), open))
+    }
+}
