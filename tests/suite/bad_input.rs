@@ -346,7 +346,7 @@ fn events(all: &Everything) -> usize {
 }
 
 /// Operations that answer with success and change nothing when there is nothing to change.
-const QUIET: [&str; 12] = [
+const QUIET: [&str; 13] = [
     "checkPolicies",
     "explainPolicies",
     // Going on with an export is no fact any more.
@@ -359,6 +359,7 @@ const QUIET: [&str; 12] = [
     "reportLeakedApiKey",
     "requestPasswordReset",
     "revokeToken",
+    "searchThreats",
     "setTenantTier",
     "whoMay",
 ];

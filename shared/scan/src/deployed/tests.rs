@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use scorpius_core::chain::{AccountBody, AccountRead, BlockHead, NodeRun, SentTransaction, Touched, TrialCall};
+use scorpius_core::chain::{
+    AccountBody, AccountRead, BlockHead, NodeRun, SentTransaction, Touched, TrialCall,
+};
 use scorpius_core::error::PortError;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use scorpius_core::id::is_id;
 use scorpius_core::{Condition, Key, ListQuery, Record, StoreError, TenantId, Write, hold, new_id};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
-use scorpius_edge::problem::{FORBIDDEN, INVALID_REQUEST, LEGAL_HOLD, NOT_FOUND};
+use scorpius_edge::problem::{FORBIDDEN, INTERNAL, INVALID_REQUEST, LEGAL_HOLD, NOT_FOUND};
 use scorpius_edge::{Problem, Request, Response, Role};
 use scorpius_letter::DataKeys;
 use scorpius_token::tenant::{NAME_CHARS_MAX, is_name};
@@ -203,6 +203,7 @@ pub(super) async fn export(app: &App, request: &Request) -> Result<Response, Pro
     for record in &page.records {
         let document = match name {
             "users" => person(app, &tenant.id, record).await?,
+            "verdicts" => verdict(record)?,
             _ => record.document().map_err(StoreError::from)?,
         };
         records.push(ExportedRecord {
@@ -224,6 +225,13 @@ async fn person(app: &App, tenant: &TenantId, record: &Record) -> Result<Value, 
     let key = app.data_keys.of(tenant).await.map_err(sealed)?;
     let Names { email, name } = Names::of(&user, &key).map_err(sealed)?;
     Ok(serde_json::json!(User { email, name, ..user }))
+}
+
+/// A verdict's record has the text that was answered, and no document.
+fn verdict(record: &Record) -> Result<Value, Problem> {
+    let text = record.attributes.text("verdict");
+    let text = text.ok_or_else(|| INTERNAL.because("a verdict's record without its text"))?;
+    serde_json::from_str(text).map_err(|error| INTERNAL.because(error))
 }
 
 fn without_secrets(mut document: Value) -> Value {
