@@ -106,14 +106,18 @@ fn whoever_asks_the_platform_to_end_ends_its_witness_too() {
         .spawn()
         .expect("it runs");
     let mut lines = BufReader::new(child.stdout.take().expect("it says something")).lines();
-    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("nothing is lost"))), "it did not come up");
+    let mut said = Vec::new();
+    let is_up = lines.by_ref().map_while(Result::ok).inspect(|line| said.push(line.clone()));
+    let is_up = is_up.into_iter().any(|line| line.contains("nothing is lost"));
+    assert!(is_up, "it did not come up: {said:#?}");
     let policy = std::fs::read_to_string(folder.path().join("tour/policy")).expect("a policy");
     let address =
         policy.split("http://").nth(1).and_then(|rest| rest.split(['/', '\n']).next()).expect("an address");
     TcpStream::connect(address).expect("the witness listens");
     // SIGTERM, as a service manager sends it.
     assert!(Command::new("kill").arg(child.id().to_string()).status().expect("it runs").success());
-    assert!(child.wait().expect("it ends").success());
+    let ended = child.wait().expect("it ends");
+    assert!(ended.success(), "{ended}: {said:#?}");
     TcpStream::connect(address).expect_err("nobody listens any more");
 }
 

@@ -113,6 +113,7 @@ impl Up {
                 .unwrap_or_else(|| format!("http://localhost:{}", self.listen.port())),
             ..Settings::in_folder(self.data.clone())
         };
+        let stop = Stop::heard()?;
         let (host, first) = Host::open(settings).await?;
         let running = host.start(self.listen).await?;
         let url = format!("http://{}", running.address);
@@ -145,7 +146,7 @@ impl Up {
         }
         if !self.then_stop {
             next_steps(&terminal, &url);
-            stop_asked().await?;
+            stop.asked().await?;
             terminal.line("stopping: requests and messages in work are finished first");
         }
         running.stop().await?;
@@ -154,18 +155,37 @@ impl Up {
     }
 }
 
-/// Ctrl-C, or SIGTERM: what service managers send.
-async fn stop_asked() -> std::io::Result<()> {
+/// Ctrl-C, or SIGTERM: what service managers send. Heard from when it is made, so that whoever asks before it is
+/// waited for is heard, too.
+struct Stop {
     #[cfg(unix)]
-    {
-        let mut ended = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            asked = tokio::signal::ctrl_c() => asked,
-            _ = ended.recv() => Ok(()),
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Stop {
+    fn heard() -> std::io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self { signals: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] })
         }
+        #[cfg(not(unix))]
+        Ok(Self {})
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+
+    async fn asked(self) -> std::io::Result<()> {
+        #[cfg(unix)]
+        {
+            let [mut interrupted, mut ended] = self.signals;
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = ended.recv() => {}
+            }
+            Ok(())
+        }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c().await
+    }
 }
 
 fn next_steps(terminal: &Terminal, url: &str) {
