@@ -41,7 +41,7 @@ pub struct Up {
     /// A policy (C2SP tlog-policy) with the witnesses that the ledger asks, and how many must cosign.
     #[arg(long, value_name = "FILE")]
     witness_policy: Option<PathBuf>,
-    /// How many days entries of the ledger are kept, at least 90, see docs/runbooks/retention.md; for ever without it.
+    /// How many days entries of the ledger are kept, at least 90, see docs/retention.md; for ever without it.
     #[arg(long, value_name = "DAYS")]
     keep_days: Option<KeepDays>,
     /// A webhook target that may be plain HTTP or private, as host:port; may be given several times.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::try_join_all;
 use scorpius_core::operator::{self, first_tenant_of};
 use scorpius_core::{
     Actor, Blobs, Clock, CommitId, Condition, Event, ListQuery, PortError, Record, Store, StoreError,
@@ -183,11 +183,12 @@ impl Retention<'_> {
         let tiles: Vec<_> = (minimum.deleted / width..free.below / width).take(TILES_MAX).collect();
         for tiles in tiles.chunks(TILES_OF_A_COMMIT) {
             let names = tiles.iter().flat_map(|tile| (1..=TILE_WIDTH).map(|width| (*tile, width)));
-            stream::iter(names)
-                .map(|(tile, width)| self.delete_tile(tile, width))
-                .buffer_unordered(AT_ONCE)
-                .try_collect::<()>()
-                .await?;
+            let names: Vec<_> = names.collect();
+            for names in names.chunks(AT_ONCE) {
+                let deletions: Vec<_> =
+                    names.iter().map(|(tile, width)| self.delete_tile(*tile, *width)).collect();
+                try_join_all(deletions).await?;
+            }
             minimum.deleted += width * tiles.len() as u64;
             match self.put(minimum, condition, vec![free.holds.clone()]).await? {
                 Some(read) => Read { minimum, condition } = read,
