@@ -24,7 +24,7 @@ use crate::tile::{Level, TILE_WIDTH, TileName};
 /// Clocks of those who name events and of those who anchor differ by less.
 const SLACK_MS: u64 = DAY_MS;
 /// Records that are read to find what holds protect; with more, nothing moves.
-const READ_MAX: u64 = 2_000_000;
+const READ_MAX: u64 = 500_000;
 /// Records that are deleted in one run, and those of one commit.
 const RECORDS_MAX: usize = 50_000;
 const RECORDS_OF_A_COMMIT: usize = 90;
