@@ -276,7 +276,7 @@ impl Anchorer {
     }
 
     /// The anchor of this number, and when it was put.
-    async fn read(&self, there: u64, key: &VerifierKey) -> Result<(Last, UnixMillis), AnchorError> {
+    async fn read(&self, there: u64, key: &VerifierKey) -> Result<(Last, String), AnchorError> {
         let foreign = || AnchorError::Foreign(Anchor::file(there));
         let bytes = self.find(there).await?.ok_or_else(foreign)?;
         let anchor = Anchor::parse(&bytes).map_err(|_| foreign())?;
@@ -285,8 +285,7 @@ impl Anchorer {
         if anchor.number != there || checkpoint.origin != self.origin {
             return Err(foreign());
         }
-        let at = anchor.anchored_at.parse().map_err(|_| foreign())?;
-        Ok((Last { number: there, sha256: sha256_hex(&bytes), checkpoint }, at))
+        Ok((Last { number: there, sha256: sha256_hex(&bytes), checkpoint }, anchor.anchored_at))
     }
 
     /// Entries of the last anchor that was put by `moment`, and when it was put: they were in the log then.
@@ -300,6 +299,7 @@ impl Anchorer {
         while young - old > 1 {
             let between = old + (young - old) / 2;
             let (anchor, at) = self.read(between, &key).await?;
+            let at: UnixMillis = at.parse().map_err(|_| AnchorError::Foreign(Anchor::file(between)))?;
             if at <= moment {
                 (old, found) = (between, Some((anchor.checkpoint.size, at)));
             } else {
