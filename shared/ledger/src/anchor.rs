@@ -210,7 +210,7 @@ impl Anchorer {
         }
         let anchored = anchored?;
         if let Some(keep) = self.keep {
-            let ports = (&self.alarms.store, &self.blobs, &self.clock);
+            let ports = (&*self.alarms.store, &*self.blobs, &*self.clock);
             Retention { ports, anchorer: self, keep }.step().await?;
         }
         Ok(anchored)

@@ -1,7 +1,6 @@
 //! One hour's step towards the end of what is old enough.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use futures::future::try_join_all;
 use scorpius_core::operator::{self, first_tenant_of};
@@ -36,7 +35,7 @@ const AT_ONCE: usize = 32;
 
 /// Lets entries end. Any number of these may work at once.
 pub(crate) struct Retention<'a> {
-    pub(crate) ports: (&'a Arc<dyn Store>, &'a Arc<dyn Blobs>, &'a Arc<dyn Clock>),
+    pub(crate) ports: (&'a dyn Store, &'a dyn Blobs, &'a dyn Clock),
     pub(crate) anchorer: &'a Anchorer,
     pub(crate) keep: KeepDays,
 }
@@ -59,11 +58,11 @@ impl Retention<'_> {
     pub(crate) async fn step(&self) -> Result<(), AnchorError> {
         let (store, _, clock) = self.ports;
         // Nobody to tell: the platform was never started.
-        let Some(operator) = first_tenant_of(&**store).await? else { return Ok(()) };
+        let Some(operator) = first_tenant_of(store).await? else { return Ok(()) };
         let old = self.anchorer.anchored_by(self.keep.ends_at(clock.now())).await?;
         let (size, anchored_at) = old.unwrap_or_default();
         let old = whole(size);
-        let (minimum, condition) = Minimum::read(&**store).await?;
+        let (minimum, condition) = Minimum::read(store).await?;
         let read = Read { minimum, condition };
         let Some(read) = self.take_effect(read, old, &operator).await? else { return Ok(()) };
         let Some(read) = self.delete(read).await? else { return Ok(()) };
@@ -134,7 +133,7 @@ impl Retention<'_> {
             hops: 0,
         };
         let fact = RetentionAdvanced { from, to, effective_at: UnixMillis(effective_ms).to_string() };
-        let clock = &**self.ports.2;
+        let clock = self.ports.2;
         Write::emit(Event::of(&fact, "ledger_retention", minimum.told, operator, &actor, clock))
     }
 
@@ -153,7 +152,7 @@ impl Retention<'_> {
 
     async fn commit(&self, writes: &[Write]) -> Result<Option<u64>, AnchorError> {
         let (store, _, clock) = self.ports;
-        match commit_with_retry(&**store, CommitId::new(&**clock), writes).await {
+        match commit_with_retry(store, CommitId::new(clock), writes).await {
             Ok(version) => Ok(Some(version)),
             Err(StoreError::Conflict { .. }) => Ok(None),
             Err(error) => Err(error.into()),
