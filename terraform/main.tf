@@ -75,6 +75,7 @@ locals {
       } : {},
       function.uses.blobs == null ? {} : { BUCKET = module.blobs.name },
       function.uses.anchors ? { ANCHORS = module.anchors.name } : {},
+      function.uses.anchors && var.keep_days != null ? { KEEP_DAYS = tostring(var.keep_days) } : {},
       length(function.uses.keys) == 0 ? {} : {
         KEY_TOKEN  = local.token_key
         KEY_LEDGER = module.key_ledger.arn

@@ -243,6 +243,17 @@ variable "audience" {
   default     = null
 }
 
+variable "keep_days" {
+  description = "How many days entries of the ledger are kept at least, 90 to 36500; null is for ever. See docs/retention.md."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.keep_days == null ? true : var.keep_days >= 90 && var.keep_days <= 36500 && floor(var.keep_days) == var.keep_days
+    error_message = "Entries are kept for 90 to 36500 whole days."
+  }
+}
+
 variable "log_origin" {
   description = "The ledger's name in its checkpoints, which never changes. Made of name, region and account unless it is given."
   type        = string

@@ -19,6 +19,7 @@
 //! | `CHAINS` | optional: nodes of EVM chains, each as `<EIP-155 id>=<URL>`, with spaces between; for `risk-score`, `scan` and `wallet-guard` |
 //! | `MAIL_FROM` | the address that letters come from; for `mailer` |
 //! | `FEEDS` | the feeds that `intel-sync` reads: a JSON array, which may be empty |
+//! | `KEEP_DAYS` | optional: how many days entries of the ledger are kept, at least 90; for `audit-anchor` |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-anchor`, `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
 //! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | optional: roots to trust instead of Amazon's, see `http.rs` |

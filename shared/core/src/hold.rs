@@ -39,6 +39,18 @@ pub fn counted(tenant: &TenantId, delta: i64) -> Write {
     add(tenant, delta, None)
 }
 
+/// Changes with every hold that is placed, whosesoever: what is decided for all tenants at once finds it as it read it.
+#[must_use]
+pub fn changes() -> Key {
+    Key::new("platform#holds", "changes")
+}
+
+/// A hold is placed: part of the commit that places it.
+#[must_use]
+pub fn changed() -> Write {
+    Write::Add { key: changes(), deltas: vec![("placed".to_owned(), 1)], only_if: None, expires_at: None }
+}
+
 fn add(tenant: &TenantId, delta: i64, max: Option<i64>) -> Write {
     Write::Add {
         key: Key::new(format!("{tenant}#counts"), "holds"),

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::id::TenantId;
 use crate::store::{Condition, Key, Store, StoreError, Write};
 
+/// The partition with the ids of all tenants that are not deleted; identity keeps it.
+pub const TENANTS: &str = "platform#tenants";
+
 #[derive(Serialize, Deserialize)]
 struct FirstTenant {
     tenant: TenantId,

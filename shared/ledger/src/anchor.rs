@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schemars::JsonSchema;
-use scorpius_core::{BlobName, Blobs, Clock, Keys, PortError, Put, Store, StoreError};
+use scorpius_core::{BlobName, Blobs, Clock, Keys, PortError, Put, Store, StoreError, UnixMillis};
 use serde::{Deserialize, Serialize};
 use tlog_tiles::check_tree;
 
@@ -25,6 +25,7 @@ use crate::hash::sha256_hex;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Origin, VerifierKey};
 use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError};
 use crate::records::{Published, Records, root_of};
+use crate::retention::{KeepDays, Retention};
 
 mod check;
 
@@ -167,6 +168,7 @@ pub struct Anchorer {
     clock: Arc<dyn Clock>,
     origin: Origin,
     alarms: Alarms,
+    keep: Option<KeepDays>,
 }
 
 /// The last anchor there is.
@@ -188,7 +190,13 @@ impl Anchorer {
     ) -> Self {
         let records = Records::new(Arc::clone(&store));
         let alarms = Alarms { store, clock: Arc::clone(&clock), function: "audit-anchor" };
-        Self { records, blobs, anchors, keys, clock, origin, alarms }
+        Self { records, blobs, anchors, keys, clock, origin, alarms, keep: None }
+    }
+
+    /// Lets entries end that are older, after each anchor; without it all are kept for ever.
+    #[must_use]
+    pub fn keeping(self, keep: Option<KeepDays>) -> Self {
+        Self { keep, ..self }
     }
 
     /// Anchors the latest checkpoint, unless it is anchored or does not continue the last one that is.
@@ -200,7 +208,12 @@ impl Anchorer {
         if let Some(alarm) = anchored.as_ref().err().and_then(AnchorError::alarm) {
             self.alarms.raise(alarm).await;
         }
-        anchored
+        let anchored = anchored?;
+        if let Some(keep) = self.keep {
+            let ports = (&*self.alarms.store, &*self.blobs, &*self.clock);
+            Retention { ports, anchorer: self, keep }.step().await?;
+        }
+        Ok(anchored)
     }
 
     async fn anchor(&self) -> Result<Anchored, AnchorError> {
@@ -256,9 +269,14 @@ impl Anchorer {
                 None => absent = between,
             }
         }
-        if there == 0 {
-            return Ok(None);
+        match there {
+            0 => Ok(None),
+            _ => self.read(there, key).await.map(|(last, _)| Some(last)),
         }
+    }
+
+    /// The anchor of this number, and when it was put.
+    async fn read(&self, there: u64, key: &VerifierKey) -> Result<(Last, String), AnchorError> {
         let foreign = || AnchorError::Foreign(Anchor::file(there));
         let bytes = self.find(there).await?.ok_or_else(foreign)?;
         let anchor = Anchor::parse(&bytes).map_err(|_| foreign())?;
@@ -267,7 +285,28 @@ impl Anchorer {
         if anchor.number != there || checkpoint.origin != self.origin {
             return Err(foreign());
         }
-        Ok(Some(Last { number: there, sha256: sha256_hex(&bytes), checkpoint }))
+        Ok((Last { number: there, sha256: sha256_hex(&bytes), checkpoint }, anchor.anchored_at))
+    }
+
+    /// Entries of the last anchor that was put by `moment`, and when it was put: they were in the log then.
+    pub(crate) async fn anchored_by(
+        &self,
+        moment: UnixMillis,
+    ) -> Result<Option<(u64, UnixMillis)>, AnchorError> {
+        let key = VerifierKey::of_log(&*self.keys, &self.origin).await?;
+        let Some(last) = self.last(&key).await? else { return Ok(None) };
+        let (mut old, mut young, mut found) = (0, last.number + 1, None);
+        while young - old > 1 {
+            let between = old + (young - old) / 2;
+            let (anchor, at) = self.read(between, &key).await?;
+            let at: UnixMillis = at.parse().map_err(|_| AnchorError::Foreign(Anchor::file(between)))?;
+            if at <= moment {
+                (old, found) = (between, Some((anchor.checkpoint.size, at)));
+            } else {
+                young = between;
+            }
+        }
+        Ok(found)
     }
 
     async fn find(&self, number: u64) -> Result<Option<Bytes>, PortError> {

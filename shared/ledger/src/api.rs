@@ -37,6 +37,10 @@ const NOT_YET_INCLUDED: ProblemType = ProblemType {
     status: StatusCode::NOT_FOUND,
 };
 
+/// The operator keeps entries for so long and no longer.
+const GONE: ProblemType =
+    ProblemType { code: "no-longer-kept", title: "Kept no longer", status: StatusCode::GONE };
+
 /// What the doors need.
 pub struct App {
     proofs: Proofs,
@@ -91,6 +95,7 @@ pub fn operations() -> Vec<Operation> {
         )
         .asks(&[Parameter { name: "event_id", meaning: "The event's id, `evt_…`.", required: true }])
         .answers(Answer::json::<ProofDocument>(200, "The proof, under the latest checkpoint."))
+        .fails(&GONE)
         .fails(&NOT_YET_INCLUDED),
         Operation::new(
             "POST /v1/audit/bundles",
@@ -100,6 +105,7 @@ pub fn operations() -> Vec<Operation> {
         )
         .takes::<BundleRequest>(r#"{"event_ids": ["evt_019ab5d2a0007c3e8f2b6a51d4e09c77"]}"#)
         .answers(Answer::json::<Bundle>(200, "The bundle. It opens these entries, and no others."))
+        .fails(&GONE)
         .fails(&NOT_YET_INCLUDED),
         Operation::new(
             "GET /v1/audit/events",
@@ -143,6 +149,7 @@ pub fn operations() -> Vec<Operation> {
             action,
         )
         .answers(Answer::json::<ProofDocument>(200, "The proof, under the latest checkpoint."))
+        .fails(&GONE)
         .fails(&NOT_YET_INCLUDED)
         .fails(&INVALID_REQUEST),
         Operation::new(
@@ -182,6 +189,7 @@ pub fn operations() -> Vec<Operation> {
             Access::Public,
         )
         .answers(Answer::other(200, "The tile.", "application/octet-stream"))
+        .fails(&GONE)
         .answers(Answer::other(304, "It is the one that `If-None-Match` names.", "application/octet-stream")),
     ]
 }
@@ -207,8 +215,9 @@ pub async fn handle(app: &App, request: Request) -> Response {
 async fn proof(app: &App, request: &Request) -> Result<Response, Problem> {
     let event_id = request.query.get("event_id").map(String::as_str).unwrap_or_default();
     check_event_id(event_id, "/event_id")?;
-    let document = app.proofs.of_event(request.tenant()?, event_id).await?;
-    let document = document.ok_or_else(|| NOT_YET_INCLUDED.because(NOT_COVERED).retry_after_s(1))?;
+    let tenant = request.tenant()?;
+    let document = app.proofs.of_event(tenant, event_id).await?;
+    let Some(document) = document else { return Err(absent(app, tenant, event_id).await?) };
     Ok(Response::json(StatusCode::OK, &document))
 }
 
@@ -217,7 +226,7 @@ async fn event_proof(app: &App, request: &Request) -> Result<Response, Problem> 
     let (tenant, event_id) = (request.tenant()?, request.parameter("id")?);
     check_event_id(event_id, "/id")?;
     let document = app.proofs.of_event(tenant, event_id).await?;
-    let document = document.ok_or_else(|| NOT_YET_INCLUDED.because(NOT_COVERED).retry_after_s(1))?;
+    let Some(document) = document else { return Err(absent(app, tenant, event_id).await?) };
     let accept = request.headers.get("accept").map(String::as_str).unwrap_or_default();
     if !accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/plain")) {
         return Ok(Response::json(StatusCode::OK, &document));
@@ -239,6 +248,16 @@ async fn event_proof(app: &App, request: &Request) -> Result<Response, Problem> 
         .with_body(proof.to_string()))
 }
 
+/// Why there is no proof of an event.
+async fn absent(app: &App, tenant: &TenantId, event_id: &str) -> Result<Problem, Problem> {
+    Ok(match app.proofs.gone(tenant, event_id).await? {
+        Some(minimum) => GONE.because(format_args!(
+            "entries below the minimum index {minimum} are kept no longer, and this event would be one of them"
+        )),
+        None => NOT_YET_INCLUDED.because(NOT_COVERED).retry_after_s(1),
+    })
+}
+
 const NOT_COVERED: &str = "no checkpoint covers such an event of this tenant; events follow within seconds";
 
 /// Reads only, so that it needs no `Idempotency-Key`: asked again it answers under a later checkpoint.
@@ -249,11 +268,13 @@ async fn bundle(app: &App, request: &Request) -> Result<Response, Problem> {
     let ids: Vec<_> = event_ids.iter().map(String::as_str).collect();
     let mut proved = Vec::with_capacity(ids.len());
     for (at, found) in app.proofs.of_events(tenant, &ids).await?.into_iter().enumerate() {
-        let missing = || {
-            let pointer = format!("/event_ids/{at}");
-            NOT_YET_INCLUDED.because(NOT_COVERED).at(pointer, "not covered by a checkpoint").retry_after_s(1)
+        let Some(found) = found else {
+            let problem = absent(app, tenant, ids.get(at).copied().unwrap_or_default()).await?;
+            return Err(
+                problem.at(format!("/event_ids/{at}"), "not covered by a checkpoint, or kept no longer")
+            );
         };
-        proved.push(found.ok_or_else(missing)?);
+        proved.push(found);
     }
     let bundle = sealed(app, tenant, proved).await?;
     Ok(Response::json(StatusCode::OK, &bundle)

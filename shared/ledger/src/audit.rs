@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 use scorpius_core::{Blobs, PortError};
+use tlog_tiles::{Hash, record_hash};
 
-use crate::files::{BlobFiles, LogFiles};
+use crate::files::{BlobFiles, LogFiles, MINIMUM_BYTES_MAX, MINIMUM_FILE};
 use crate::note::{Checkpoint, NoteError, VerifierKey};
 use crate::policy::{Believed, Policy};
 use crate::read::{CHECKPOINT_BYTES_MAX, ReadError, tile};
 use crate::tile::{Level, TILE_WIDTH, TileName, decode_entries};
-use crate::tree::{Edge, NamedTile};
+use crate::tlog_proof::decimal;
+use crate::tree::{Edge, NamedTile, hashes_of, tile_at};
 
 /// A log that was read from its first entry to its checkpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +21,8 @@ pub struct LogAudit {
     pub believed: Believed,
     /// Tiles that were compared with what the entries make.
     pub tiles: u64,
+    /// Entries below are gone, as the log says itself: of them the hashes alone were read. 0 when all are there.
+    pub minimum: u64,
 }
 
 /// Why a log is not what its checkpoint says.
@@ -33,6 +37,9 @@ pub enum AuditError {
     /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What the log says of the entries that are gone is nothing it can say.
+    #[error("`{MINIMUM_FILE}` names no index at which this log could begin")]
+    Minimum,
     /// A tile of entries is not what the format says.
     #[error("`{0}` does not hold the entries that it should")]
     Entries(TileName),
@@ -104,8 +111,12 @@ pub async fn walk_log(
     if let Some(kept) = against.kept.iter().find(foreign) {
         return Err(AuditError::NotYours { size: kept.size });
     }
+    let (minimum, said) = minimum_of(files, checkpoint.size).await?;
     let mut walk =
         Walk { files, kept: against.kept, edge: Edge::empty(), of: checkpoint.size, tiles: 0, watcher };
+    while walk.edge.size() < minimum {
+        walk.next_hashes().await?;
+    }
     while walk.edge.size() < checkpoint.size {
         walk.next_entries().await?;
     }
@@ -114,8 +125,20 @@ pub async fn walk_log(
     if walk.edge.root() != checkpoint.root {
         return Err(AuditError::Root);
     }
+    if let Some(said) = said {
+        walk.show(MINIMUM_FILE.to_owned(), &said)?;
+    }
     walk.show("checkpoint".to_owned(), &note)?;
-    Ok(LogAudit { checkpoint, believed, tiles: walk.tiles })
+    Ok(LogAudit { checkpoint, believed, tiles: walk.tiles, minimum })
+}
+
+/// Where the log says that its entries begin, and the file that says so. Nobody has signed it: it claims less, never more.
+async fn minimum_of(files: &dyn LogFiles, size: u64) -> Result<(u64, Option<Bytes>), AuditError> {
+    let said = files.file(MINIMUM_FILE, MINIMUM_BYTES_MAX).await.map_err(ReadError::from)?;
+    let Some(said) = said else { return Ok((0, None)) };
+    let text = std::str::from_utf8(&said).ok().and_then(|text| text.strip_suffix('\n'));
+    let minimum = text.and_then(decimal).filter(|minimum| *minimum <= size && minimum.trailing_zeros() >= 8);
+    Ok((minimum.ok_or(AuditError::Minimum)?, Some(said)))
 }
 
 struct Walk<'a, 'w> {
@@ -136,21 +159,36 @@ impl Walk<'_, '_> {
         let name = TileName::new(Level::Entries, old >> 8, width).map_err(|_| AuditError::Root)?;
         let bytes = tile(self.files, name).await?;
         let entries = decode_entries(&bytes, width).ok_or(AuditError::Entries(name))?;
-        let (mut full, mut rest) = (Vec::new(), &entries[..]);
+        let hashes: Vec<_> = entries.into_iter().map(record_hash).collect();
+        let full = self.grow(&hashes)?;
+        self.show(name.to_string(), &bytes)?;
+        self.compare(full).await
+    }
+
+    /// One tile of hashes of entries that are gone, and the tiles that it fills.
+    async fn next_hashes(&mut self) -> Result<(), AuditError> {
+        let name = tile_at(self.of, 0, self.edge.size() >> 8).ok_or(AuditError::Root)?;
+        let bytes = tile(self.files, name).await?;
+        let full = self.grow(&hashes_of(&bytes, TILE_WIDTH).ok_or(AuditError::Tile(name))?)?;
+        self.compare(full).await
+    }
+
+    /// Appends the hashes of entries, and answers the tiles that they fill.
+    fn grow(&mut self, hashes: &[Hash]) -> Result<Vec<NamedTile>, AuditError> {
+        let (mut full, mut rest) = (Vec::new(), hashes);
         // Kept trees may end inside this tile.
         while let Some((kept, later)) = self.kept.split_first() {
             let more = kept.size.checked_sub(self.edge.size()).and_then(|more| usize::try_from(more).ok());
             let more = more.ok_or(AuditError::NotYours { size: kept.size })?;
             let Some((before, after)) = rest.split_at_checked(more) else { break };
-            full.extend(self.edge.append(before));
+            full.extend(self.edge.append_hashes(before));
             if kept.root != self.edge.root() {
                 return Err(AuditError::NotYours { size: kept.size });
             }
             (rest, self.kept) = (after, later);
         }
-        full.extend(self.edge.append(rest));
-        self.show(name.to_string(), &bytes)?;
-        self.compare(full).await
+        full.extend(self.edge.append_hashes(rest));
+        Ok(full)
     }
 
     async fn compare(&mut self, expected: Vec<NamedTile>) -> Result<(), AuditError> {
@@ -165,7 +203,7 @@ impl Walk<'_, '_> {
     }
 
     fn show(&mut self, path: String, bytes: &Bytes) -> Result<(), AuditError> {
-        self.tiles += u64::from(path != "checkpoint");
+        self.tiles += u64::from(path.starts_with("tile/"));
         let (done, of) = (self.edge.size(), self.of);
         (self.watcher)(Seen { path, bytes, done, of }).map_err(AuditError::Watcher)
     }

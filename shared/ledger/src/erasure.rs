@@ -183,6 +183,7 @@ impl Erasure<'_> {
             ];
             if placed == 1 {
                 writes.push(hold::counted(tenant, 1));
+                writes.push(hold::changed());
             }
             match commit_with_retry(&**self.store, CommitId::new(&**self.clock), &writes).await {
                 Ok(_) => return Ok(hold),
@@ -236,7 +237,7 @@ impl Erasure<'_> {
     }
 }
 
-fn hold_of(record: &Record) -> Result<Hold, PortError> {
+pub(crate) fn hold_of(record: &Record) -> Result<Hold, PortError> {
     record.document().map_err(|error| PortError::new("store", error))
 }
 

@@ -41,3 +41,19 @@ impl Fact for HoldLifted {
     const TYPE: &'static str = "scorpius.audit.hold_lifted.v1";
     const MEANING: &'static str = "A legal hold was lifted.";
 }
+
+/// Entries are to be kept no longer. Aggregate: the ledger's retention; its sequence counts these events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RetentionAdvanced {
+    /// The minimum index until then: entries below are gone already.
+    pub from: u64,
+    /// The minimum index from then on; equal to `from` when what was announced is called off.
+    pub to: u64,
+    /// When, RFC 3339. A legal hold that is placed before lowers `to`, which another event says.
+    pub effective_at: String,
+}
+
+impl Fact for RetentionAdvanced {
+    const TYPE: &'static str = "scorpius.audit.retention_advanced.v1";
+    const MEANING: &'static str = "Entries of the ledger below an index are to be kept no longer, from a moment on; or what was announced so is lowered.";
+}

@@ -7,6 +7,11 @@ use scorpius_core::{BlobName, Blobs, PortError};
 /// The folder that is the shared log: `<folder>/checkpoint` and `<folder>/tile/…` are what C2SP clients read.
 pub const FOLDER: &str = "ledger";
 
+/// The file that says below which index entries are gone, as a decimal number and a line's end; absent when none is.
+pub const MINIMUM_FILE: &str = "minimum";
+/// Bytes of that file.
+pub(crate) const MINIMUM_BYTES_MAX: u64 = 32;
+
 /// A log's files, as C2SP names them below its prefix: `checkpoint`, `tile/…`. Nothing that they hold is believed.
 #[async_trait]
 pub trait LogFiles: Send + Sync {

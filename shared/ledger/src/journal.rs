@@ -7,6 +7,7 @@ use scorpius_core::{Clock, Keys, ListQuery, PortError, Store, StoreError, Tenant
 use crate::entry::Entry;
 use crate::keys::TenantKeys;
 use crate::records::Records;
+use crate::retention::Minimum;
 
 /// An entry, where it is, and what stands there for everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,10 +64,14 @@ impl TenantEntries {
         let mut query = ListQuery::all(Records::events_of(tenant));
         query.from = from.map(str::to_owned);
         query.cursor = cursor;
+        let minimum = Minimum::of(&*self.store).await?.index;
         let page = self.store.list(&query).await?;
         let mut entries = Vec::with_capacity(page.records.len());
         for record in &page.records {
             let placed = Records::placed_in(record)?;
+            if placed.index < minimum {
+                continue;
+            }
             entries.push(TenantEntry { entry: placed.entry()?, index: placed.index, leaf: placed.leaf });
         }
         Ok(EntriesPage { entries, cursor: page.cursor })

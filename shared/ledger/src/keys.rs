@@ -13,6 +13,8 @@ use crate::entry::TenantKey;
 
 /// How long a secret is remembered: an erased tenant's leaves close everywhere after this.
 pub(crate) const REMEMBERED_MS: u64 = 5 * 60_000;
+/// The partition with the ids of all tenants that ever had an entry.
+pub(crate) const TENANTS: &str = "ledger#tenants";
 /// Secrets that are remembered at once.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -66,7 +68,14 @@ impl TenantKeys {
             expires_at: None,
             condition: Condition::Absent,
         };
-        match self.store.commit(CommitId::new(&*self.clock), &[put]).await {
+        // Stays when the tenant is deleted: its entries end by age, as everyone's.
+        let listed = Write::Put {
+            key: Key::new(TENANTS, tenant.as_str()),
+            attributes: Attributes::new(),
+            expires_at: None,
+            condition: Condition::Always,
+        };
+        match self.store.commit(CommitId::new(&*self.clock), &[put, listed]).await {
             Ok(_) => Ok(self.remember(tenant, made)),
             // Whether or not this commit was applied, the record says which secret counts.
             Err(StoreError::Conflict { .. } | StoreError::Port(_)) => {

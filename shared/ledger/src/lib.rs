@@ -32,6 +32,7 @@ pub mod policy;
 mod proofs;
 pub mod read;
 mod records;
+pub mod retention;
 mod search;
 pub mod sequencer;
 mod subjects;
@@ -61,6 +62,7 @@ pub use note::{Checkpoint, Origin, VerifierKey};
 pub use payloads::Payloads;
 pub use policy::Policy;
 pub use proofs::{ProofDocument, Proofs};
+pub use retention::KeepDays;
 pub use sequencer::Sequencer;
 
 /// What is emitted: the ledger's administration, and what is wrong with it. Of appending it emits nothing: checkpoints are its record.
@@ -70,6 +72,7 @@ pub fn events() -> Vec<EventSchema> {
         EventSchema::of::<alarm::AlarmRaised>(),
         EventSchema::of::<facts::HoldLifted>(),
         EventSchema::of::<facts::HoldPlaced>(),
+        EventSchema::of::<facts::RetentionAdvanced>(),
         EventSchema::of::<facts::SubjectErased>(),
     ]
 }

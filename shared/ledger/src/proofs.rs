@@ -13,6 +13,7 @@ use crate::files::BlobFiles;
 use crate::hash;
 use crate::read;
 use crate::records::{Placed, Published, Records, root_of};
+use crate::retention::Minimum;
 
 /// That an event is in the log: what a caller of its tenant may see of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,16 +74,40 @@ impl Proofs {
         let places: Vec<_> = event_ids.iter().map(|id| (tenant, *id)).collect();
         let placed = records.placed(&places).await.map_err(port)?;
         let published = self.published().await?;
+        let minimum = Minimum::of(&*self.store).await.map_err(port)?.index;
         let mut proved = Vec::with_capacity(placed.len());
         for (&event_id, placed) in event_ids.iter().zip(placed) {
             proved.push(match (placed, &published) {
-                (Some(placed), Some(published)) if placed.index < published.size => {
+                (Some(placed), Some(published)) if (minimum..published.size).contains(&placed.index) => {
                     Some(self.prove(event_id, placed, published).await?)
                 }
                 _ => None,
             });
         }
         Ok(proved)
+    }
+
+    /// The minimum index, when this event of `tenant` is one that is kept no longer; `None` when nothing says so.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn gone(&self, tenant: &TenantId, event_id: &str) -> Result<Option<u64>, PortError> {
+        let minimum = Minimum::of(&*self.store).await.map_err(port)?;
+        if minimum.index == 0 {
+            return Ok(None);
+        }
+        let placed = Records::new(Arc::clone(&self.store)).placed(&[(tenant, event_id)]).await;
+        let gone = match placed.map_err(port)?.into_iter().next().flatten() {
+            Some(placed) => placed.index < minimum.index,
+            // Its record is deleted, or there never was one: nobody can tell any more.
+            None => minimum.is_before(event_id),
+        };
+        Ok(gone.then_some(minimum.index))
+    }
+
+    /// The minimum index: entries below are gone; 0 when all are kept.
+    pub(crate) async fn minimum(&self) -> Result<Minimum, PortError> {
+        Minimum::of(&*self.store).await.map_err(port)
     }
 
     /// The latest checkpoint; `None` before the first entry.

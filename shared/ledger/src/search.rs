@@ -11,7 +11,8 @@ use scorpius_core::{ListQuery, Record, Store, StoreError, TenantId, UnixMillis, 
 
 use crate::entry::{Entry, Payload};
 use crate::payloads::Payloads;
-use crate::records::Records;
+use crate::records::{Placed, Records};
+use crate::retention::Minimum;
 
 /// The longest stretch that one search may ask for: 366 days.
 pub(crate) const RANGE_MS_MAX: u64 = 366 * 86_400_000;
@@ -98,9 +99,10 @@ impl Search {
         let mut query = self.query(tenant, last);
         let (mut found, mut bytes) = (Found::default(), 0);
         let mut seen = None;
+        let minimum = Minimum::of(&**store).await?.index;
         for _ in 0..STEPS_MAX {
             let page = store.list(&query).await?;
-            let mut read = self.read(payloads, tenant, &page.records).await?.into_iter().peekable();
+            let mut read = self.read(payloads, tenant, minimum, &page.records).await?.into_iter().peekable();
             while let Some((id, size, hit)) = read.next() {
                 found.read += 1;
                 seen = Some(id);
@@ -131,6 +133,7 @@ impl Search {
         &self,
         payloads: Option<&Payloads>,
         tenant: &TenantId,
+        minimum: u64,
         records: &[Record],
     ) -> Result<Vec<(String, usize, Option<Hit>)>, StoreError> {
         let mut read = Vec::with_capacity(records.len());
@@ -138,7 +141,8 @@ impl Search {
             let placed = Records::placed_in(record)?;
             read.push((record.key.sort.clone(), placed.entry()?, placed));
         }
-        let wanted: Vec<_> = read.iter().filter(|(_, entry, _)| self.wants_entry(entry)).collect();
+        let wants = |entry: &Entry, placed: &Placed| placed.index >= minimum && self.wants_entry(entry);
+        let wanted: Vec<_> = read.iter().filter(|(_, entry, placed)| wants(entry, placed)).collect();
         let mut opened = match payloads {
             Some(payloads) => {
                 let pairs: Vec<_> = wanted.iter().map(|(_, entry, placed)| (entry, placed)).collect();
@@ -147,7 +151,7 @@ impl Search {
             None => wanted.iter().map(|_| None).collect::<Vec<_>>().into_iter(),
         };
         let read = read.into_iter().map(|(id, entry, placed)| {
-            if !self.wants_entry(&entry) {
+            if !wants(&entry, &placed) {
                 return (id, 0, None);
             }
             let payload = opened.next().flatten().map(|opened| opened.payload);
@@ -183,7 +187,7 @@ pub(crate) fn is_place(last: &str) -> bool {
 }
 
 /// The smallest id of an event of this millisecond: a UUIDv7 begins with its 48 bits of time.
-fn first_id(ms: u64) -> String {
+pub(crate) fn first_id(ms: u64) -> String {
     let ms = ms.min((1 << 48) - 1);
     format!("evt_{ms:012x}{:020}", 0)
 }

@@ -76,10 +76,16 @@ impl Edge {
 
     /// Appends leaves and answers the tiles that became full.
     pub fn append<E: AsRef<[u8]>>(&mut self, entries: &[E]) -> Vec<NamedTile> {
+        let hashes: Vec<_> = entries.iter().map(|entry| record_hash(entry.as_ref())).collect();
+        self.append_hashes(&hashes)
+    }
+
+    /// As `append`, of leaves whose hashes alone are known.
+    pub(crate) fn append_hashes(&mut self, hashes: &[Hash]) -> Vec<NamedTile> {
         let mut full = Vec::new();
-        for entry in entries {
+        for hash in hashes {
             self.size += 1;
-            self.push(0, record_hash(entry.as_ref()), &mut full);
+            self.push(0, *hash, &mut full);
         }
         full
     }

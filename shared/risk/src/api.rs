@@ -251,7 +251,10 @@ async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
     request.judge(Thing::new(Kind::Verdict, id, tenant)).await?;
     let proof = match app.proofs.of_event(tenant, &event_id).await? {
         Some(document) => Proof::Included(Box::new(document)),
-        None => Proof::Pending { event_id },
+        None => match app.proofs.gone(tenant, &event_id).await? {
+            Some(minimum_index) => Proof::Gone { event_id, minimum_index },
+            None => Proof::Pending { event_id },
+        },
     };
     let proof = serde_json::to_string(&proof).map_err(|error| INTERNAL.because(error))?;
     // The stored bytes as they are, with one member more: without `proof` their hash is the event's.

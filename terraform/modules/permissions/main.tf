@@ -93,11 +93,18 @@ locals {
       resources = ["${var.bucket_arn}/*"]
     },
     {
-      # A batch in clear once the ledger has it; nothing else is ever deleted.
+      # A batch in clear once the ledger has it.
       name      = "ClearBatches"
       when      = local.writes_blobs && contains(local.uses.keys, "sign:ledger")
       actions   = ["s3:DeleteObject"]
       resources = ["${var.bucket_arn}/audit-batches/*"]
+    },
+    {
+      # Tiles of entries that are kept no longer; nothing else of the log is ever deleted.
+      name      = "EndEntries"
+      when      = local.writes_blobs && length(local.anchors) > 0
+      actions   = ["s3:DeleteObject"]
+      resources = ["${var.bucket_arn}/ledger/tile/entries/*"]
     },
     {
       name      = "Anchor"

@@ -13,7 +13,7 @@ use scorpius_edge::limit::Defaults;
 use scorpius_edge::serve::Cors;
 use scorpius_egress::AllowedTarget;
 use scorpius_feeds::feeds_of;
-use scorpius_ledger::Policy;
+use scorpius_ledger::{KeepDays, Policy};
 
 use super::{Done, Verdict, runtime};
 use crate::host::{Host, Settings};
@@ -41,6 +41,9 @@ pub struct Up {
     /// A policy (C2SP tlog-policy) with the witnesses that the ledger asks, and how many must cosign.
     #[arg(long, value_name = "FILE")]
     witness_policy: Option<PathBuf>,
+    /// How many days entries of the ledger are kept, at least 90, see docs/retention.md; for ever without it.
+    #[arg(long, value_name = "DAYS")]
+    keep_days: Option<KeepDays>,
     /// A webhook target that may be plain HTTP or private, as host:port; may be given several times.
     #[arg(long, value_name = "HOST:PORT")]
     allow_target: Vec<String>,
@@ -104,6 +107,7 @@ impl Up {
             },
             breached_passwords: self.breached_passwords.clone(),
             chains: self.chain.join(" "),
+            keep_days: self.keep_days,
             witnesses,
             relay: !self.without_relay,
             limits: Defaults { tier: self.tier, address_minute: NonZeroU32::new(self.address_limit) },

@@ -122,7 +122,8 @@ impl Functions {
                 Arc::clone(&keys),
                 Arc::clone(&clock),
                 origin.clone(),
-            ),
+            )
+            .keeping(settings.keep_days),
             // Nothing on this machine makes backups of its own accord.
             audit_custody: scorpius_ledger::custody::App::new(
                 Arc::clone(&store),

@@ -30,6 +30,7 @@ use scorpius_egress::AllowedTarget;
 use scorpius_feeds::{Feed, Outcome, SyncError};
 use scorpius_identity::first_start::{FirstStart, Started};
 use scorpius_identity::{Bootstrap, SessionLimits};
+use scorpius_ledger::KeepDays;
 use scorpius_ledger::anchor::AnchorError;
 use scorpius_ledger::{Origin, Policy};
 use scorpius_local::{Local, LocalOptions, QueueSpec};
@@ -74,6 +75,8 @@ pub struct Settings {
     pub origin: Origin,
     /// Whom the ledger asks to cosign its checkpoints, and how many must.
     pub witnesses: Option<Policy>,
+    /// How long entries of the ledger are kept; without it for ever.
+    pub keep_days: Option<KeepDays>,
     /// The URL that people and programs reach it under: `iss` of tokens, and what proofs of possession are for.
     pub public_url: String,
     /// How long people's sessions last.
@@ -102,6 +105,7 @@ impl Settings {
             egress_allow: Vec::new(),
             feeds: Vec::new(),
             chains: String::new(),
+            keep_days: None,
             origin: "scorpius.local/ledger".parse().expect("a constant origin"),
             witnesses: None,
             public_url: "http://localhost:8480".to_owned(),

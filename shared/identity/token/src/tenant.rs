@@ -53,7 +53,7 @@ pub struct Tenant {
 
 impl Tenant {
     /// The partition with the ids of all tenants that are not deleted.
-    pub const DIRECTORY: &'static str = "platform#tenants";
+    pub const DIRECTORY: &'static str = scorpius_core::operator::TENANTS;
 
     /// A new, active tenant.
     #[must_use]

@@ -38,6 +38,8 @@ pub struct AuditEvents {
     pub events: Vec<AuditEvent>,
     /// Records that were read for this page.
     pub read: usize,
+    /// Entries below this index are kept no longer, and not found; 0 when all are kept.
+    pub minimum_index: u64,
     /// How the search goes on.
     pub pagination: Pagination,
 }
@@ -64,8 +66,9 @@ pub(super) async fn list(app: &App, request: &Request) -> Result<Response, Probl
     if accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == LINES)) {
         return lines(&events, request, next.as_deref()).map_err(Problem::from);
     }
+    let minimum_index = app.proofs.minimum().await?.index;
     let pagination = Pagination { next_cursor: next };
-    Ok(Response::json(StatusCode::OK, &AuditEvents { events, read, pagination }))
+    Ok(Response::json(StatusCode::OK, &AuditEvents { events, read, minimum_index, pagination }))
 }
 
 /// RFC 8288: the page after this one is the link `next`, relative to this request's own address.

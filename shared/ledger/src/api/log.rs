@@ -5,11 +5,11 @@ use scorpius_core::Blobs;
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{Problem, Request, Response};
 
-use super::{App, NOT_YET_INCLUDED};
+use super::{App, GONE, NOT_YET_INCLUDED};
 use crate::files::{BlobFiles, LogFiles};
 use crate::hash;
 use crate::read::TILE_BYTES_MAX;
-use crate::tile::TileName;
+use crate::tile::{Level, TILE_WIDTH, TileName};
 
 /// A tile of a name has one content for ever.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -34,6 +34,14 @@ pub(super) async fn checkpoint(app: &App, request: &Request) -> Result<Response,
 pub(super) async fn tile(app: &App, request: &Request) -> Result<Response, Problem> {
     let path = format!("tile/{}", request.parameter("path")?);
     let name: TileName = path.parse().map_err(|error| NOT_FOUND.because(error))?;
+    if name.level() == Level::Entries {
+        let minimum = app.proofs.minimum().await?.index;
+        if name.index() < minimum / u64::from(TILE_WIDTH) {
+            return Err(
+                GONE.because(format_args!("entries below the minimum index {minimum} are kept no longer"))
+            );
+        }
+    }
     // One content for ever: whoever knows the name's tag knows the bytes.
     let etag = format!("\"{}\"", hash::sha256_hex(path.as_bytes()));
     if is_known(request, &etag) {

@@ -54,6 +54,9 @@ pub(super) async fn make(app: &App, request: &Request) -> Result<Response, Probl
     let search = Search { from, until, ..Search::default() };
     let covered = app.proofs.published().await?.map_or(0, |published| published.size);
 
+    let minimum = app.proofs.minimum().await?;
+    // What is kept no longer was not counted.
+    let whole = minimum.index == 0 || from.0 > minimum.until_ms;
     let mut tally = Tally::new(framework, BUNDLE_EVENTS_MAX);
     let (mut read, mut last) = (0, None);
     loop {
@@ -78,7 +81,7 @@ pub(super) async fn make(app: &App, request: &Request) -> Result<Response, Probl
         tenant: tenant.to_string(),
         from: from.to_string(),
         to: until.to_string(),
-        complete: last.is_none(),
+        complete: last.is_none() && whole,
         read: read as u64,
         controls,
         bundle,

@@ -193,6 +193,13 @@ pub enum Proof {
         /// `evt_…`.
         event_id: String,
     },
+    /// The operator keeps the ledger's entries for so long and no longer.
+    Gone {
+        /// `evt_…`.
+        event_id: String,
+        /// Entries below this index are gone.
+        minimum_index: u64,
+    },
     /// A signed checkpoint covers it, and this is the path to it.
     Included(Box<ProofDocument>),
 }

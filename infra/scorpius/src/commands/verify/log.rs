@@ -81,9 +81,20 @@ fn whole(log: &LogAudit, policy: &Policy, kept: Option<&Checkpoint>, anchors: Op
     let size = log.checkpoint.size;
     let quorum = policy.asks_for_witnesses().then_some(log.believed.quorum);
     let mut scope = Scope::of_log(&log.believed, quorum);
-    scope.complete = Some((0, size));
+    let from = log.minimum;
+    scope.complete = Some((from, size));
     scope.consistent_with = kept.map(|kept| kept.size);
-    scope.findings.push(format!("complete: all entries from 0 to {size} make the root of the checkpoint"));
+    scope
+        .findings
+        .push(format!("complete: all entries from {from} to {size} make the root of the checkpoint"));
+    if from > 0 {
+        scope
+            .findings
+            .push(format!("gone: entries below {from}, as the log says; their hashes make the same root"));
+        scope
+            .not_checked
+            .push(format!("what entries below {from} were, and that the operator was right to let them end"));
+    }
     scope.findings.push(format!("{} tiles were compared with what the entries make", log.tiles));
     if let Some(kept) = kept {
         scope.findings.push(format!("consistent with the checkpoint of {} entries that you kept", kept.size));

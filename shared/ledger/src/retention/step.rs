@@ -1,0 +1,311 @@
+//! One hour's step towards the end of what is old enough.
+
+use std::collections::BTreeSet;
+
+use futures::future::try_join_all;
+use scorpius_core::operator::{self, first_tenant_of};
+use scorpius_core::{
+    Actor, Blobs, Clock, CommitId, Condition, Event, ListQuery, PortError, Record, Store, StoreError,
+    TenantId, UnixMillis, Write, hold,
+};
+use scorpius_edge::idempotency::commit_with_retry;
+
+use super::{Announced, DAY_MS, KeepDays, Minimum, NOTICE_MS, whole};
+use crate::anchor::{AnchorError, Anchorer};
+use crate::erasure::hold_of;
+use crate::facts::RetentionAdvanced;
+use crate::files::{MINIMUM_BYTES_MAX, MINIMUM_FILE, blob};
+use crate::keys::TENANTS;
+use crate::records::Records;
+use crate::search::first_id;
+use crate::tile::{Level, TILE_WIDTH, TileName};
+
+/// Clocks of those who name events and of those who anchor differ by less.
+const SLACK_MS: u64 = DAY_MS;
+/// Records that are read to find what holds protect; with more, nothing moves.
+const READ_MAX: u64 = 500_000;
+/// Records that are deleted in one run, and those of one commit.
+const RECORDS_MAX: usize = 50_000;
+const RECORDS_OF_A_COMMIT: usize = 90;
+/// Tiles of entries that are deleted in one run, and between two commits.
+const TILES_MAX: usize = 200;
+const TILES_OF_A_COMMIT: usize = 8;
+/// Files that are asked for at once.
+const AT_ONCE: usize = 32;
+
+/// Lets entries end. Any number of these may work at once.
+pub(crate) struct Retention<'a> {
+    pub(crate) ports: (&'a dyn Store, &'a dyn Blobs, &'a dyn Clock),
+    pub(crate) anchorer: &'a Anchorer,
+    pub(crate) keep: KeepDays,
+}
+
+/// A minimum index as it was read, and what a commit must still find.
+struct Read {
+    minimum: Minimum,
+    condition: Condition,
+}
+
+/// How far holds let it go, and what a commit must still find so that this is so.
+struct Free {
+    below: u64,
+    holds: Write,
+}
+
+impl Retention<'_> {
+    /// Takes what was announced into effect when it is time, deletes, and announces what is old enough by now. Where a hold or
+    /// somebody else comes in between, the step ends, and the next one goes on from there.
+    pub(crate) async fn step(&self) -> Result<(), AnchorError> {
+        let (store, _, clock) = self.ports;
+        // Nobody to tell: the platform was never started.
+        let Some(operator) = first_tenant_of(store).await? else { return Ok(()) };
+        let old = self.anchorer.anchored_by(self.keep.ends_at(clock.now())).await?;
+        let (size, anchored_at) = old.unwrap_or_default();
+        let old = whole(size);
+        let (minimum, condition) = Minimum::read(store).await?;
+        let read = Read { minimum, condition };
+        let Some(read) = self.take_effect(read, old, &operator).await? else { return Ok(()) };
+        let Some(read) = self.delete(read).await? else { return Ok(()) };
+        self.announce(read, (old, anchored_at), &operator).await
+    }
+
+    /// What was announced is in effect from now on, as far as it is still old enough and nothing holds it.
+    async fn take_effect(
+        &self,
+        read: Read,
+        old: u64,
+        operator: &TenantId,
+    ) -> Result<Option<Read>, AnchorError> {
+        let Read { mut minimum, condition } = read;
+        let due = |it: &Announced| it.effective_ms <= self.ports.2.now().0;
+        let Some(announced) = minimum.announced.clone().filter(due) else {
+            return Ok(Some(Read { minimum, condition }));
+        };
+        // The policy may be a longer one by now.
+        let limit = announced.index.min(old).max(minimum.index);
+        let free = self.free(minimum.index, limit, announced.until_ms).await?;
+        let from = minimum.index;
+        minimum.announced = None;
+        if free.below > from {
+            (minimum.index, minimum.until_ms) = (free.below, announced.until_ms);
+        }
+        let mut more = vec![free.holds];
+        if free.below < announced.index {
+            more.push(self.tell(&mut minimum, (from, free.below), announced.effective_ms, operator));
+        }
+        self.put(minimum, condition, more).await
+    }
+
+    async fn announce(
+        &self,
+        read: Read,
+        (old, until): (u64, UnixMillis),
+        operator: &TenantId,
+    ) -> Result<(), AnchorError> {
+        let Read { mut minimum, condition } = read;
+        if minimum.announced.is_some() || old <= minimum.index {
+            return Ok(());
+        }
+        let free = self.free(minimum.index, old, until.0).await?;
+        if free.below == minimum.index {
+            return Ok(());
+        }
+        let effective_ms = self.ports.2.now().0 + NOTICE_MS;
+        let (from, index) = (minimum.index, free.below);
+        minimum.announced = Some(Announced { index, until_ms: until.0, effective_ms });
+        let told = self.tell(&mut minimum, (from, index), effective_ms, operator);
+        self.put(minimum, condition, vec![free.holds, told]).await.map(drop)
+    }
+
+    fn tell(
+        &self,
+        minimum: &mut Minimum,
+        (from, to): (u64, u64),
+        effective_ms: u64,
+        operator: &TenantId,
+    ) -> Write {
+        minimum.told += 1;
+        let actor = Actor {
+            name: "system:audit-anchor".to_owned(),
+            strength: None,
+            network: None,
+            traceparent: None,
+            hops: 0,
+        };
+        let fact = RetentionAdvanced { from, to, effective_at: UnixMillis(effective_ms).to_string() };
+        let clock = self.ports.2;
+        Write::emit(Event::of(&fact, "ledger_retention", minimum.told, operator, &actor, clock))
+    }
+
+    /// `None` when somebody else was faster, or a hold came in between.
+    async fn put(
+        &self,
+        minimum: Minimum,
+        condition: Condition,
+        more: Vec<Write>,
+    ) -> Result<Option<Read>, AnchorError> {
+        let mut writes = vec![minimum.put(condition)];
+        writes.extend(more);
+        let version = self.commit(&writes).await?;
+        Ok(version.map(|version| Read { minimum, condition: Condition::VersionIs(version) }))
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<Option<u64>, AnchorError> {
+        let (store, _, clock) = self.ports;
+        match commit_with_retry(store, CommitId::new(clock), writes).await {
+            Ok(version) => Ok(Some(version)),
+            Err(StoreError::Conflict { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes what is denied: records, then tiles of entries, and then that it is done is noted.
+    async fn delete(&self, read: Read) -> Result<Option<Read>, AnchorError> {
+        let Read { mut minimum, mut condition } = read;
+        if minimum.index == 0 {
+            return Ok(Some(Read { minimum, condition }));
+        }
+        // Readers of files are told before anything is missing, and again should an older one have been written over it.
+        let (name, said) = (blob(MINIMUM_FILE)?, format!("{}\n", minimum.index));
+        let blobs = self.ports.1;
+        if blobs.get(&name, MINIMUM_BYTES_MAX).await?.is_none_or(|there| there != said) {
+            blobs.put(&name, said.into()).await?;
+        }
+        if minimum.deleted == minimum.index {
+            return Ok(Some(Read { minimum, condition }));
+        }
+        let free = self.free(minimum.deleted, minimum.index, minimum.until_ms).await?;
+        if !self.delete_records(&free, minimum.until_ms).await? {
+            return Ok(None);
+        }
+        let width = u64::from(TILE_WIDTH);
+        let tiles: Vec<_> = (minimum.deleted / width..free.below / width).take(TILES_MAX).collect();
+        for tiles in tiles.chunks(TILES_OF_A_COMMIT) {
+            let names = tiles.iter().flat_map(|tile| (1..=TILE_WIDTH).map(|width| (*tile, width)));
+            let names: Vec<_> = names.collect();
+            for names in names.chunks(AT_ONCE) {
+                let deletions: Vec<_> =
+                    names.iter().map(|(tile, width)| self.delete_tile(*tile, *width)).collect();
+                try_join_all(deletions).await?;
+            }
+            minimum.deleted += width * tiles.len() as u64;
+            match self.put(minimum, condition, vec![free.holds.clone()]).await? {
+                Some(read) => Read { minimum, condition } = read,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Read { minimum, condition }))
+    }
+
+    /// `false` when there is more to do, or a hold came in between.
+    async fn delete_records(&self, free: &Free, until_ms: u64) -> Result<bool, AnchorError> {
+        let mut deleted = 0;
+        for tenant in self.tenants().await? {
+            let mut query = of_tenant(&tenant, until_ms);
+            loop {
+                let page = self.ports.0.list(&query).await?;
+                let mut deletions = Vec::new();
+                for record in &page.records {
+                    if Records::placed_in(record)?.index < free.below {
+                        deletions
+                            .push(Write::Delete { key: record.key.clone(), condition: Condition::Always });
+                    }
+                }
+                deleted += deletions.len();
+                for deletions in deletions.chunks(RECORDS_OF_A_COMMIT) {
+                    let mut writes = vec![free.holds.clone()];
+                    writes.extend_from_slice(deletions);
+                    if self.commit(&writes).await?.is_none() {
+                        return Ok(false);
+                    }
+                }
+                match page.cursor {
+                    Some(_) if deleted >= RECORDS_MAX => return Ok(false),
+                    Some(cursor) => query.cursor = Some(cursor),
+                    None => break,
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Of partial tiles nobody knows which there were.
+    async fn delete_tile(&self, tile: u64, width: u16) -> Result<(), PortError> {
+        let name = TileName::new(Level::Entries, tile, width);
+        let name = blob(&name.map_err(|error| PortError::new("blobs", error))?.to_string())?;
+        let blobs = self.ports.1;
+        match blobs.get_range(&name, 0..1).await? {
+            Some(_) => blobs.delete(&name).await,
+            None => Ok(()),
+        }
+    }
+
+    /// How far below `limit` no entry is held: the lowest that is, if any, and all in its tile, are kept.
+    async fn free(&self, from: u64, limit: u64, until_ms: u64) -> Result<Free, AnchorError> {
+        let store = self.ports.0;
+        // First what changes with each hold: one that is placed after this fails the commit.
+        let changes = store.get(&hold::changes()).await?;
+        let holds = Write::Check {
+            key: hold::changes(),
+            condition: changes.map_or(Condition::Absent, |record| Condition::VersionIs(record.version)),
+        };
+        let (mut below, mut read) = (limit, 0);
+        for tenant in self.tenants().await? {
+            let held = self.all(ListQuery::all(hold::partition(&tenant))).await?;
+            let held = held.iter().map(|record| hold_of(record).map(|hold| hold.subject));
+            let held: BTreeSet<String> = held.collect::<Result<_, _>>()?;
+            if held.is_empty() {
+                continue;
+            }
+            let mut query = of_tenant(&tenant, until_ms);
+            loop {
+                let page = store.list(&query).await?;
+                read += page.records.len() as u64;
+                for record in &page.records {
+                    let placed = Records::placed_in(record)?;
+                    if placed.index < below && placed.entry()?.subjects.iter().any(|it| held.contains(it)) {
+                        below = placed.index;
+                    }
+                }
+                if read > READ_MAX {
+                    tracing::warn!(%tenant, "too much is read to find what is held: nothing ends");
+                    below = from;
+                }
+                match page.cursor {
+                    Some(cursor) if below > from => query.cursor = Some(cursor),
+                    _ => break,
+                }
+            }
+        }
+        Ok(Free { below: whole(below).max(from), holds })
+    }
+
+    /// Everybody who can have entries.
+    async fn tenants(&self) -> Result<BTreeSet<TenantId>, AnchorError> {
+        let mut tenants = BTreeSet::new();
+        for partition in [TENANTS, operator::TENANTS] {
+            for record in self.all(ListQuery::all(partition)).await? {
+                tenants.insert(record.key.sort.parse().map_err(|error| PortError::new("store", error))?);
+            }
+        }
+        Ok(tenants)
+    }
+
+    async fn all(&self, mut query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.ports.0.list(&query).await?;
+            all.extend(page.records);
+            match page.cursor {
+                Some(cursor) => query.cursor = Some(cursor),
+                None => return Ok(all),
+            }
+        }
+    }
+}
+
+/// A tenant's entries that can be below a minimum index.
+fn of_tenant(tenant: &TenantId, until_ms: u64) -> ListQuery {
+    let until = Some(first_id(until_ms.saturating_add(SLACK_MS)));
+    ListQuery { until, ..ListQuery::all(Records::events_of(tenant)) }
+}
