@@ -368,7 +368,7 @@ async fn a_step_that_dies_anywhere_is_finished_by_the_next() {
             for at in tried(&log) {
                 let kept = before(stage).await;
                 let script = Script::new(trouble, at);
-                let _ = kept.troubled(&script).run().await;
+                drop(kept.troubled(&script).run().await);
                 assert!(script.was_reached(), "{trouble:?} at {at} was not reached");
                 reached.extend(script.log().last().cloned());
                 let index = kept.minimum().await.index;
