@@ -5,11 +5,12 @@ pub(crate) const DEPTH_MAX: usize = 128;
 
 const BINARY_MARK: [u8; 4] = [0xe0, 0x01, 0x00, 0xea];
 
-/// Whether `bytes`, Ion text or binary, are nested at most `DEPTH_MAX` deep.
+/// Whether `bytes`, Ion text or binary, are nested at most `DEPTH_MAX` deep; and text is UTF-8, without which the reader panics
+/// at a string.
 pub(crate) fn is_shallow(bytes: &[u8]) -> bool {
     match bytes.starts_with(&BINARY_MARK) {
         true => binary_is_shallow(bytes),
-        false => text_is_shallow(bytes),
+        false => std::str::from_utf8(bytes).is_ok() && text_is_shallow(bytes),
     }
 }
 
@@ -148,6 +149,14 @@ mod tests {
         }
         // A megabyte of brackets is refused without being read.
         assert!(!is_shallow(nested(500_000).as_bytes()));
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn text_that_is_no_text_is_not_handed_to_the_reader() {
+        let bytes = [b"{a: \"{b:{{lu4".as_slice(), &[0xd4, 0xca], b"W}}\"}"].concat();
+        assert!(!is_shallow(&bytes));
+        assert!(crate::hash::proof_of_ion(&bytes).is_err());
     }
 
     #[test]

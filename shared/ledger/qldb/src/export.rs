@@ -261,7 +261,7 @@ type Each<'a> =
 fn ion(bytes: &[u8], report: &mut Report, each: &mut Each<'_>) -> Result<bool, ExportError> {
     let refuse = |why: String| Err(NotABlock::Unreadable(why.chars().take(200).collect()));
     if !depth::is_shallow(bytes) {
-        return each(refuse("nested too deep".to_owned()), report);
+        return each(refuse("nested too deep, or no UTF-8".to_owned()), report);
     }
     let values = match Element::iter(bytes) {
         Ok(values) => values,
@@ -361,7 +361,7 @@ fn keys_of(path: &Path) -> Result<Vec<String>, ExportError> {
     let bytes = read(path, MANIFEST_BYTES_MAX)?;
     let bad = |why: String| ExportError::Manifest { path: path.to_owned(), why };
     if !depth::is_shallow(&bytes) {
-        return Err(bad("nested too deep".to_owned()));
+        return Err(bad("nested too deep, or no UTF-8".to_owned()));
     }
     let value = Element::read_one(&bytes).map_err(|error| bad(error.to_string()))?;
     let keys = value.as_struct().and_then(|manifest| manifest.get("keys")).and_then(Element::as_list);
