@@ -10,6 +10,7 @@ use revm::{DatabaseCommit, ExecuteEvm, InspectEvm, Journal, MainBuilder};
 
 use crate::context::{RELAYER, Surroundings};
 use crate::database::{Ground, Prepared};
+use crate::lenient;
 use crate::probe;
 use crate::state::Rules;
 use crate::transaction::Transaction;
@@ -49,11 +50,10 @@ impl<'a, 's> Executor<'a, 's> {
     /// Runs `transaction` and keeps what it changed under what is asked later.
     pub(crate) fn run(&mut self, transaction: &Transaction, watch: &mut Watch<'_>) -> Executed {
         let signer = if self.surroundings.relayed { RELAYER } else { self.from };
+        let gas_limit = self.surroundings.gas_limit;
         let environment = TxEnv {
             value: transaction.value,
-            gas_limit: self.surroundings.gas_limit,
-            gas_price: self.surroundings.gas_price,
-            ..self.environment(signer, transaction.to, transaction.data.clone())
+            ..self.environment(signer, transaction.to, transaction.data.clone(), gas_limit)
         };
         let mut evm = self.context().build_mainnet_with_inspector(watch);
         let executed = match evm.inspect_tx(environment) {
@@ -77,7 +77,7 @@ impl<'a, 's> Executor<'a, 's> {
 
     /// Asks `contract`, and changes nothing.
     pub(crate) fn question(&mut self, contract: Address, data: Bytes) -> Raw {
-        let environment = TxEnv { gas_limit: probe::GAS_MAX, ..self.environment(self.from, contract, data) };
+        let environment = self.environment(self.from, contract, data, probe::GAS_MAX);
         let mut evm = self.context().build_mainnet();
         match evm.transact(environment) {
             Ok(executed) => match executed.result {
@@ -88,24 +88,8 @@ impl<'a, 's> Executor<'a, 's> {
         }
     }
 
-    fn environment(&self, caller: Address, to: Address, data: Bytes) -> TxEnv {
-        TxEnv {
-            tx_type: 0,
-            caller,
-            gas_limit: 0,
-            gas_price: self.surroundings.gas_price,
-            kind: TxKind::Call(to),
-            value: U256::ZERO,
-            data,
-            nonce: 0,
-            // The chain's id is checked by who signs; here another one would only be refused.
-            chain_id: None,
-            access_list: Vec::new().into(),
-            gas_priority_fee: None,
-            blob_hashes: Vec::new(),
-            max_fee_per_blob_gas: 0,
-            authorization_list: Vec::new(),
-        }
+    fn environment(&self, caller: Address, to: Address, data: Bytes, gas_limit: u64) -> TxEnv {
+        lenient::transaction(caller, TxKind::Call(to), data, (gas_limit, self.surroundings.gas_price))
     }
 
     fn context(&mut self) -> Context<BlockEnv, TxEnv, CfgEnv, &mut Ground<'a>, Journal<&mut Ground<'a>>, ()> {
@@ -131,19 +115,7 @@ impl<'a, 's> Executor<'a, 's> {
         };
         let mut context = Context::<BlockEnv, TxEnv, CfgEnv, _, _, ()>::new(&mut self.ground, spec);
         context.block = environment;
-        context.modify_cfg(|cfg| {
-            cfg.chain_id = *chain_id;
-            cfg.tx_chain_id_check = false;
-            // The nonce is the wallet's to choose, and fees are reckoned from the gas.
-            cfg.disable_nonce_check = true;
-            cfg.disable_fee_charge = true;
-            cfg.disable_base_fee = true;
-            cfg.disable_block_gas_limit = true;
-            // Accounts with code send through bundlers.
-            cfg.disable_eip3607 = true;
-            cfg.tx_gas_limit_cap = Some(u64::MAX);
-            cfg.memory_limit = MEMORY_BYTES_MAX;
-        });
+        context.modify_cfg(|cfg| lenient::configure(cfg, *chain_id, MEMORY_BYTES_MAX));
         context
     }
 }

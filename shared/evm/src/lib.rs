@@ -13,6 +13,7 @@ pub mod context;
 mod database;
 pub mod event;
 mod execute;
+mod lenient;
 pub mod prefetch;
 mod probe;
 mod reason;

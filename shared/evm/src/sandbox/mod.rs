@@ -18,7 +18,7 @@ use look::Look;
 pub use look::{Done, Happened};
 
 use crate::run::Status;
-use crate::{Account, reason};
+use crate::{Account, lenient, reason};
 
 /// Seconds from a block to the next.
 const BLOCK_S: u64 = 12;
@@ -220,22 +220,9 @@ impl Sandbox {
     }
 
     fn environment(&self, sent: &Sent, gas_limit: u64) -> TxEnv {
-        TxEnv {
-            tx_type: 0,
-            caller: sent.from,
-            gas_limit,
-            gas_price: u128::from(self.block.gas_price),
-            kind: sent.to.map_or(TxKind::Create, TxKind::Call),
-            value: sent.value,
-            data: sent.data.clone(),
-            nonce: 0,
-            chain_id: None,
-            access_list: Vec::new().into(),
-            gas_priority_fee: None,
-            blob_hashes: Vec::new(),
-            max_fee_per_blob_gas: 0,
-            authorization_list: Vec::new(),
-        }
+        let kind = sent.to.map_or(TxKind::Create, TxKind::Call);
+        let gas = (gas_limit, u128::from(self.block.gas_price));
+        TxEnv { value: sent.value, ..lenient::transaction(sent.from, kind, sent.data.clone(), gas) }
     }
 
     fn context(&mut self) -> Inside<'_> {
@@ -257,18 +244,7 @@ impl Sandbox {
         let chain_id = self.block.chain_id;
         let mut context = Context::<BlockEnv, TxEnv, CfgEnv, _, _, ()>::new(&mut self.db, spec);
         context.block = environment;
-        context.modify_cfg(|cfg| {
-            cfg.chain_id = chain_id;
-            cfg.tx_chain_id_check = false;
-            cfg.disable_nonce_check = true;
-            cfg.disable_fee_charge = true;
-            cfg.disable_base_fee = true;
-            cfg.disable_block_gas_limit = true;
-            // An account may act as a contract that will be there, before it is.
-            cfg.disable_eip3607 = true;
-            cfg.tx_gas_limit_cap = Some(u64::MAX);
-            cfg.memory_limit = MEMORY_BYTES_MAX;
-        });
+        context.modify_cfg(|cfg| lenient::configure(cfg, chain_id, MEMORY_BYTES_MAX));
         context
     }
 }
