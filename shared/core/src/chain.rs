@@ -140,16 +140,24 @@ pub enum ChainError {
 #[async_trait]
 pub trait Chain: Send + Sync {
     /// The head as the first healthy endpoint sees it.
-    async fn head(&self, chain_id: u64) -> Result<BlockRef, ChainError>;
+    async fn head(&self, chain_id: u64) -> Result<BlockRef, ChainError> {
+        Ok(self.latest(chain_id).await?.reference)
+    }
 
     /// Deployed code; empty for an account without.
-    async fn code(&self, chain_id: u64, address: [u8; 20], at: &BlockRef) -> Result<Bytes, ChainError>;
+    async fn code(&self, chain_id: u64, address: [u8; 20], at: &BlockRef) -> Result<Bytes, ChainError> {
+        Ok(body(self, chain_id, address, at).await?.code)
+    }
 
     /// Wei, big-endian.
-    async fn balance(&self, chain_id: u64, address: [u8; 20], at: &BlockRef) -> Result<[u8; 32], ChainError>;
+    async fn balance(&self, chain_id: u64, address: [u8; 20], at: &BlockRef) -> Result<[u8; 32], ChainError> {
+        Ok(body(self, chain_id, address, at).await?.balance)
+    }
 
     /// Transactions sent, or contracts created.
-    async fn nonce(&self, chain_id: u64, address: [u8; 20], at: &BlockRef) -> Result<u64, ChainError>;
+    async fn nonce(&self, chain_id: u64, address: [u8; 20], at: &BlockRef) -> Result<u64, ChainError> {
+        Ok(body(self, chain_id, address, at).await?.nonce)
+    }
 
     /// One storage slot.
     async fn storage(
@@ -158,7 +166,12 @@ pub trait Chain: Send + Sync {
         address: [u8; 20],
         slot: [u8; 32],
         at: &BlockRef,
-    ) -> Result<[u8; 32], ChainError>;
+    ) -> Result<[u8; 32], ChainError> {
+        let ask = AccountAsk { address, itself: false, slots: vec![slot] };
+        let read = self.accounts(chain_id, &[ask], at).await?.into_iter().next();
+        let word = read.and_then(|read| read.slots.first().map(|(_, word)| *word));
+        word.ok_or_else(not_answered)
+    }
 
     /// The head as the first healthy endpoint sees it, with what contracts see of it.
     async fn latest(&self, chain_id: u64) -> Result<BlockHead, ChainError>;
@@ -175,18 +188,43 @@ pub trait Chain: Send + Sync {
     ) -> Result<Vec<AccountRead>, ChainError>;
 
     /// What `call` would read, as the node guesses it. A hint: it may be short, or empty where no node offers it.
-    async fn touched(&self, chain_id: u64, call: &TrialCall, at: &BlockRef) -> Result<Touched, ChainError>;
+    async fn touched(
+        &self,
+        _chain_id: u64,
+        _call: &TrialCall,
+        _at: &BlockRef,
+    ) -> Result<Touched, ChainError> {
+        Ok(Touched::new())
+    }
 
     /// `call` as a node itself runs it (`eth_simulateV1`) on top of `at`, in a block that has the members of `block`, save its
     /// hash. `None` where no node offers that.
     async fn run(
         &self,
-        chain_id: u64,
-        call: &TrialCall,
-        at: &BlockRef,
-        block: &BlockHead,
-    ) -> Result<Option<NodeRun>, ChainError>;
+        _chain_id: u64,
+        _call: &TrialCall,
+        _at: &BlockRef,
+        _block: &BlockHead,
+    ) -> Result<Option<NodeRun>, ChainError> {
+        Ok(None)
+    }
+
     /// The transaction of this hash, as the first healthy endpoint sees it; `None` where it is not known.
     async fn transaction(&self, chain_id: u64, hash: [u8; 32])
     -> Result<Option<SentTransaction>, ChainError>;
+}
+
+async fn body<C: Chain + ?Sized>(
+    chain: &C,
+    chain_id: u64,
+    address: [u8; 20],
+    at: &BlockRef,
+) -> Result<AccountBody, ChainError> {
+    let ask = AccountAsk { address, itself: true, slots: Vec::new() };
+    let read = chain.accounts(chain_id, &[ask], at).await?.into_iter().next();
+    read.and_then(|read| read.body).ok_or_else(not_answered)
+}
+
+fn not_answered() -> ChainError {
+    ChainError::Port(PortError::new("chain", "an account was asked for and not answered"))
 }

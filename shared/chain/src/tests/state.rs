@@ -1,6 +1,8 @@
 //! Many accounts at once, and what a call touches.
 
-use scorpius_core::chain::{AccountAsk, AccountBody, AccountRead, BlockHead, NodeLog, NodeRun, TrialCall};
+use scorpius_core::chain::{
+    AccountAsk, AccountBody, AccountRead, BlockHead, NodeLog, NodeRun, SentTransaction, TrialCall,
+};
 
 use super::*;
 
@@ -62,6 +64,55 @@ async fn many_accounts_are_one_round_trip_in_whatever_order_they_are_answered() 
     // Code is known; the rest is asked again.
     check(&asks, &chain.accounts(1, &asks, &AT).await.expect("accounts"));
     assert_eq!(network.batches.lock().expect("no panic holds it").last(), Some(&(4 * 2 + 8 * 2)));
+}
+
+/// What the port makes of `accounts` and `latest` where an adapter has nothing better.
+struct Together(RpcChain);
+
+#[async_trait]
+impl Chain for Together {
+    async fn latest(&self, chain_id: u64) -> Result<BlockHead, ChainError> {
+        self.0.latest(chain_id).await
+    }
+
+    async fn block_hash(&self, chain_id: u64, number: u64) -> Result<[u8; 32], ChainError> {
+        self.0.block_hash(chain_id, number).await
+    }
+
+    async fn accounts(
+        &self,
+        chain_id: u64,
+        asks: &[AccountAsk],
+        at: &BlockRef,
+    ) -> Result<Vec<AccountRead>, ChainError> {
+        self.0.accounts(chain_id, asks, at).await
+    }
+
+    async fn transaction(
+        &self,
+        chain_id: u64,
+        hash: [u8; 32],
+    ) -> Result<Option<SentTransaction>, ChainError> {
+        self.0.transaction(chain_id, hash).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_alone_is_what_is_asked_together() {
+    let network = Arc::new(Network::default().with(FIRST, telling));
+    let (chain, _) = over(&network);
+    let (together, _) = over(&network);
+    let together = Together(together);
+    let at = [0x17; 20];
+    let slot = asks(3)[2].slots[1];
+    let (one, all): (&dyn Chain, &dyn Chain) = (&chain, &together);
+    assert_eq!(one.code(1, at, &AT).await.expect("code"), all.code(1, at, &AT).await.expect("code"));
+    assert_eq!(one.balance(1, at, &AT).await.expect("wei"), all.balance(1, at, &AT).await.expect("wei"));
+    assert_eq!(one.nonce(1, at, &AT).await.expect("a nonce"), all.nonce(1, at, &AT).await.expect("a nonce"));
+    let word = one.storage(1, at, slot, &AT).await.expect("a word");
+    assert_eq!((word[30], word), (0x17, all.storage(1, at, slot, &AT).await.expect("a word")));
+    let elsewhere = all.nonce(5, at, &AT).await.expect_err("no endpoint");
+    assert!(matches!(elsewhere, ChainError::NoEndpoint { chain_id: 5 }));
 }
 
 #[tokio::test]

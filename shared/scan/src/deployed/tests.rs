@@ -3,9 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use scorpius_core::chain::{
-    AccountBody, AccountRead, BlockHead, NodeRun, SentTransaction, Touched, TrialCall,
-};
+use scorpius_core::chain::{AccountBody, AccountRead, BlockHead, SentTransaction};
 use scorpius_core::error::PortError;
 use serde_json::{Value, json};
 
@@ -31,32 +29,20 @@ struct Memory {
 
 #[async_trait]
 impl Chain for Memory {
-    async fn head(&self, chain_id: u64) -> Result<BlockRef, ChainError> {
+    async fn latest(&self, chain_id: u64) -> Result<BlockHead, ChainError> {
         match (chain_id, self.is_down) {
-            (1, false) => Ok(BlockRef { number: 7, hash: [0xb1; 32] }),
+            (1, false) => Ok(BlockHead {
+                reference: BlockRef { number: 7, hash: [0xb1; 32] },
+                timestamp: 1_795_000_000,
+                coinbase: [0; 20],
+                prevrandao: [0; 32],
+                base_fee: 7,
+                gas_limit: 30_000_000,
+                excess_blob_gas: 0,
+            }),
             (1, true) => Err(down()),
             _ => Err(ChainError::NoEndpoint { chain_id }),
         }
-    }
-
-    async fn code(&self, _: u64, _: [u8; 20], _: &BlockRef) -> Result<bytes::Bytes, ChainError> {
-        Err(down())
-    }
-
-    async fn balance(&self, _: u64, _: [u8; 20], _: &BlockRef) -> Result<[u8; 32], ChainError> {
-        Err(down())
-    }
-
-    async fn nonce(&self, _: u64, _: [u8; 20], _: &BlockRef) -> Result<u64, ChainError> {
-        Err(down())
-    }
-
-    async fn storage(&self, _: u64, _: [u8; 20], _: [u8; 32], _: &BlockRef) -> Result<[u8; 32], ChainError> {
-        Err(down())
-    }
-
-    async fn latest(&self, _: u64) -> Result<BlockHead, ChainError> {
-        Err(down())
     }
 
     async fn block_hash(&self, _: u64, _: u64) -> Result<[u8; 32], ChainError> {
@@ -86,21 +72,7 @@ impl Chain for Memory {
         Ok(asks.iter().map(read).collect())
     }
 
-    async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {
-        Err(down())
-    }
-
     async fn transaction(&self, _: u64, _: [u8; 32]) -> Result<Option<SentTransaction>, ChainError> {
-        Err(down())
-    }
-
-    async fn run(
-        &self,
-        _: u64,
-        _: &TrialCall,
-        _: &BlockRef,
-        _: &BlockHead,
-    ) -> Result<Option<NodeRun>, ChainError> {
         Err(down())
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use scorpius_core::chain::{
-    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, SentTransaction, Touched,
+    AccountAsk, AccountBody, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, SentTransaction,
     TrialCall,
 };
 use scorpius_core::error::PortError;
@@ -25,26 +25,6 @@ struct Memory {
 
 #[async_trait]
 impl Chain for Memory {
-    async fn head(&self, _: u64) -> Result<BlockRef, ChainError> {
-        Ok(self.reference())
-    }
-
-    async fn code(&self, _: u64, _: [u8; 20], _: &BlockRef) -> Result<Bytes, ChainError> {
-        Err(down())
-    }
-
-    async fn balance(&self, _: u64, _: [u8; 20], _: &BlockRef) -> Result<[u8; 32], ChainError> {
-        Err(down())
-    }
-
-    async fn nonce(&self, _: u64, _: [u8; 20], _: &BlockRef) -> Result<u64, ChainError> {
-        Err(down())
-    }
-
-    async fn storage(&self, _: u64, _: [u8; 20], _: [u8; 32], _: &BlockRef) -> Result<[u8; 32], ChainError> {
-        Err(down())
-    }
-
     async fn latest(&self, chain_id: u64) -> Result<BlockHead, ChainError> {
         if chain_id != self.state.chain_id {
             return Err(ChainError::NoEndpoint { chain_id });
@@ -99,10 +79,6 @@ impl Chain for Memory {
         _: &BlockHead,
     ) -> Result<Option<NodeRun>, ChainError> {
         Ok(self.says.clone())
-    }
-
-    async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {
-        Ok(Touched::new())
     }
 
     async fn transaction(&self, _: u64, _: [u8; 32]) -> Result<Option<SentTransaction>, ChainError> {

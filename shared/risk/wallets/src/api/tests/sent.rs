@@ -2,9 +2,7 @@
 
 use async_trait::async_trait;
 use scorpius_core::PortError;
-use scorpius_core::chain::{
-    AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, NodeRun, SentTransaction, Touched, TrialCall,
-};
+use scorpius_core::chain::{AccountAsk, AccountRead, BlockHead, BlockRef, ChainError, SentTransaction};
 
 use super::*;
 
@@ -17,26 +15,6 @@ fn down() -> ChainError {
 
 #[async_trait]
 impl Chain for Sent {
-    async fn head(&self, _: u64) -> Result<BlockRef, ChainError> {
-        Err(down())
-    }
-
-    async fn code(&self, _: u64, _: [u8; 20], _: &BlockRef) -> Result<Bytes, ChainError> {
-        Err(down())
-    }
-
-    async fn balance(&self, _: u64, _: [u8; 20], _: &BlockRef) -> Result<[u8; 32], ChainError> {
-        Err(down())
-    }
-
-    async fn nonce(&self, _: u64, _: [u8; 20], _: &BlockRef) -> Result<u64, ChainError> {
-        Err(down())
-    }
-
-    async fn storage(&self, _: u64, _: [u8; 20], _: [u8; 32], _: &BlockRef) -> Result<[u8; 32], ChainError> {
-        Err(down())
-    }
-
     async fn latest(&self, _: u64) -> Result<BlockHead, ChainError> {
         Err(down())
     }
@@ -46,20 +24,6 @@ impl Chain for Sent {
     }
 
     async fn accounts(&self, _: u64, _: &[AccountAsk], _: &BlockRef) -> Result<Vec<AccountRead>, ChainError> {
-        Err(down())
-    }
-
-    async fn touched(&self, _: u64, _: &TrialCall, _: &BlockRef) -> Result<Touched, ChainError> {
-        Err(down())
-    }
-
-    async fn run(
-        &self,
-        _: u64,
-        _: &TrialCall,
-        _: &BlockRef,
-        _: &BlockHead,
-    ) -> Result<Option<NodeRun>, ChainError> {
         Err(down())
     }
 
