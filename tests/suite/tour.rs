@@ -96,29 +96,45 @@ async fn the_tour_proves_every_fact_on_the_first_start_and_on_the_next() {
     assert_eq!(verify(&[file.as_os_str(), "--key".as_ref(), key.as_os_str()]), Some(1));
 }
 
-#[test]
-fn whoever_asks_the_platform_to_end_ends_its_witness_too() {
-    let folder = tempfile::tempdir().expect("a folder");
+/// Runs the tour until a line holds `sign`, and asks the platform to end as a service manager does: it ends well.
+fn ended_at(sign: &str, folder: &Path, before: impl FnOnce()) {
     let mut child = Command::new(program())
         .args(["up", "--tour", "--listen", "127.0.0.1:0", "--data"])
-        .arg(folder.path())
+        .arg(folder)
         .stdout(Stdio::piped())
         .spawn()
         .expect("it runs");
     let mut lines = BufReader::new(child.stdout.take().expect("it says something")).lines();
     let mut said = Vec::new();
-    let is_up = lines.by_ref().map_while(Result::ok).inspect(|line| said.push(line.clone()));
-    let is_up = is_up.into_iter().any(|line| line.contains("nothing is lost"));
-    assert!(is_up, "it did not come up: {said:#?}");
-    let policy = std::fs::read_to_string(folder.path().join("tour/policy")).expect("a policy");
-    let address =
-        policy.split("http://").nth(1).and_then(|rest| rest.split(['/', '\n']).next()).expect("an address");
-    TcpStream::connect(address).expect("the witness listens");
-    // SIGTERM, as a service manager sends it.
+    let is_there = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .inspect(|line| said.push(line.clone()))
+        .any(|line| line.contains(sign));
+    assert!(is_there, "it did not come to `{sign}`: {said:#?}");
+    before();
     assert!(Command::new("kill").arg(child.id().to_string()).status().expect("it runs").success());
+    said.extend(lines.map_while(Result::ok));
     let ended = child.wait().expect("it ends");
     assert!(ended.success(), "{ended}: {said:#?}");
-    TcpStream::connect(address).expect_err("nobody listens any more");
+}
+
+#[test]
+fn whoever_asks_the_platform_to_end_ends_its_witness_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let witness = || {
+        let policy = std::fs::read_to_string(folder.path().join("tour/policy")).expect("a policy");
+        let address = policy.split("http://").nth(1).and_then(|rest| rest.split(['/', '\n']).next());
+        TcpStream::connect(address.expect("an address"))
+    };
+    ended_at("nothing is lost", folder.path(), || drop(witness().expect("the witness listens")));
+    witness().expect_err("nobody listens any more");
+}
+
+#[test]
+fn whoever_asks_during_the_tour_is_heard() {
+    let folder = tempfile::tempdir().expect("a folder");
+    ended_at("Scorpius is up", folder.path(), || {});
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

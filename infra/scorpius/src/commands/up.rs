@@ -117,7 +117,7 @@ impl Up {
                 .unwrap_or_else(|| format!("http://localhost:{}", self.listen.port())),
             ..Settings::in_folder(self.data.clone())
         };
-        let stop = Stop::heard()?;
+        let mut stop = Stop::heard()?;
         let (host, first) = Host::open(settings).await?;
         let running = host.start(self.listen).await?;
         let url = format!("http://{}", running.address);
@@ -140,15 +140,22 @@ impl Up {
             terminal.line(format!("  API key: {}", first.api_key));
         }
 
-        let mut fine = true;
+        let (mut fine, mut ended) = (true, false);
         if let Some(receiver) = receiver {
             terminal.gap();
             let key = host.functions.tour_key().await?;
             let policy = policy.believing(&verifier_key);
             let visit = Visit { url: url.clone(), key, policy, folder: self.data.join("tour") };
-            fine = Tour::new(visit, receiver)?.walk().await?;
+            let tour = Tour::new(visit, receiver)?;
+            tokio::select! {
+                walked = tour.walk() => fine = walked?,
+                asked = stop.asked() => {
+                    asked?;
+                    ended = true;
+                }
+            }
         }
-        if !self.then_stop {
+        if !self.then_stop && !ended {
             next_steps(&terminal, &url);
             stop.asked().await?;
             terminal.line("stopping: requests and messages in work are finished first");
@@ -177,10 +184,10 @@ impl Stop {
         Ok(Self {})
     }
 
-    async fn asked(self) -> std::io::Result<()> {
+    async fn asked(&mut self) -> std::io::Result<()> {
         #[cfg(unix)]
         {
-            let [mut interrupted, mut ended] = self.signals;
+            let [interrupted, ended] = &mut self.signals;
             tokio::select! {
                 _ = interrupted.recv() => {}
                 _ = ended.recv() => {}
