@@ -114,7 +114,7 @@ pub fn record_message(
             (1.0, 0.0, 0.0)
         }
         Outcome::Retry { reason, after } => {
-            let after_s = after.as_secs();
+            let after_s = crate::queue::pause(*after, receives).as_secs();
             tracing::warn!(target: "scorpius::message", function, message_id, receives, outcome = "retry", after_s, reason, took_us);
             (0.0, 1.0, 0.0)
         }

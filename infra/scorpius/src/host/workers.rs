@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use scorpius_core::crash::{CrashPoint, point};
 use scorpius_edge::manifest::{Cpu, Trigger};
+use scorpius_edge::queue::pause;
 use scorpius_edge::serve::panic_message;
 use scorpius_edge::{Message, Outcome, telemetry};
 use tokio::sync::watch;
@@ -85,7 +86,10 @@ pub(super) async fn work_once(
             point(CrashPoint::WorkerDone);
             host.local.queues.done(&message.id).await?;
         }
-        Outcome::Retry { after, reason } => host.local.queues.retry(&message.id, after, &reason).await?,
+        Outcome::Retry { after, reason } => {
+            let after = pause(after, message.receives);
+            host.local.queues.retry(&message.id, after, &reason).await?;
+        }
         Outcome::Reject { reason } => host.local.queues.reject(&message.id, &reason).await?,
     }
     Ok(true)

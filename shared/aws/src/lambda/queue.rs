@@ -8,6 +8,7 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use bytes::Bytes;
 use futures::FutureExt;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use scorpius_edge::queue::pause;
 use scorpius_edge::serve::panic_message;
 use scorpius_edge::{Message, Outcome, telemetry};
 use serde::Deserialize;
@@ -57,8 +58,12 @@ impl SqsRecord {
         Message {
             id: self.message_id.clone(),
             body: Bytes::copy_from_slice(self.body.as_bytes()),
-            receives: self.attributes.approximate_receive_count.parse().unwrap_or(1),
+            receives: self.receives(),
         }
+    }
+
+    fn receives(&self) -> u32 {
+        self.attributes.approximate_receive_count.parse().unwrap_or(1)
     }
 }
 
@@ -127,7 +132,7 @@ impl SqsQueue {
         match outcome {
             Outcome::Done => true,
             Outcome::Retry { after, .. } => {
-                self.hide(record, after).await;
+                self.hide(record, pause(after, record.receives())).await;
                 false
             }
             Outcome::Reject { reason } => self.bury(record, &reason).await,

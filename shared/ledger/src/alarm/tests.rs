@@ -148,7 +148,7 @@ async fn a_tile_that_changed_or_went_stops_the_log_until_it_is_put_back() {
         for _ in 0..3 {
             let outcome = take(&app, &next, 1).await;
             assert!(
-                matches!(outcome, Outcome::Retry { after, .. } if after == Duration::from_secs(300)),
+                matches!(outcome, Outcome::Retry { after: Some(after), .. } if after == Duration::from_secs(300)),
                 "{outcome:?}"
             );
         }

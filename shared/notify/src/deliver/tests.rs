@@ -121,7 +121,7 @@ async fn a_failing_receiver_is_tried_along_the_ladder_and_then_given_up() {
         receives += 1;
         assert!(receives <= 12, "the queue hands a message out 12 times");
         match work(&world, &requested, receives).await {
-            Outcome::Retry { after, .. } => {
+            Outcome::Retry { after: Some(after), .. } => {
                 let pending = &world.deliveries(&requested.webhook).await[0];
                 let due: UnixMillis =
                     pending["next_attempt_at"].as_str().expect("due").parse().expect("a time");
@@ -238,7 +238,9 @@ async fn retry_after_is_honoured() {
     let requested = world.requested().await;
     let headers = vec![("retry-after".to_owned(), "120".to_owned())];
     world.egress.will(Ok(EgressResponse { status: 429, headers, body: Bytes::new() }));
-    let Outcome::Retry { after, .. } = work(&world, &requested, 1).await else { panic!("again later") };
+    let Outcome::Retry { after: Some(after), .. } = work(&world, &requested, 1).await else {
+        panic!("again later")
+    };
     assert!((120..=132).contains(&after.as_secs()), "{after:?}");
 }
 
