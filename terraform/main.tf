@@ -89,6 +89,7 @@ locals {
       function.uses.chain && length(var.chains) > 0 ? {
         CHAINS = join(" ", flatten([for chain, urls in var.chains : [for url in urls : "${chain}=${url}"]]))
       } : {},
+      function.uses.witnesses && var.witness_policy != null ? { WITNESS_POLICY = var.witness_policy } : {},
       function.uses.mail ? { MAIL_FROM = var.mail_from } : {},
       function.uses.feeds ? { FEEDS = jsonencode([for feed in var.feeds : { for name, value in feed : name => value if value != null }]) } : {},
       function.uses.bus ? { BUS = module.bus.name } : {},

@@ -254,6 +254,17 @@ variable "keep_days" {
   }
 }
 
+variable "witness_policy" {
+  description = "Which witnesses cosign the ledger's checkpoints and how many must, as C2SP's tlog-policy has it; null asks none. The setting is 4 KB at most with all others."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.witness_policy == null ? true : length(var.witness_policy) <= 3000 && can(regex("(?m)^witness[[:space:]]+[^[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+https://", var.witness_policy)) && can(regex("(?m)^quorum[[:space:]]", var.witness_policy))
+    error_message = "A policy names a witness with its key and a URL of https, and a quorum, in 3,000 characters."
+  }
+}
+
 variable "log_origin" {
   description = "The ledger's name in its checkpoints, which never changes. Made of name, region and account unless it is given."
   type        = string

@@ -20,6 +20,7 @@
 //! | `MAIL_FROM` | the address that letters come from; for `mailer` |
 //! | `FEEDS` | the feeds that `intel-sync` reads: a JSON array, which may be empty |
 //! | `KEEP_DAYS` | optional: how many days entries of the ledger are kept, at least 90; for `audit-anchor` |
+//! | `WITNESS_POLICY` | optional: the witnesses that cosign checkpoints and how many must, a policy of C2SP's tlog-policy; for `audit-append` |
 //! | `LOG_ORIGIN` | the ledger's name in its checkpoints; for `audit-anchor`, `audit-append` and `bootstrap` |
 //! | `SCORPIUS_RECORD_CALLS` | optional: where each call to AWS is noted, see `calls.rs` |
 //! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | optional: roots to trust instead of Amazon's, see `http.rs` |

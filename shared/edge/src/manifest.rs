@@ -89,6 +89,9 @@ pub struct Uses {
     /// Reads feeds of threats, which a setting names.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub feeds: bool,
+    /// Asks the witnesses that a setting names for their cosignatures.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub witnesses: bool,
     /// Reads chains.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub chain: bool,

@@ -56,10 +56,13 @@ impl App {
         Self { sequencer, blobs, together: Together::default() }
     }
 
-    /// Asks these witnesses before a checkpoint is published.
+    /// Asks these witnesses, if any, before a checkpoint is published.
     #[must_use]
-    pub fn asking(self, witnesses: WitnessClient) -> Self {
-        Self { sequencer: self.sequencer.asking(witnesses), ..self }
+    pub fn asking(self, witnesses: Option<WitnessClient>) -> Self {
+        match witnesses {
+            Some(witnesses) => Self { sequencer: self.sequencer.asking(witnesses), ..self },
+            None => self,
+        }
     }
 }
 

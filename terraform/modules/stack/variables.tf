@@ -25,9 +25,9 @@ variable "functions" {
   validation {
     condition = alltrue([
       for function in values(var.functions) :
-      length(setsubtract(keys(try(function.uses, {})), ["store", "counters", "blobs", "anchors", "keys", "bus", "queues", "mail", "egress", "feeds", "chain", "topics"])) == 0
+      length(setsubtract(keys(try(function.uses, {})), ["store", "counters", "blobs", "anchors", "keys", "bus", "queues", "mail", "egress", "feeds", "witnesses", "chain", "topics"])) == 0
     ])
-    error_message = "A function uses store, counters, blobs, anchors, keys, bus, queues, mail, egress, feeds, chain and topics, and nothing else."
+    error_message = "A function uses store, counters, blobs, anchors, keys, bus, queues, mail, egress, feeds, witnesses, chain and topics, and nothing else."
   }
 
   validation {

@@ -15,7 +15,7 @@ use crate::tree;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything that any function reads at its start; nothing of it exists.
-const SETTINGS: [(&str, &str); 35] = [
+const SETTINGS: [(&str, &str); 36] = [
     ("ANCHORS", "anchors"),
     ("AUDIENCE", "scorpius"),
     ("AWS_ACCESS_KEY_ID", "stub"),
@@ -51,6 +51,10 @@ const SETTINGS: [(&str, &str); 35] = [
     ("TABLE_COUNTERS", "counters"),
     ("TABLE_OUTBOX", "outbox"),
     ("TABLE_RECORDS", "records"),
+    (
+        "WITNESS_POLICY",
+        "witness w1 witness.example/w1+04ddef65+BDyllhqzdbh1ymA0REVkSoiL6OUyqAXEHpGG3WRZVbGI https://witness.example\nquorum w1\n",
+    ),
 ];
 
 /// Runs `program` under valgrind, with further settings, until it has answered one event; answers what

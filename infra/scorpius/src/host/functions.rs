@@ -63,12 +63,8 @@ fn asking(
     settings: &Settings,
     egress: &Arc<dyn Egress>,
 ) -> scorpius_ledger::worker::App {
-    match settings.witnesses.clone() {
-        Some(policy) => {
-            app.asking(WitnessClient::new(Arc::clone(egress), Arc::clone(&settings.clock), policy))
-        }
-        None => app,
-    }
+    let of = |policy| WitnessClient::new(Arc::clone(egress), Arc::clone(&settings.clock), policy);
+    app.asking(settings.witnesses.clone().map(of))
 }
 
 /// Chains at the endpoints that the operator names, which may be on this machine.

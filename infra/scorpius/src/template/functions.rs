@@ -30,7 +30,7 @@ fn function(manifest: &Manifest, name: &str, it: &Function) -> Value {
 fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     let mut settings = BTreeMap::new();
     let mut set = |name: &str, value: Value| settings.insert(name.to_owned(), value);
-    let Uses { store, counters, blobs, anchors, keys, bus, queues, mail, feeds, .. } = &it.uses;
+    let Uses { store, counters, blobs, anchors, keys, bus, queues, mail, feeds, witnesses, .. } = &it.uses;
     if store.is_some() {
         for table in ["Records", "Outbox", "Counters"] {
             set(&format!("TABLE_{}", table.to_ascii_uppercase()), reference(table));
@@ -45,6 +45,7 @@ fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     }
     if *anchors {
         set("ANCHORS", reference("Anchors"));
+        set("KEEP_DAYS", reference("KeepDays"));
     }
     if !keys.is_empty() {
         for key in ["Token", "Ledger", "Wrap"] {
@@ -59,6 +60,9 @@ fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     }
     if *feeds {
         set("FEEDS", reference("Feeds"));
+    }
+    if *witnesses {
+        set("WITNESS_POLICY", reference("WitnessPolicy"));
     }
     if *bus {
         set("BUS", reference("Bus"));

@@ -44,6 +44,14 @@ pub fn template(manifest: &Manifest) -> Value {
                 "Type": "String", "Default": "[]",
                 "Description": "The feeds of threats and sanctions that intel-sync reads, a JSON array."
             },
+            "KeepDays": {
+                "Type": "String", "Default": "",
+                "Description": "How many days entries of the ledger are kept, at least 90; nothing keeps them for ever."
+            },
+            "WitnessPolicy": {
+                "Type": "String", "Default": "",
+                "Description": "The witnesses that cosign checkpoints, a policy of C2SP's tlog-policy; nothing asks none."
+            },
             "LimitTier": {
                 "Type": "String", "Default": "free", "AllowedValues": Tier::ALL.map(Tier::as_str),
                 "Description": "How often a tenant may ask whose record does not say it."

@@ -13,7 +13,7 @@ use super::request::AddCheckpoint;
 use crate::cosignature::lines_of;
 use crate::files::LogFiles;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, body_of};
-use crate::policy::{Policy, TrustedWitness};
+use crate::policy::{NotAPolicy, Policy, TrustedWitness};
 use crate::read::{ReadError, prove_consistency};
 use crate::tlog_proof::decimal;
 
@@ -58,6 +58,19 @@ impl WitnessClient {
     #[must_use]
     pub fn new(egress: Arc<dyn Egress>, clock: Arc<dyn Clock>, policy: Policy) -> Self {
         Self { egress, clock, policy, silent_until: Mutex::default() }
+    }
+
+    /// Asks the witnesses of a setting, a policy file's text, if there is one. The way out is made only then.
+    ///
+    /// # Errors
+    /// `NotAPolicy`, before anything is sent.
+    pub fn configured(
+        egress: impl FnOnce() -> Arc<dyn Egress>,
+        clock: Arc<dyn Clock>,
+        policy: Option<&str>,
+    ) -> Result<Option<Self>, NotAPolicy> {
+        let policy = policy.map(|text| Policy::parse(text.as_bytes())).transpose()?;
+        Ok(policy.map(|policy| Self::new(egress(), clock, policy)))
     }
 
     /// Whose cosignatures count, and how many are needed.
@@ -169,4 +182,21 @@ fn lines(answer: &EgressResponse, note: &str, witness: &TrustedWitness) -> One {
 fn size_of(answer: &EgressResponse) -> Option<u64> {
     let text = std::str::from_utf8(&answer.body).ok()?;
     decimal(text.strip_suffix('\n')?)
+}
+
+#[cfg(test)]
+mod tests {
+    use scorpius_core::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn a_setting_s_policy_is_read_before_a_way_out_is_made() {
+        let configured = |policy| {
+            let nobody = || -> Arc<dyn Egress> { panic!("nobody is to be asked") };
+            WitnessClient::configured(nobody, Arc::new(SystemClock), policy)
+        };
+        assert!(matches!(configured(None), Ok(None)));
+        assert!(configured(Some("witness w1 no-key https://witness.example\nquorum w1\n")).is_err());
+    }
 }
