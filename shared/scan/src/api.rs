@@ -13,14 +13,16 @@ use scorpius_core::{Blobs, Chain, Clock, Event, PortError, Store, StoreError, Wr
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::operation::{PAGING, Parameter};
-use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
+use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND, TOO_MANY_REQUESTS};
 use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Request, Response, Thing};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::deployed::Deployed;
 use crate::engine::{Budget, Report};
-use crate::facts::{ScanCancelled, ScanRequested};
+use crate::facts::ScanCancelled;
+use crate::priority::{self, Priority};
+use crate::progress::Progress;
 use crate::sarif;
 use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
 use crate::source::SourceReport;
@@ -127,6 +129,9 @@ pub struct NewScan {
     /// How much the scan may cost; `standard` unless said.
     #[serde(default)]
     pub budget: Budget,
+    /// Which scans it overtakes; `normal` unless said, and `high` at most 30 times an hour.
+    #[serde(default)]
+    pub priority: Priority,
     /// How much harm its disclosure would do: 0 to 4, for the tenant's policies to ask about.
     #[serde(default)]
     #[schemars(range(max = 4))]
@@ -151,6 +156,9 @@ pub struct ScanView {
     pub scan: ScanRecord,
     /// Where to look.
     pub links: Links,
+    /// How far it is; absent in lists and once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// What people decided about its findings, where that still holds; absent in lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triage: Vec<Decision>,
@@ -185,7 +193,8 @@ pub fn operations() -> Vec<Operation> {
         .answers(Answer::json::<ScanView>(202, "It waits for its turn."))
         .fails(&NO_ENDPOINT)
         .fails(&CHAIN_UNREACHABLE)
-        .fails(&NO_CONTRACT),
+        .fails(&NO_CONTRACT)
+        .fails(&TOO_MANY_REQUESTS),
         Operation::new(
             "GET /v1/scans",
             "listScans",
@@ -198,7 +207,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             "GET /v1/scans/{id}",
             "getScan",
-            "Shows a scan, and its report once it is completed.",
+            "Shows a scan: how far it is, and its report once it is completed.",
             Access::Action("scan:read"),
         )
         .about(Kind::Scan)
@@ -216,11 +225,11 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             "POST /v1/scans/{id}/cancel",
             "cancelScan",
-            "Calls off a scan whose turn has not come.",
+            "Calls off a scan that is not over; one at work ends within a second or so.",
             Access::Action("scan:write"),
         )
         .about(Kind::Scan)
-        .answers(Answer::json::<ScanView>(200, "It will not run."))
+        .answers(Answer::json::<ScanView>(200, "It will have no report."))
         .fails(&SCAN_FINISHED),
     ];
     all.extend(findings::operations());
@@ -261,6 +270,8 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         status: Status::Queued,
         input,
         deployed,
+        priority: asked.priority,
+        rescan: None,
         budget: asked.budget,
         code_sha256,
         size_bytes,
@@ -270,23 +281,27 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         result: None,
         failure: None,
     };
-    let fact = ScanRequested {
-        scan_id: scan.id.clone(),
-        input,
-        code_sha256: scan.code_sha256.clone(),
-        size_bytes: scan.size_bytes,
-        budget: scan.budget,
-    };
     let tenant = request.tenant()?;
-    let event = Event::of(&fact, &scan.id, 1, tenant, &request.actor()?, &*app.clock);
+    let event = priority::request(&scan, tenant, &request.actor()?, &*app.clock);
     // The worker must find the code, so it is durable before anybody hears of the scan.
     match &given {
         Given::Bytecode(code) => app.scans.keep_code(code).await?,
         Given::Solidity(project) => app.scans.keep_project(project).await?,
     }
-    let writes = vec![scans::put_new(tenant, &scan), Write::emit(event)];
+    let mut writes = vec![scans::put_new(tenant, &scan), Write::emit(event)];
+    if scan.priority == Priority::High {
+        writes.push(priority::count_high(tenant, request.received_at));
+    }
     let response = Response::json(StatusCode::ACCEPTED, &view(scan, None));
-    once.commit(&*app.store, &*app.clock, writes, response).await
+    let too_many = |index| {
+        let text = format_args!(
+            "a tenant asks for at most {} scans of high priority an hour",
+            priority::HIGH_IN_HOUR_MAX
+        );
+        let left_s = priority::counted_anew_in_s(request.received_at);
+        (index == 2).then(|| TOO_MANY_REQUESTS.because(text).retry_after_s(left_s))
+    };
+    once.commit_or(&*app.store, &*app.clock, writes, response, too_many).await
 }
 
 fn label(text: String) -> Result<String, Problem> {
@@ -338,7 +353,7 @@ fn view(scan: ScanRecord, shown: Option<Shown>) -> ScanView {
         Some(Shown::Solidity(report)) => (None, Some(*report)),
         None => (None, None),
     };
-    ScanView { scan, links, triage: Vec::new(), report, source_report }
+    ScanView { scan, links, progress: None, triage: Vec::new(), report, source_report }
 }
 
 async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
@@ -446,7 +461,8 @@ async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
         None => BTreeMap::new(),
     };
     let triage = decided.into_values().collect();
-    Ok(Response::json(StatusCode::OK, &ScanView { triage, ..view(scan, report) }))
+    let progress = app.scans.progress(request.tenant()?, &scan).await?;
+    Ok(Response::json(StatusCode::OK, &ScanView { progress, triage, ..view(scan, report) }))
 }
 
 async fn show_sarif(app: &App, request: &Request) -> Result<Response, Problem> {

@@ -18,6 +18,8 @@ pub mod api;
 mod bytecode;
 pub mod deployed;
 mod facts;
+mod priority;
+mod progress;
 mod scans;
 mod triage;
 pub mod worker;
@@ -30,8 +32,11 @@ mod testing;
 pub use bytecode::{Bytecode, NotBytecode};
 pub use engines::{BytecodeEngine, Engines};
 pub use facts::{
-    FailureReason, FindingCounts, FindingTriaged, ScanCancelled, ScanCompleted, ScanFailed, ScanRequested,
+    FailureReason, FindingCounts, FindingTriaged, HighScanRequested, LowScanRequested, ScanCancelled,
+    ScanChanged, ScanCompleted, ScanFailed, ScanRequested, ScheduleCreated, ScheduleDeleted,
 };
+pub use priority::Priority;
+pub use progress::Progress;
 pub use scans::{Input, ScanRecord, Scans, Status};
 pub use triage::{Decision, State};
 
@@ -41,9 +46,14 @@ pub fn events() -> Vec<scorpius_core::EventSchema> {
     use scorpius_core::EventSchema;
     vec![
         EventSchema::of::<ScanRequested>(),
+        EventSchema::of::<HighScanRequested>(),
+        EventSchema::of::<LowScanRequested>(),
         EventSchema::of::<ScanCompleted>(),
         EventSchema::of::<ScanFailed>(),
         EventSchema::of::<ScanCancelled>(),
         EventSchema::of::<FindingTriaged>(),
+        EventSchema::of::<ScanChanged>(),
+        EventSchema::of::<ScheduleCreated>(),
+        EventSchema::of::<ScheduleDeleted>(),
     ]
 }

@@ -229,7 +229,10 @@ impl Functions {
                 Arc::clone(&store),
                 blobs,
                 Arc::clone(&clock),
-                scorpius_scan::Engines { bytecode: scorpius_replay::scan, solidity: scorpius_source::scan },
+                scorpius_scan::Engines {
+                    bytecode: scorpius_replay::scan_watched,
+                    solidity: scorpius_source::scan_watched,
+                },
             ),
             webhooks: scorpius_notify::api::App {
                 store: Arc::clone(&store),

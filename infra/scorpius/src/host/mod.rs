@@ -304,9 +304,10 @@ impl Host {
         for _ in 0..rounds {
             let mut worked = self.relay.sweep(0, SWEEP_ROWS_MAX).await?.relayed.published > 0;
             for (function, entry) in &self.manifest.functions {
-                if let Trigger::Queue(queue) = &entry.trigger {
-                    while workers::work_once(self, function, queue, Duration::ZERO).await? {
-                        worked = true;
+                if !entry.trigger.queues().is_empty() {
+                    let mut turn = 0;
+                    while workers::work_once(self, function, turn, Duration::ZERO).await? {
+                        (worked, turn) = (true, turn + 1);
                     }
                 }
             }

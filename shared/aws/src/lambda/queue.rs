@@ -21,11 +21,11 @@ const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
 /// Characters of a reason that go with a dead letter.
 const REASON_MAX: usize = 1_000;
 
-/// The queue that a function consumes, and where its dead letters go.
+/// The queues that a function consumes, and where their dead letters go.
 pub struct SqsQueue {
     client: Lazily<aws_sdk_sqs::Client>,
     function: &'static str,
-    urls: QueueUrls,
+    urls: Vec<QueueUrls>,
 }
 
 /// A batch of messages as Lambda hands it out.
@@ -43,6 +43,9 @@ struct SqsRecord {
     body: String,
     #[serde(default)]
     attributes: SqsAttributes,
+    /// The queue that it comes from.
+    #[serde(default, rename = "eventSourceARN")]
+    source: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -103,7 +106,25 @@ where
 impl SqsQueue {
     /// The queue at `urls`, consumed by `function`.
     pub(crate) fn new(client: Lazily<aws_sdk_sqs::Client>, function: &'static str, urls: QueueUrls) -> Self {
-        Self { client, function, urls }
+        Self { client, function, urls: vec![urls] }
+    }
+
+    /// This queue and `other`, consumed by one function.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.urls.extend(other.urls);
+        self
+    }
+
+    /// Where the queue is that `record` comes from. A function with one queue need not be told.
+    fn urls(&self, record: &SqsRecord) -> Option<&QueueUrls> {
+        match &self.urls[..] {
+            [only] => Some(only),
+            several => {
+                let name = record.source.rsplit(':').next().filter(|name| !name.is_empty());
+                several.iter().find(|urls| urls.live.rsplit('/').next() == name)
+            }
+        }
     }
 
     /// Handles one batch, message by message, and answers with those that are to be handed out again.
@@ -136,11 +157,12 @@ impl SqsQueue {
 
     /// When this fails, the queue's own visibility timeout is the pause.
     async fn hide(&self, record: &SqsRecord, after: Duration) {
+        let Some(urls) = self.urls(record) else { return };
         let hidden_s = i32::try_from(after.min(HIDDEN_MAX).as_secs()).unwrap_or(i32::MAX);
         let request = self
             .client
             .change_message_visibility()
-            .queue_url(&self.urls.live)
+            .queue_url(&urls.live)
             .receipt_handle(&record.receipt_handle)
             .visibility_timeout(hidden_s);
         if let Err(error) = request.send().await {
@@ -151,7 +173,7 @@ impl SqsQueue {
 
     /// Copies the message to the dead letters with its reason; Lambda then deletes it from the queue.
     async fn bury(&self, record: &SqsRecord, reason: &str) -> bool {
-        let Some(dead) = &self.urls.dead else { return false };
+        let Some(dead) = self.urls(record).and_then(|urls| urls.dead.as_ref()) else { return false };
         let text = |value: &str| {
             let value: String =
                 value.chars().take(REASON_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
