@@ -2,6 +2,8 @@
 
 pub mod findings;
 mod input;
+mod problems;
+pub mod schedules;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::operation::{PAGING, Parameter};
 use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND, TOO_MANY_REQUESTS};
-use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Request, Response, Thing};
+use scorpius_edge::{Access, Answer, Kind, Operation, Problem, Request, Response, Thing};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -25,42 +27,20 @@ use crate::priority::{self, Priority};
 use crate::progress::Progress;
 use crate::sarif;
 use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
+use crate::schedules::Schedules;
 use crate::source::SourceReport;
 use crate::triage::{Decision, Triage};
 use input::{Given, given};
+pub use problems::{
+    CHAIN_UNREACHABLE, NO_CONTRACT, NO_ENDPOINT, SCAN_FAILED, SCAN_FINISHED, SCAN_NOT_FINISHED,
+    TOO_MANY_SCHEDULES,
+};
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 100;
 /// The name of the list of scans, for cursors.
 const LIST: &str = "scans";
 
-/// The scan has no report yet.
-pub const SCAN_NOT_FINISHED: ProblemType =
-    ProblemType { code: "scan-not-finished", title: "Scan not finished", status: StatusCode::CONFLICT };
-/// The scan will have no report.
-pub const SCAN_FAILED: ProblemType =
-    ProblemType { code: "scan-failed", title: "Scan failed", status: StatusCode::CONFLICT };
-/// The scan is over, or was called off already.
-pub const SCAN_FINISHED: ProblemType =
-    ProblemType { code: "scan-finished", title: "Scan finished", status: StatusCode::CONFLICT };
-/// The operator has no node of the chain.
-pub const NO_ENDPOINT: ProblemType = ProblemType {
-    code: "no-endpoint",
-    title: "No endpoint of this chain is configured",
-    status: StatusCode::CONFLICT,
-};
-/// No node of the chain answered.
-pub const CHAIN_UNREACHABLE: ProblemType = ProblemType {
-    code: "chain-unreachable",
-    title: "The chain could not be read",
-    status: StatusCode::SERVICE_UNAVAILABLE,
-};
-/// Nothing is at the address.
-pub const NO_CONTRACT: ProblemType = ProblemType {
-    code: "no-contract",
-    title: "No contract is at this address",
-    status: StatusCode::UNPROCESSABLE_ENTITY,
-};
 /// Which scans a list shows.
 const FILTERS: [Parameter; 2] = [
     Parameter {
@@ -79,6 +59,8 @@ pub struct App {
     pub scans: Scans,
     /// What people decided about findings.
     triage: Triage,
+    /// What is scanned again and again.
+    schedules: Schedules,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// Where contracts are read by address, if anywhere.
@@ -91,7 +73,8 @@ impl App {
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
         let triage = Triage::new(Arc::clone(&store));
-        Self { store, scans, triage, clock, chain: None }
+        let schedules = Schedules::new(Arc::clone(&store));
+        Self { store, scans, triage, schedules, clock, chain: None }
     }
 
     /// Reads contracts by address from `chain`.
@@ -233,6 +216,7 @@ pub fn operations() -> Vec<Operation> {
         .fails(&SCAN_FINISHED),
     ];
     all.extend(findings::operations());
+    all.extend(schedules::operations());
     all
 }
 
@@ -247,6 +231,10 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "compareScans" => findings::compare(app, &request).await,
         "listDecisions" => findings::list(app, &request).await,
         "decideFinding" => findings::decide(app, &request).await,
+        "createScanSchedule" => schedules::create(app, &request).await,
+        "listScanSchedules" => schedules::list(app, &request).await,
+        "getScanSchedule" => schedules::show(app, &request).await,
+        "deleteScanSchedule" => schedules::delete(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))

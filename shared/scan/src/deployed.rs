@@ -16,7 +16,7 @@ const PROXIES_MAX: usize = 3;
 const HEADS_MAX: usize = 2;
 
 /// Asks for a contract by its address.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deployed {
     /// `ethereum`, another known name, or `eip155:` and the chain's number.
@@ -78,6 +78,14 @@ pub enum NoCode {
 }
 
 impl Deployed {
+    /// The address in EIP-55's case.
+    ///
+    /// # Errors
+    /// `BadAddress`.
+    pub fn checked_address(&self) -> Result<String, NoCode> {
+        address(&self.address).map(|address| shown(&address)).ok_or(NoCode::BadAddress)
+    }
+
     /// Reads the code that runs at the address.
     ///
     /// # Errors
@@ -170,4 +178,4 @@ fn address(text: &str) -> Option<Account> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

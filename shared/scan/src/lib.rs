@@ -16,11 +16,14 @@ pub mod source;
 
 pub mod api;
 mod bytecode;
+mod changes;
 pub mod deployed;
 mod facts;
 mod priority;
 mod progress;
+pub mod rescan;
 mod scans;
+mod schedules;
 mod triage;
 pub mod worker;
 
@@ -37,7 +40,9 @@ pub use facts::{
 };
 pub use priority::Priority;
 pub use progress::Progress;
+pub use rescan::Rescans;
 pub use scans::{Input, ScanRecord, Scans, Status};
+pub use schedules::{GivenOnce, Missed, Schedule, Target};
 pub use triage::{Decision, State};
 
 /// The events that scanning emits.

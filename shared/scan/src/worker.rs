@@ -10,6 +10,7 @@ use scorpius_core::{Actor, Blobs, Clock, CommitId, Event, PortError, Store, Stor
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::{Message, Outcome};
 
+use crate::changes::CompareError;
 use crate::engine::{self, ENGINE, Report, Run, Stage};
 use crate::engines::Engines;
 use crate::facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed};
@@ -65,6 +66,8 @@ enum ScanJobError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Port(#[from] PortError),
+    #[error("it cannot be told what changed")]
+    Compare(#[from] CompareError),
 }
 
 /// Message in, outcome out. The same message again changes nothing.
@@ -78,9 +81,12 @@ pub async fn handle(app: &App, message: &Message) -> Outcome {
         Err(
             error @ (ScanJobError::NotARequest | ScanJobError::BadRequest(_) | ScanJobError::UnknownScan(_)),
         ) => Outcome::reject(chain(&error)),
-        Err(error @ (ScanJobError::CodeNotThere | ScanJobError::Store(_) | ScanJobError::Port(_))) => {
-            Outcome::retry(chain(&error))
-        }
+        Err(
+            error @ (ScanJobError::CodeNotThere
+            | ScanJobError::Store(_)
+            | ScanJobError::Port(_)
+            | ScanJobError::Compare(_)),
+        ) => Outcome::retry(chain(&error)),
     }
 }
 
@@ -206,9 +212,13 @@ impl Job<'_> {
         if remember {
             writes.push(scans::put_earlier(self.tenant, &scan, &summary, now));
         }
+        let changed = self.app.scans.changed(self.tenant, &scan, &summary).await?;
         scan.result = Some(summary);
         writes.push(scans::put_finished(self.tenant, &scan, self.version));
-        writes.push(self.tell(&fact, &scan));
+        writes.push(self.tell(&fact, &scan, 2));
+        if let Some(changed) = changed {
+            writes.push(self.tell(&changed, &scan, 3));
+        }
         self.commit(&writes, &scan.id).await
     }
 
@@ -217,14 +227,14 @@ impl Job<'_> {
         scan.finished_at = Some(self.app.clock.now().to_string());
         scan.failure = Some(reason);
         let fact = ScanFailed { scan_id: scan.id.clone(), code_sha256: scan.code_sha256.clone(), reason };
-        let writes = [scans::put_finished(self.tenant, &scan, self.version), self.tell(&fact, &scan)];
+        let writes = [scans::put_finished(self.tenant, &scan, self.version), self.tell(&fact, &scan, 2)];
         self.commit(&writes, &scan.id).await
     }
 
-    fn tell<F: scorpius_core::Fact>(&self, fact: &F, scan: &ScanRecord) -> Write {
+    /// The request was the scan's first event.
+    fn tell<F: scorpius_core::Fact>(&self, fact: &F, scan: &ScanRecord, sequence: u64) -> Write {
         let actor = Actor::reacting(FUNCTION, self.event);
-        // The request was the scan's first event.
-        Write::emit(Event::of(fact, &scan.id, 2, self.tenant, &actor, &*self.app.clock))
+        Write::emit(Event::of(fact, &scan.id, sequence, self.tenant, &actor, &*self.app.clock))
     }
 
     async fn commit(&self, writes: &[Write], id: &str) -> Result<(), ScanJobError> {

@@ -15,7 +15,7 @@ use crate::tree;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything that any function reads at its start; nothing of it exists.
-const SETTINGS: [(&str, &str); 35] = [
+const SETTINGS: [(&str, &str); 39] = [
     ("ANCHORS", "anchors"),
     ("AUDIENCE", "scorpius"),
     ("AWS_ACCESS_KEY_ID", "stub"),

@@ -35,6 +35,7 @@ use scorpius_ledger::anchor::AnchorError;
 use scorpius_ledger::{Origin, Policy};
 use scorpius_local::{Local, LocalOptions, QueueSpec};
 use scorpius_relay::{Relay, RelayError};
+use scorpius_scan::rescan::RescanError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -148,6 +149,9 @@ pub enum HostError {
     /// The reading of feeds.
     #[error(transparent)]
     Feeds(#[from] SyncError),
+    /// The start of scans that are due.
+    #[error("scheduled scans are not started")]
+    Rescan(#[from] RescanError),
     /// The anchoring of the ledger.
     #[error("the ledger's checkpoint is not anchored")]
     Anchor(#[from] AnchorError),
@@ -278,6 +282,10 @@ impl Host {
             }
             "intel-sync" => {
                 self.read_feeds().await?;
+                Ok(())
+            }
+            "scan-rescan" => {
+                self.functions.scan_rescan.run().await?;
                 Ok(())
             }
             other => {

@@ -1,6 +1,6 @@
 //! What the functions work on.
 
-use scorpius_edge::manifest::{From, Manifest, Trigger};
+use scorpius_edge::manifest::{From, Manifest};
 use serde_json::{Value, json};
 
 use super::{arn, logical, queue_id, reference};

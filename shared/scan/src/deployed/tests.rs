@@ -19,12 +19,12 @@ const CODE: [u8; 2] = [0x33, 0xff];
 
 /// A chain in memory.
 #[derive(Default)]
-struct Memory {
-    codes: BTreeMap<Account, Vec<u8>>,
-    slots: BTreeMap<(Account, Word), Word>,
+pub(crate) struct Memory {
+    pub(crate) codes: BTreeMap<Account, Vec<u8>>,
+    pub(crate) slots: BTreeMap<(Account, Word), Word>,
     /// Blocks that are gone before they are read.
-    reorganised: AtomicUsize,
-    is_down: bool,
+    pub(crate) reorganised: AtomicUsize,
+    pub(crate) is_down: bool,
 }
 
 #[async_trait]
