@@ -114,11 +114,7 @@ impl Schedule {
 
     /// Writes that add it; the second one conflicts when the tenant has too many.
     pub(crate) fn adding(&self, tenant: &TenantId) -> [Write; 3] {
-        [
-            Write::put(key(tenant, &self.id), self, Condition::Absent),
-            count(tenant, 1),
-            self.due_row(tenant),
-        ]
+        [Write::put(key(tenant, &self.id), self, Condition::Absent), count(tenant, 1), self.due_row(tenant)]
     }
 
     /// Writes that remove it, if its record has `version`.

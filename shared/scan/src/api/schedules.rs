@@ -132,8 +132,7 @@ pub(super) async fn create(app: &App, request: &Request) -> Result<Response, Pro
         missed: None,
     };
     let tenant = request.tenant()?;
-    let fact =
-        ScheduleCreated { schedule_id: schedule.id.clone(), interval_hours: schedule.interval_hours };
+    let fact = ScheduleCreated { schedule_id: schedule.id.clone(), interval_hours: schedule.interval_hours };
     let event = Event::of(&fact, &schedule.id, 1, tenant, &request.actor()?, &*app.clock);
     let mut writes = Vec::from(schedule.adding(tenant));
     writes.push(Write::emit(event));
@@ -166,9 +165,9 @@ async fn target(
                 .chain
                 .parse()
                 .map_err(|error| INVALID_REQUEST.because(&error).at("/deployed/chain", &error))?;
-            let address = deployed.checked_address().map_err(|error| {
-                INVALID_REQUEST.because(&error).at("/deployed/address", &error)
-            })?;
+            let address = deployed
+                .checked_address()
+                .map_err(|error| INVALID_REQUEST.because(&error).at("/deployed/address", &error))?;
             let target = Target::Deployed(Deployed { chain: chain.to_string(), address });
             Ok(Found { target, first_at: now, compared_with: None, label: None, sensitivity: None })
         }

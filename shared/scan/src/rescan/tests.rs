@@ -175,7 +175,8 @@ async fn a_target_is_scanned_once_a_period_and_what_changes_is_told() {
             "incomplete": false,
         })
     );
-    let next: UnixMillis = schedule(&world, &id).await["next_at"].as_str().expect("a time").parse().expect("one");
+    let next: UnixMillis =
+        schedule(&world, &id).await["next_at"].as_str().expect("a time").parse().expect("one");
     assert!(next > world.clock.now() && (next.0 - NOW.0) % (2 * HOUR_MS) == 0);
 }
 
@@ -219,10 +220,7 @@ async fn whoever_is_killed_between_neither_loses_nor_doubles_a_scan() {
 #[tokio::test]
 async fn two_ticks_at_once_start_one_scan() {
     let (world, id) = scheduled(&deployed(1)).await;
-    let both = tokio::join!(
-        run(tick(&world, &OPEN, false, vec![])),
-        run(tick(&world, &OPEN, false, vec![]))
-    );
+    let both = tokio::join!(run(tick(&world, &OPEN, false, vec![])), run(tick(&world, &OPEN, false, vec![])));
     assert_eq!(both.0.0 + both.1.0, 1, "{both:?}");
     assert_eq!(asked_for(&world).await.len(), 1);
     assert_eq!(schedule(&world, &id).await["runs"], 1);
@@ -269,13 +267,17 @@ async fn what_was_handed_in_once_is_scanned_again_and_compared_with_its_scan() {
     stands(&world, "active").await;
     let first = world.scan("0x33ff").await;
     worked(&world).await;
-    let made = asking(&world, post("createScanSchedule", &json!({"scan_id": first, "interval_hours": 1}))).await;
+    let made =
+        asking(&world, post("createScanSchedule", &json!({"scan_id": first, "interval_hours": 1}))).await;
     assert_eq!(made.status.as_u16(), 201, "{made:?}");
     assert_eq!(run(tick(&world, &[], false, vec![])).await, (0, 0, 0), "the scan itself was just made");
     world.clock.advance_ms(HOUR_MS);
     assert_eq!(run(tick(&world, &[], false, vec![])).await, (1, 0, 0));
     let again = worked(&world).await;
-    assert_eq!((&again["status"], &again["rescan"]["previous_scan_id"]), (&"completed".into(), &first.into()));
+    assert_eq!(
+        (&again["status"], &again["rescan"]["previous_scan_id"]),
+        (&"completed".into(), &first.into())
+    );
 }
 
 #[tokio::test]
@@ -283,17 +285,24 @@ async fn a_schedule_is_one_tenant_s_bounded_and_can_be_ended() {
     let (world, id) = scheduled(&deployed(720)).await;
     for (bad, at) in [
         (json!({"interval_hours": 1}), ""),
-        (json!({"scan_id": "scn_1", "deployed": {"chain": "ethereum", "address": AT}, "interval_hours": 1}), ""),
+        (
+            json!({"scan_id": "scn_1", "deployed": {"chain": "ethereum", "address": AT}, "interval_hours": 1}),
+            "",
+        ),
         (deployed(0), "/interval_hours"),
         (deployed(721), "/interval_hours"),
         (json!({"deployed": {"chain": "moon", "address": AT}, "interval_hours": 1}), "/deployed/chain"),
-        (json!({"deployed": {"chain": "ethereum", "address": "0x1"}, "interval_hours": 1}), "/deployed/address"),
+        (
+            json!({"deployed": {"chain": "ethereum", "address": "0x1"}, "interval_hours": 1}),
+            "/deployed/address",
+        ),
     ] {
         let answer = asking(&world, post("createScanSchedule", &bad)).await;
         assert_eq!(answer.status.as_u16(), 400, "{bad}");
         assert_eq!(body_of(&answer)["errors"][0]["pointer"], at, "{bad}: {}", body_of(&answer));
     }
-    let unknown = asking(&world, post("createScanSchedule", &json!({"scan_id": "scn_1", "interval_hours": 1}))).await;
+    let unknown =
+        asking(&world, post("createScanSchedule", &json!({"scan_id": "scn_1", "interval_hours": 1}))).await;
     assert_eq!(unknown.status.as_u16(), 404);
     for operation in ["getScanSchedule", "deleteScanSchedule"] {
         assert_eq!(asking(&world, get(operation, OTHER_TENANT, Some(&id))).await.status.as_u16(), 404);
