@@ -27,7 +27,7 @@ run "what_uses_nothing_may_do_nothing" {
   variables {
     function = {
       queues = [], schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
+      uses   = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -47,7 +47,7 @@ run "what_reads_does_not_write" {
   variables {
     function = {
       queues = [], schedule = null, stream = null, emits = []
-      uses  = { store = "read", counters = false, blobs = "read", keys = ["public:token"], bus = false, queues = false, topics = null, mail = false }
+      uses   = { store = "read", counters = false, blobs = "read", keys = ["public:token"], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -76,7 +76,7 @@ run "who_anchors_puts_and_never_deletes" {
     anchors = { bucket_arn = "arn:anchors", key_arn = "arn:anchors-key" }
     function = {
       queues = [], schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, anchors = true, keys = [], bus = false, queues = false, topics = null, mail = false }
+      uses   = { store = null, counters = false, blobs = null, anchors = true, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -96,7 +96,7 @@ run "a_consumer_sees_its_own_queue" {
   variables {
     function = {
       queues = ["scan"], schedule = null, stream = null, emits = ["scorpius.scan.completed.v1"]
-      uses  = { store = "read-write", counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
+      uses   = { store = "read-write", counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -124,7 +124,7 @@ run "tokens_are_signed_and_checked_with_every_key_of_a_rotation" {
   variables {
     function = {
       queues = [], schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = ["sign:token", "public:token"], bus = false, queues = false, topics = null, mail = false }
+      uses   = { store = null, counters = false, blobs = null, keys = ["sign:token", "public:token"], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -147,7 +147,7 @@ run "what_names_topics_does_not_publish" {
   variables {
     function = {
       queues = [], schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read", mail = false }
+      uses   = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read", mail = false }
     }
   }
 
@@ -167,7 +167,7 @@ run "what_publishes_does_so_to_allowed_topics" {
   variables {
     function = {
       queues = [], schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read-write", mail = false }
+      uses   = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read-write", mail = false }
     }
   }
 
@@ -187,7 +187,7 @@ run "who_counts_is_named" {
   variables {
     function = {
       queues = [], schedule = null, stream = null, emits = []
-      uses  = { store = "read", counters = true, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
+      uses   = { store = "read", counters = true, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -207,7 +207,7 @@ run "what_sends_letters_sends_them_as_its_own_sender" {
   variables {
     function = {
       queues = [], schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = true }
+      uses   = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = true }
     }
   }
 

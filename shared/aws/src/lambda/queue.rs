@@ -103,6 +103,17 @@ where
     outcome
 }
 
+/// Where the queue is whose ARN is `source`. A function with one queue need not be told.
+fn urls_of<'u>(urls: &'u [QueueUrls], source: &str) -> Option<&'u QueueUrls> {
+    match urls {
+        [only] => Some(only),
+        several => {
+            let name = source.rsplit(':').next().filter(|name| !name.is_empty());
+            several.iter().find(|urls| urls.live.rsplit('/').next() == name)
+        }
+    }
+}
+
 impl SqsQueue {
     /// The queue at `urls`, consumed by `function`.
     pub(crate) fn new(client: Lazily<aws_sdk_sqs::Client>, function: &'static str, urls: QueueUrls) -> Self {
@@ -114,17 +125,6 @@ impl SqsQueue {
     pub fn and(mut self, other: Self) -> Self {
         self.urls.extend(other.urls);
         self
-    }
-
-    /// Where the queue is that `record` comes from. A function with one queue need not be told.
-    fn urls(&self, record: &SqsRecord) -> Option<&QueueUrls> {
-        match &self.urls[..] {
-            [only] => Some(only),
-            several => {
-                let name = record.source.rsplit(':').next().filter(|name| !name.is_empty());
-                several.iter().find(|urls| urls.live.rsplit('/').next() == name)
-            }
-        }
     }
 
     /// Handles one batch, message by message, and answers with those that are to be handed out again.
@@ -157,7 +157,7 @@ impl SqsQueue {
 
     /// When this fails, the queue's own visibility timeout is the pause.
     async fn hide(&self, record: &SqsRecord, after: Duration) {
-        let Some(urls) = self.urls(record) else { return };
+        let Some(urls) = urls_of(&self.urls, &record.source) else { return };
         let hidden_s = i32::try_from(after.min(HIDDEN_MAX).as_secs()).unwrap_or(i32::MAX);
         let request = self
             .client
@@ -173,7 +173,8 @@ impl SqsQueue {
 
     /// Copies the message to the dead letters with its reason; Lambda then deletes it from the queue.
     async fn bury(&self, record: &SqsRecord, reason: &str) -> bool {
-        let Some(dead) = self.urls(record).and_then(|urls| urls.dead.as_ref()) else { return false };
+        let urls = urls_of(&self.urls, &record.source);
+        let Some(dead) = urls.and_then(|urls| urls.dead.as_ref()) else { return false };
         let text = |value: &str| {
             let value: String =
                 value.chars().take(REASON_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -232,6 +233,18 @@ mod tests {
             },
         )
         .await
+    }
+
+    #[test]
+    fn a_message_is_answered_where_it_comes_from() {
+        let at = |name: &str| QueueUrls { live: format!("https://sqs.example/1/p-{name}"), dead: None };
+        let both = [at("scan-high"), at("scan")];
+        let arn = |name: &str| format!("arn:aws:sqs:eu-west-1:1:p-{name}");
+        assert_eq!(urls_of(&both, &arn("scan")), Some(&both[1]));
+        assert_eq!(urls_of(&both, &arn("scan-high")), Some(&both[0]));
+        assert_eq!(urls_of(&both, &arn("scan-low")), None);
+        assert_eq!(urls_of(&both, ""), None);
+        assert_eq!(urls_of(&both[..1], ""), Some(&both[0]));
     }
 
     #[tokio::test]
