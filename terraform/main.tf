@@ -95,7 +95,7 @@ locals {
       function.uses.bus ? { BUS = module.bus.name } : {},
       [
         for queue, settings in local.queue_settings : settings
-        if function.queue == queue || function.uses.queues || function.uses.bus && module.stack.queues[queue].from_relay
+        if contains(function.queues, queue) || function.uses.queues || function.uses.bus && module.stack.queues[queue].from_relay
       ]...
     )
   }

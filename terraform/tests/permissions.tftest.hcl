@@ -26,8 +26,8 @@ run "what_uses_nothing_may_do_nothing" {
 
   variables {
     function = {
-      queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
+      queues = [], schedule = null, stream = null, emits = []
+      uses   = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -46,8 +46,8 @@ run "what_reads_does_not_write" {
 
   variables {
     function = {
-      queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = "read", counters = false, blobs = "read", keys = ["public:token"], bus = false, queues = false, topics = null, mail = false }
+      queues = [], schedule = null, stream = null, emits = []
+      uses   = { store = "read", counters = false, blobs = "read", keys = ["public:token"], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -75,8 +75,8 @@ run "who_anchors_puts_and_never_deletes" {
   variables {
     anchors = { bucket_arn = "arn:anchors", key_arn = "arn:anchors-key" }
     function = {
-      queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, anchors = true, keys = [], bus = false, queues = false, topics = null, mail = false }
+      queues = [], schedule = null, stream = null, emits = []
+      uses   = { store = null, counters = false, blobs = null, anchors = true, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -95,8 +95,8 @@ run "a_consumer_sees_its_own_queue" {
 
   variables {
     function = {
-      queue = "scan", schedule = null, stream = null, emits = ["scorpius.scan.completed.v1"]
-      uses  = { store = "read-write", counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
+      queues = ["scan"], schedule = null, stream = null, emits = ["scorpius.scan.completed.v1"]
+      uses   = { store = "read-write", counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -123,8 +123,8 @@ run "tokens_are_signed_and_checked_with_every_key_of_a_rotation" {
 
   variables {
     function = {
-      queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = ["sign:token", "public:token"], bus = false, queues = false, topics = null, mail = false }
+      queues = [], schedule = null, stream = null, emits = []
+      uses   = { store = null, counters = false, blobs = null, keys = ["sign:token", "public:token"], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -146,8 +146,8 @@ run "what_names_topics_does_not_publish" {
 
   variables {
     function = {
-      queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read", mail = false }
+      queues = [], schedule = null, stream = null, emits = []
+      uses   = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read", mail = false }
     }
   }
 
@@ -166,8 +166,8 @@ run "what_publishes_does_so_to_allowed_topics" {
 
   variables {
     function = {
-      queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read-write", mail = false }
+      queues = [], schedule = null, stream = null, emits = []
+      uses   = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = "read-write", mail = false }
     }
   }
 
@@ -186,8 +186,8 @@ run "who_counts_is_named" {
 
   variables {
     function = {
-      queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = "read", counters = true, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
+      queues = [], schedule = null, stream = null, emits = []
+      uses   = { store = "read", counters = true, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = false }
     }
   }
 
@@ -206,8 +206,8 @@ run "what_sends_letters_sends_them_as_its_own_sender" {
 
   variables {
     function = {
-      queue = null, schedule = null, stream = null, emits = []
-      uses  = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = true }
+      queues = [], schedule = null, stream = null, emits = []
+      uses   = { store = null, counters = false, blobs = null, keys = [], bus = false, queues = false, topics = null, mail = true }
     }
   }
 

@@ -104,8 +104,14 @@ pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
     let tenant = json!({"name": "a", "administrator": "eve@example.com"});
     for (base, post, asked, name) in [
         ("/v1/auth/api-keys/{id}", "/v1/auth/api-keys", json!({"name": "a"}), "key_id"),
-        ("/v1/verdicts/{id}", "/v1/risk/address", address, "id"),
+        ("/v1/verdicts/{id}", "/v1/risk/address", address.clone(), "id"),
         ("/v1/scans/{id}", "/v1/scans", json!({"bytecode": "0x600035ff"}), "id"),
+        (
+            "/v1/scan-schedules/{id}",
+            "/v1/scan-schedules",
+            json!({"deployed": address.clone(), "interval_hours": 1}),
+            "id",
+        ),
         ("/v1/config/webhooks/{id}", "/v1/config/webhooks", hook, "id"),
         ("/v1/wallets/{id}", "/v1/wallets/protect", wallet, "wallet_id"),
         ("/v1/users/invitations/{id}", "/v1/users/invitations", invited, "invitation_id"),

@@ -23,7 +23,7 @@ fn wrong(manifest: &Manifest, function: &Function, json: &str) -> Option<String>
     };
     match &function.trigger {
         Trigger::Http(routes) => wrong_request(routes.keys().map(String::as_str).collect(), payload),
-        Trigger::Queue(queue) => wrong_messages(manifest, queue, &payload),
+        Trigger::Queue(queues) => wrong_messages(manifest, queues, &payload),
         Trigger::Authorizer(_) => match serde_json::from_value::<AuthorizerEvent>(payload) {
             Ok(event) if event.route_key.contains(" /") => None,
             Ok(_) => Some("no `routeKey`".to_owned()),
@@ -71,16 +71,17 @@ fn wrong_request(routes: Vec<&str>, payload: Value) -> Option<String> {
     (filled != event.raw_path).then(|| format!("the path is `{}`, the route says `{filled}`", event.raw_path))
 }
 
-fn wrong_messages(manifest: &Manifest, queue: &str, payload: &Value) -> Option<String> {
+fn wrong_messages(manifest: &Manifest, queues: &[String], payload: &Value) -> Option<String> {
     let records = payload["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
     if records.is_empty() {
         return Some("no records".to_owned());
     }
     records.iter().find_map(|record| {
         let from = record["eventSourceARN"].as_str().unwrap_or_default();
-        if record["eventSource"] != "aws:sqs" || from.rsplit(':').next() != Some(queue) {
-            return Some(format!("not from queue `{queue}`: `{from}`"));
-        }
+        let named = queues.iter().find(|queue| from.rsplit(':').next() == Some(queue.as_str()));
+        let Some(queue) = named.filter(|_| record["eventSource"] == "aws:sqs") else {
+            return Some(format!("not from queue `{}`: `{from}`", queues.join("` or `")));
+        };
         let message = record["body"].as_str().unwrap_or_default();
         match &manifest.queues.get(queue)?.from {
             From::Relay(_) => {
@@ -147,7 +148,7 @@ fn a_payload_that_would_not_start_the_function_is_found() {
     check(&manifest, "scan", r#"{"version": "2.0", "routeKey": "GET /v1/scans"}"#, "method or path");
     check(&manifest, "scan-job", r#"{"Records": []}"#, "no records");
     let from_audit = r#"{"Records": [{"eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:eu-west-1:0:audit", "body": "{}"}]}"#;
-    check(&manifest, "scan-job", from_audit, "not from queue `scan`");
+    check(&manifest, "scan-job", from_audit, "not from queue `scan-high` or `scan` or `scan-low`");
     check(&manifest, "audit-append", from_audit, "missing field");
     check(&manifest, "outbox-sweep", "{}", "scheduler");
     check(

@@ -25,6 +25,7 @@ mod platform;
 mod ports;
 mod qldb;
 mod sarif;
+mod scans;
 mod sessions;
 mod simulation;
 mod stack;

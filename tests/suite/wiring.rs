@@ -26,8 +26,7 @@ fn arrows(manifest: &Manifest) -> BTreeMap<&str, BTreeSet<&str>> {
 }
 
 pub(crate) fn consumers<'a>(manifest: &'a Manifest, queue: &str) -> Vec<&'a str> {
-    let consumes =
-        |function: &Function| matches!(&function.trigger, Trigger::Queue(consumed) if consumed == queue);
+    let consumes = |function: &Function| function.trigger.queues().iter().any(|consumed| consumed == queue);
     manifest
         .functions
         .iter()

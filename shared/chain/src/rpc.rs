@@ -88,6 +88,14 @@ struct EndpointFailed {
     source: RpcError,
 }
 
+/// Whether a node that works said no to what was asked, or the answer is too long: it will be so again.
+pub(crate) fn is_of_the_question(error: &PortError) -> bool {
+    let failed = error.source.downcast_ref::<EndpointFailed>();
+    failed.is_some_and(|failed| {
+        matches!(failed.source, RpcError::Refused { .. } | RpcError::Egress(EgressError::TooLong))
+    })
+}
+
 /// EVM chains over JSON-RPC.
 pub struct RpcChain {
     egress: Arc<dyn Egress>,
@@ -409,6 +417,16 @@ impl Chain for RpcChain {
         block: &BlockHead,
     ) -> Result<Option<NodeRun>, ChainError> {
         self.read_run(chain_id, call, at, block).await
+    }
+
+    async fn answer(
+        &self,
+        chain_id: u64,
+        to: [u8; 20],
+        data: &[u8],
+        at: &BlockRef,
+    ) -> Result<Option<Bytes>, ChainError> {
+        self.read_answer(chain_id, to, data, at).await
     }
 
     async fn transaction(

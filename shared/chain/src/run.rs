@@ -1,11 +1,12 @@
-//! A call that the node runs itself: `eth_simulateV1`.
+//! Calls that the node runs itself: `eth_simulateV1`, and `eth_call` for what a contract answers.
 
-use scorpius_core::chain::{BlockHead, BlockRef, ChainError, NodeLog, NodeRun, TrialCall};
+use bytes::Bytes;
+use scorpius_core::chain::{self, BlockHead, BlockRef, ChainError, NodeLog, NodeRun, TrialCall};
 use serde_json::{Value, json};
 
 use crate::answer::{RpcError, text};
 use crate::hex_text::{data, fixed};
-use crate::rpc::{Question, RpcChain, hex_of, only, pinned};
+use crate::rpc::{Question, RpcChain, hex_of, is_of_the_question, only, pinned};
 use crate::state::trial;
 
 /// Bytes of an answer.
@@ -14,6 +15,10 @@ const ANSWER_BYTES_MAX: usize = 2_000_000;
 const LOGS_MAX: usize = 1_024;
 /// Bytes of one log's data.
 const LOG_BYTES_MAX: usize = 131_072;
+/// Bytes of an answer of `eth_call`, with what a node says of a call that failed.
+const CALL_BYTES_MAX: usize = 65_536;
+/// Gas of a question to a contract: 1,000,000, and a hostile one makes the node work no longer.
+const CALL_GAS: &str = "0xf4240";
 /// Topics of a log: the EVM has no more.
 const TOPICS_MAX: usize = 4;
 
@@ -52,6 +57,35 @@ impl RpcChain {
             Err(ChainError::Port(_)) => Ok(None),
             Err(error @ (ChainError::NoEndpoint { .. } | ChainError::UnknownBlock)) => Err(error),
         }
+    }
+
+    pub(crate) async fn read_answer(
+        &self,
+        chain_id: u64,
+        to: [u8; 20],
+        data: &[u8],
+        at: &BlockRef,
+    ) -> Result<Option<Bytes>, ChainError> {
+        let call = json!({"to": hex_of(&to), "data": hex_of(data), "gas": CALL_GAS});
+        // That the contract fails is an answer, and no fault of the node.
+        let question = Question {
+            is_hint: true,
+            answer_bytes_max: CALL_BYTES_MAX,
+            ..Question::new("eth_call", json!([call, pinned(at)]))
+        };
+        match self.ask(chain_id, &question, |answers| answered(only(answers)?)).await {
+            Err(ChainError::Port(error)) if is_of_the_question(&error) => Ok(None),
+            other => other,
+        }
+    }
+}
+
+/// What a contract answered, if it is no longer than what is read.
+fn answered(answer: &Value) -> Result<Option<Bytes>, RpcError> {
+    let text = text(answer)?;
+    match text.len() <= 2 + 2 * chain::ANSWER_BYTES_MAX {
+        true => Ok(Some(data(text, chain::ANSWER_BYTES_MAX)?)),
+        false => Ok(None),
     }
 }
 

@@ -350,3 +350,30 @@ async fn a_node_on_loopback_is_read_through_the_guard() {
     assert_eq!(head, AT);
     assert_eq!(chain.code(31_337, ADDRESS, &head).await.expect("code").len(), 24_576);
 }
+
+#[tokio::test]
+async fn a_contract_is_asked_at_the_block_and_its_failure_is_an_answer() {
+    let asked = async |said: Value| {
+        let network = Arc::new(Network::default().with(FIRST, node(said)));
+        let (chain, _) = over(&network);
+        let answer = chain.answer(1, ADDRESS, &[0x5c, 0x60, 0xda, 0x1b], &AT).await;
+        (answer, network)
+    };
+    let (answer, network) = asked(json!({"result": "0x0102"})).await;
+    assert_eq!(answer.expect("an answer").as_deref(), Some(&[1, 2][..]));
+    let (_, method, parameters) = network.asked().pop().expect("a question");
+    let block = json!({"blockHash": format!("0x{}", "ab".repeat(32)), "requireCanonical": true});
+    let call = json!({"to": format!("0x{}", "11".repeat(20)), "data": "0x5c60da1b", "gas": "0xf4240"});
+    assert_eq!((method.as_str(), parameters), ("eth_call", json!([call, block])));
+    for silent in [
+        json!({"error": {"code": 3, "message": "execution reverted"}}),
+        json!({"error": {"code": -32601, "message": "no such method"}}),
+        json!({"result": format!("0x{}", "00".repeat(1_025))}),
+    ] {
+        assert_eq!(asked(silent).await.0.expect("none"), None);
+    }
+    // What the node itself does wrong is not the contract's answer.
+    for bad in [json!({"result": "0x1"}), json!({"result": 7}), json!({"status": 500})] {
+        assert!(asked(bad).await.0.is_err());
+    }
+}

@@ -99,6 +99,9 @@ pub struct AccountRead {
     pub slots: Vec<([u8; 32], [u8; 32])>,
 }
 
+/// Bytes of what a contract answers to `Chain::answer`: 32 words.
+pub const ANSWER_BYTES_MAX: usize = 1_024;
+
 /// Accounts with the slots of each.
 pub type Touched = Vec<([u8; 20], Vec<[u8; 32]>)>;
 
@@ -206,6 +209,18 @@ pub trait Chain: Send + Sync {
         _at: &BlockRef,
         _block: &BlockHead,
     ) -> Result<Option<NodeRun>, ChainError> {
+        Ok(None)
+    }
+
+    /// What the contract at `to` answers to `data`, as a node tries it at `at`: at most `ANSWER_BYTES_MAX`. `None` where it
+    /// fails, answers more than that, or no node offers to try.
+    async fn answer(
+        &self,
+        _chain_id: u64,
+        _to: [u8; 20],
+        _data: &[u8],
+        _at: &BlockRef,
+    ) -> Result<Option<Bytes>, ChainError> {
         Ok(None)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scorpius_core::EventSchema;
 use serde_json::{Map, Value, json};
 
-use crate::manifest::{From, Manifest, Trigger};
+use crate::manifest::{From, Manifest};
 use crate::queue::AuditBatch;
 
 const SCHEMAS: &str = "#/components/schemas/";
@@ -113,14 +113,10 @@ fn emitters<'a>(manifest: &'a Manifest, kind: &str) -> Vec<&'a str> {
 }
 
 fn consumers<'a>(manifest: &'a Manifest, queue: &str) -> Vec<&'a str> {
-    let functions = manifest.functions.iter().filter(|(_, function)| match &function.trigger {
-        Trigger::Queue(consumed) => consumed == queue,
-        Trigger::Http(_)
-        | Trigger::Schedule(_)
-        | Trigger::Stream(_)
-        | Trigger::Authorizer(_)
-        | Trigger::Invoke(_) => false,
-    });
+    let functions = manifest
+        .functions
+        .iter()
+        .filter(|(_, function)| function.trigger.queues().iter().any(|consumed| consumed == queue));
     functions.map(|(name, _)| name.as_str()).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The whole wiring.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,8 +43,8 @@ pub struct Function {
 pub enum Trigger {
     /// Routes, each with the action it needs or `public`.
     Http(BTreeMap<String, String>),
-    /// Messages of this queue.
-    Queue(String),
+    /// Messages of this queue, or of several, given in the order in which they are served.
+    Queue(#[serde(deserialize_with = "one_or_many", serialize_with = "one_if_one")] Vec<String>),
     /// `rate(1 minute)`.
     Schedule(String),
     /// Inserts into the outbox table.
@@ -53,6 +53,40 @@ pub enum Trigger {
     Authorizer(bool),
     /// Whoever the operator's IAM lets invoke it; it has no route and no queue.
     Invoke(bool),
+}
+
+impl Trigger {
+    /// The queues whose messages start it, in the order in which they are served.
+    #[must_use]
+    pub fn queues(&self) -> &[String] {
+        match self {
+            Self::Queue(queues) => queues,
+            Self::Http(_) | Self::Schedule(_) | Self::Stream(_) | Self::Authorizer(_) | Self::Invoke(_) => {
+                &[]
+            }
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Ok(match OneOrMany::deserialize(from)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}
+
+fn one_if_one<S: Serializer>(queues: &[String], to: S) -> Result<S::Ok, S::Error> {
+    match queues {
+        [one] => one.serialize(to),
+        many => many.serialize(to),
+    }
 }
 
 /// What a function touches.
@@ -176,10 +210,12 @@ impl Manifest {
             if matches!(function.trigger, Trigger::Authorizer(false) | Trigger::Invoke(false)) {
                 return rule("is started by nothing: its trigger says `false`".to_owned());
             }
-            if let Trigger::Queue(queue) = &function.trigger
-                && !manifest.queues.contains_key(queue)
-            {
+            let consumed = function.trigger.queues();
+            if let Some(queue) = consumed.iter().find(|queue| !manifest.queues.contains_key(*queue)) {
                 return rule(format!("consumes `{queue}`, which is no queue"));
+            }
+            if matches!(function.trigger, Trigger::Queue(_)) && consumed.is_empty() {
+                return rule("is started by nothing: its trigger names no queue".to_owned());
             }
         }
         for (name, queue) in &manifest.queues {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::select_all;
 use scorpius_core::event::matches_kind;
 use scorpius_core::{Bus, Event, PortError, QueueDepth, StoreError, UnixMillis};
 use tokio::sync::watch;
@@ -130,35 +131,43 @@ impl SqliteQueues {
         .await
     }
 
-    /// As `receive`, and when there is nothing, waits up to `wait` for something to arrive or come back.
+    /// As `receive` from the first of `queues` that has something; when none has, waits up to `wait` for something to
+    /// arrive or come back.
     ///
     /// # Errors
     /// As `receive`.
     pub async fn receive_within(
         &self,
-        queue: &str,
+        queues: &[&str],
         max: u32,
         term: Duration,
         wait: Duration,
     ) -> Result<Vec<Received>, PortError> {
-        let mut arrivals = self.on_arrival(queue);
+        let mut arrivals: Vec<_> = queues.iter().map(|queue| self.on_arrival(queue)).collect();
         let deadline = Instant::now() + wait;
         loop {
-            arrivals.mark_unchanged();
-            let received = self.receive(queue, max, term).await?;
-            if !received.is_empty() || Instant::now() >= deadline {
-                return Ok(received);
-            }
-            let wake = match self.next_due(queue).await? {
-                // A message that is due and was not handed out was buried; look again a little later.
-                Some(at) => {
-                    Instant::now() + Duration::from_millis(at.since_ms(self.database.clock.now()).max(1))
+            arrivals.iter_mut().for_each(watch::Receiver::mark_unchanged);
+            for queue in queues {
+                let received = self.receive(queue, max, term).await?;
+                if !received.is_empty() {
+                    return Ok(received);
                 }
-                None => deadline,
-            };
+            }
+            if Instant::now() >= deadline {
+                return Ok(Vec::new());
+            }
+            let mut wake = deadline;
+            for queue in queues {
+                // A message that is due and was not handed out was buried; look again a little later.
+                if let Some(at) = self.next_due(queue).await? {
+                    let due = Duration::from_millis(at.since_ms(self.database.clock.now()).max(1));
+                    wake = wake.min(Instant::now() + due);
+                }
+            }
+            let arrived = select_all(arrivals.iter_mut().map(|arrival| Box::pin(arrival.changed())));
             tokio::select! {
-                changed = arrivals.changed() => changed.map_err(|error| PortError::new("bus", error))?,
-                () = sleep_until(wake.min(deadline)) => {}
+                (changed, _, _) = arrived => changed.map_err(|error| PortError::new("bus", error))?,
+                () = sleep_until(wake) => {}
             }
         }
     }

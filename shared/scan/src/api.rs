@@ -2,6 +2,8 @@
 
 pub mod findings;
 mod input;
+mod problems;
+pub mod schedules;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,52 +15,32 @@ use scorpius_core::{Blobs, Chain, Clock, Event, PortError, Store, StoreError, Wr
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::operation::{PAGING, Parameter};
-use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
-use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Request, Response, Thing};
+use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND, TOO_MANY_REQUESTS};
+use scorpius_edge::{Access, Answer, Kind, Operation, Problem, Request, Response, Thing};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::deployed::Deployed;
 use crate::engine::{Budget, Report};
-use crate::facts::{ScanCancelled, ScanRequested};
+use crate::facts::ScanCancelled;
+use crate::priority::{self, Priority};
+use crate::progress::Progress;
 use crate::sarif;
 use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
+use crate::schedules::Schedules;
 use crate::source::SourceReport;
 use crate::triage::{Decision, Triage};
 use input::{Given, given};
+pub use problems::{
+    CHAIN_UNREACHABLE, NO_CONTRACT, NO_ENDPOINT, SCAN_FAILED, SCAN_FINISHED, SCAN_NOT_FINISHED,
+    TOO_MANY_SCHEDULES,
+};
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 100;
 /// The name of the list of scans, for cursors.
 const LIST: &str = "scans";
 
-/// The scan has no report yet.
-pub const SCAN_NOT_FINISHED: ProblemType =
-    ProblemType { code: "scan-not-finished", title: "Scan not finished", status: StatusCode::CONFLICT };
-/// The scan will have no report.
-pub const SCAN_FAILED: ProblemType =
-    ProblemType { code: "scan-failed", title: "Scan failed", status: StatusCode::CONFLICT };
-/// The scan is over, or was called off already.
-pub const SCAN_FINISHED: ProblemType =
-    ProblemType { code: "scan-finished", title: "Scan finished", status: StatusCode::CONFLICT };
-/// The operator has no node of the chain.
-pub const NO_ENDPOINT: ProblemType = ProblemType {
-    code: "no-endpoint",
-    title: "No endpoint of this chain is configured",
-    status: StatusCode::CONFLICT,
-};
-/// No node of the chain answered.
-pub const CHAIN_UNREACHABLE: ProblemType = ProblemType {
-    code: "chain-unreachable",
-    title: "The chain could not be read",
-    status: StatusCode::SERVICE_UNAVAILABLE,
-};
-/// Nothing is at the address.
-pub const NO_CONTRACT: ProblemType = ProblemType {
-    code: "no-contract",
-    title: "No contract is at this address",
-    status: StatusCode::UNPROCESSABLE_ENTITY,
-};
 /// Which scans a list shows.
 const FILTERS: [Parameter; 2] = [
     Parameter {
@@ -77,6 +59,8 @@ pub struct App {
     pub scans: Scans,
     /// What people decided about findings.
     triage: Triage,
+    /// What is scanned again and again.
+    schedules: Schedules,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// Where contracts are read by address, if anywhere.
@@ -89,7 +73,8 @@ impl App {
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
         let triage = Triage::new(Arc::clone(&store));
-        Self { store, scans, triage, clock, chain: None }
+        let schedules = Schedules::new(Arc::clone(&store));
+        Self { store, scans, triage, schedules, clock, chain: None }
     }
 
     /// Reads contracts by address from `chain`.
@@ -127,6 +112,9 @@ pub struct NewScan {
     /// How much the scan may cost; `standard` unless said.
     #[serde(default)]
     pub budget: Budget,
+    /// Which scans it overtakes; `normal` unless said, and `high` at most 30 times an hour.
+    #[serde(default)]
+    pub priority: Priority,
     /// How much harm its disclosure would do: 0 to 4, for the tenant's policies to ask about.
     #[serde(default)]
     #[schemars(range(max = 4))]
@@ -151,6 +139,9 @@ pub struct ScanView {
     pub scan: ScanRecord,
     /// Where to look.
     pub links: Links,
+    /// How far it is; absent in lists and once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// What people decided about its findings, where that still holds; absent in lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triage: Vec<Decision>,
@@ -185,7 +176,8 @@ pub fn operations() -> Vec<Operation> {
         .answers(Answer::json::<ScanView>(202, "It waits for its turn."))
         .fails(&NO_ENDPOINT)
         .fails(&CHAIN_UNREACHABLE)
-        .fails(&NO_CONTRACT),
+        .fails(&NO_CONTRACT)
+        .fails(&TOO_MANY_REQUESTS),
         Operation::new(
             "GET /v1/scans",
             "listScans",
@@ -198,7 +190,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             "GET /v1/scans/{id}",
             "getScan",
-            "Shows a scan, and its report once it is completed.",
+            "Shows a scan: how far it is, and its report once it is completed.",
             Access::Action("scan:read"),
         )
         .about(Kind::Scan)
@@ -216,14 +208,15 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             "POST /v1/scans/{id}/cancel",
             "cancelScan",
-            "Calls off a scan whose turn has not come.",
+            "Calls off a scan that is not over; one at work ends within a second or so.",
             Access::Action("scan:write"),
         )
         .about(Kind::Scan)
-        .answers(Answer::json::<ScanView>(200, "It will not run."))
+        .answers(Answer::json::<ScanView>(200, "It will have no report."))
         .fails(&SCAN_FINISHED),
     ];
     all.extend(findings::operations());
+    all.extend(schedules::operations());
     all
 }
 
@@ -238,6 +231,10 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "compareScans" => findings::compare(app, &request).await,
         "listDecisions" => findings::list(app, &request).await,
         "decideFinding" => findings::decide(app, &request).await,
+        "createScanSchedule" => schedules::create(app, &request).await,
+        "listScanSchedules" => schedules::list(app, &request).await,
+        "getScanSchedule" => schedules::show(app, &request).await,
+        "deleteScanSchedule" => schedules::delete(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))
@@ -261,6 +258,8 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         status: Status::Queued,
         input,
         deployed,
+        priority: asked.priority,
+        rescan: None,
         budget: asked.budget,
         code_sha256,
         size_bytes,
@@ -270,23 +269,27 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         result: None,
         failure: None,
     };
-    let fact = ScanRequested {
-        scan_id: scan.id.clone(),
-        input,
-        code_sha256: scan.code_sha256.clone(),
-        size_bytes: scan.size_bytes,
-        budget: scan.budget,
-    };
     let tenant = request.tenant()?;
-    let event = Event::of(&fact, &scan.id, 1, tenant, &request.actor()?, &*app.clock);
+    let event = priority::request(&scan, tenant, &request.actor()?, &*app.clock);
     // The worker must find the code, so it is durable before anybody hears of the scan.
     match &given {
         Given::Bytecode(code) => app.scans.keep_code(code).await?,
         Given::Solidity(project) => app.scans.keep_project(project).await?,
     }
-    let writes = vec![scans::put_new(tenant, &scan), Write::emit(event)];
+    let mut writes = vec![scans::put_new(tenant, &scan), Write::emit(event)];
+    if scan.priority == Priority::High {
+        writes.push(priority::count_high(tenant, request.received_at));
+    }
     let response = Response::json(StatusCode::ACCEPTED, &view(scan, None));
-    once.commit(&*app.store, &*app.clock, writes, response).await
+    let too_many = |index| {
+        let text = format_args!(
+            "a tenant asks for at most {} scans of high priority an hour",
+            priority::HIGH_IN_HOUR_MAX
+        );
+        let left_s = priority::counted_anew_in_s(request.received_at);
+        (index == 2).then(|| TOO_MANY_REQUESTS.because(text).retry_after_s(left_s))
+    };
+    once.commit_or(&*app.store, &*app.clock, writes, response, too_many).await
 }
 
 fn label(text: String) -> Result<String, Problem> {
@@ -338,7 +341,7 @@ fn view(scan: ScanRecord, shown: Option<Shown>) -> ScanView {
         Some(Shown::Solidity(report)) => (None, Some(*report)),
         None => (None, None),
     };
-    ScanView { scan, links, triage: Vec::new(), report, source_report }
+    ScanView { scan, links, progress: None, triage: Vec::new(), report, source_report }
 }
 
 async fn list(app: &App, request: &Request) -> Result<Response, Problem> {
@@ -446,7 +449,8 @@ async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
         None => BTreeMap::new(),
     };
     let triage = decided.into_values().collect();
-    Ok(Response::json(StatusCode::OK, &ScanView { triage, ..view(scan, report) }))
+    let progress = app.scans.progress(request.tenant()?, &scan).await?;
+    Ok(Response::json(StatusCode::OK, &ScanView { progress, triage, ..view(scan, report) }))
 }
 
 async fn show_sarif(app: &App, request: &Request) -> Result<Response, Problem> {

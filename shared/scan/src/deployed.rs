@@ -8,7 +8,7 @@ use scorpius_core::chain_id::{ChainId, UnsupportedChain};
 use serde::{Deserialize, Serialize};
 
 use crate::bytecode::{Bytecode, NotBytecode};
-use crate::proxy::{Account, ProxyKind, Word, places, proxy};
+use crate::proxy::{Account, BEACON_QUESTION, ProxyKind, Word, implementation, places, proxy};
 
 /// Proxies that are followed: one may run another.
 const PROXIES_MAX: usize = 3;
@@ -16,7 +16,7 @@ const PROXIES_MAX: usize = 3;
 const HEADS_MAX: usize = 2;
 
 /// Asks for a contract by its address.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deployed {
     /// `ethereum`, another known name, or `eip155:` and the chain's number.
@@ -36,8 +36,8 @@ pub struct DeployedAt {
     pub block_number: u64,
     /// 32 bytes in hex, with `0x`.
     pub block_hash: String,
-    /// The proxies that were followed, the contract itself first; the code of the last one's `points_to` is scanned. A beacon
-    /// is not followed: then the proxy's own code is.
+    /// The proxies that were followed, the contract itself first; the code that the last one runs is scanned, or its own where it
+    /// leads nowhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proxies: Vec<ProxyAt>,
 }
@@ -52,6 +52,9 @@ pub struct ProxyAt {
     /// Who may replace it, where the place of the administrator is filled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<String>,
+    /// Of a beacon: whose code it names. Absent where it does not answer with an address; then the proxy's own code is scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub implementation: Option<String>,
 }
 
 /// Why there is no code to scan.
@@ -78,6 +81,14 @@ pub enum NoCode {
 }
 
 impl Deployed {
+    /// The address in EIP-55's case.
+    ///
+    /// # Errors
+    /// `BadAddress`.
+    pub fn checked_address(&self) -> Result<String, NoCode> {
+        address(&self.address).map(|address| shown(&address)).ok_or(NoCode::BadAddress)
+    }
+
     /// Reads the code that runs at the address.
     ///
     /// # Errors
@@ -127,15 +138,26 @@ async fn follow(
             |place: &Word| slots.iter().find(|(at, _)| at == place).map_or([0; 32], |(_, value)| *value);
         match proxy(&code, slot).filter(|_| found.proxies.len() < PROXIES_MAX) {
             Some(proxy) => {
+                let named = match proxy.kind {
+                    ProxyKind::Erc1967Beacon => {
+                        let beacon = proxy.points_to;
+                        let answer = node.answer(chain.number(), beacon, &BEACON_QUESTION, &head).await;
+                        answer.map_err(said)?.as_deref().and_then(implementation)
+                    }
+                    ProxyKind::Erc1967 | ProxyKind::Erc1167 | ProxyKind::Eip7702 => None,
+                };
                 found.proxies.push(ProxyAt {
                     kind: proxy.kind,
                     points_to: shown(&proxy.points_to),
                     admin: proxy.admin.as_ref().map(shown),
+                    implementation: named.as_ref().map(shown),
                 });
-                if proxy.kind == ProxyKind::Erc1967Beacon {
-                    return Ok((Bytecode::try_from(code)?, found));
-                }
-                (at, own) = (proxy.points_to, Some(code));
+                at = match (proxy.kind, named) {
+                    (ProxyKind::Erc1967Beacon, None) => return Ok((Bytecode::try_from(code)?, found)),
+                    (_, Some(named)) => named,
+                    (_, None) => proxy.points_to,
+                };
+                own = Some(code);
             }
             None => return Ok((Bytecode::try_from(code)?, found)),
         }
@@ -170,4 +192,4 @@ fn address(text: &str) -> Option<Account> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

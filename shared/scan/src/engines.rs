@@ -1,10 +1,12 @@
 //! What reads contracts, chosen by whoever puts a program together: doors link neither a parser nor an EVM.
 
-use crate::engine::{Budget, Report};
+use std::sync::Arc;
+
+use crate::engine::{Budget, Report, Run};
 use crate::source::SourceEngine;
 
-/// Bytes and a budget in, a report out.
-pub type BytecodeEngine = fn(&[u8], Budget) -> Report;
+/// Bytes and a budget in, a report out; `run` is told how far it is, and may stop it.
+pub type BytecodeEngine = fn(bytes: &[u8], budget: Budget, run: &Arc<Run>) -> Report;
 
 /// One for each kind of input.
 #[derive(Clone, Copy, Debug)]

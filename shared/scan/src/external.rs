@@ -282,7 +282,7 @@ mod tests {
 
     fn ours() -> SourceReport {
         let project = Project::new([("src/A.sol".to_owned(), String::new())], []).expect("a project");
-        let mut report = crate::testing::solidity(&project, Budget::Quick);
+        let mut report = crate::testing::solidity(&project, Budget::Quick, &std::sync::Arc::default());
         report.findings.push(SourceFinding {
             detector: "reentrancy-eth".to_owned(),
             title: String::new(),

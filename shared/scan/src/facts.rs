@@ -29,6 +29,26 @@ impl Fact for ScanRequested {
     const MEANING: &'static str = "A contract's code or Solidity was handed in to be scanned.";
 }
 
+/// A contract's code was handed in, and others wait for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct HighScanRequested(pub ScanRequested);
+
+impl Fact for HighScanRequested {
+    const TYPE: &'static str = "scorpius.scan.high_requested.v1";
+    const MEANING: &'static str = "As `scorpius.scan.requested.v1`, with high priority.";
+}
+
+/// A contract's code was handed in, and may wait for others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct LowScanRequested(pub ScanRequested);
+
+impl Fact for LowScanRequested {
+    const TYPE: &'static str = "scorpius.scan.low_requested.v1";
+    const MEANING: &'static str = "As `scorpius.scan.requested.v1`, with low priority.";
+}
+
 /// How many findings there are of each severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingCounts {
@@ -111,7 +131,7 @@ impl Fact for ScanFailed {
     const MEANING: &'static str = "A scan will have no report.";
 }
 
-/// A scan was called off before its turn came.
+/// A scan was called off before it had a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScanCancelled {
     /// `scn_…`.
@@ -122,7 +142,62 @@ pub struct ScanCancelled {
 
 impl Fact for ScanCancelled {
     const TYPE: &'static str = "scorpius.scan.cancelled.v1";
-    const MEANING: &'static str = "A scan was called off before its turn came.";
+    const MEANING: &'static str = "A scan was called off before it had a report.";
+}
+
+/// A target that is scanned again and again is to be, from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScheduleCreated {
+    /// `rsc_…`.
+    pub schedule_id: String,
+    /// Hours between two scans.
+    pub interval_hours: u32,
+}
+
+impl Fact for ScheduleCreated {
+    const TYPE: &'static str = "scorpius.scan.schedule_created.v1";
+    const MEANING: &'static str = "A target is to be scanned again and again.";
+}
+
+/// A target is scanned no more of its own accord.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScheduleDeleted {
+    /// `rsc_…`.
+    pub schedule_id: String,
+}
+
+impl Fact for ScheduleDeleted {
+    const TYPE: &'static str = "scorpius.scan.schedule_deleted.v1";
+    const MEANING: &'static str = "A target is no longer scanned again and again.";
+}
+
+/// A scan that a schedule started found something else than the one before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScanChanged {
+    /// `scn_…`, the later one.
+    pub scan_id: String,
+    /// `scn_…`, the earlier one.
+    pub previous_scan_id: String,
+    /// `rsc_…`.
+    pub schedule_id: String,
+    /// Whether other code was scanned.
+    pub code_changed: bool,
+    /// Whether a proxy on the way leads elsewhere, or there are others.
+    pub implementation_changed: bool,
+    /// Whether another engine looked: what is new or fixed may then be its doing.
+    pub engine_changed: bool,
+    /// Findings that only the later scan has.
+    pub new: FindingCounts,
+    /// Findings that only the earlier scan has.
+    pub fixed: FindingCounts,
+    /// Whether either is incomplete: what looks fixed may then not have been explored.
+    pub incomplete: bool,
+}
+
+impl Fact for ScanChanged {
+    const TYPE: &'static str = "scorpius.scan.changed.v1";
+    const MEANING: &'static str =
+        "A scan that a schedule started has other findings, or other code, than the one before.";
 }
 
 /// Somebody decided what a finding is. Why stays with the tenant.

@@ -16,9 +16,14 @@ pub mod source;
 
 pub mod api;
 mod bytecode;
+mod changes;
 pub mod deployed;
 mod facts;
+mod priority;
+mod progress;
+pub mod rescan;
 mod scans;
+mod schedules;
 mod triage;
 pub mod worker;
 
@@ -30,9 +35,14 @@ mod testing;
 pub use bytecode::{Bytecode, NotBytecode};
 pub use engines::{BytecodeEngine, Engines};
 pub use facts::{
-    FailureReason, FindingCounts, FindingTriaged, ScanCancelled, ScanCompleted, ScanFailed, ScanRequested,
+    FailureReason, FindingCounts, FindingTriaged, HighScanRequested, LowScanRequested, ScanCancelled,
+    ScanChanged, ScanCompleted, ScanFailed, ScanRequested, ScheduleCreated, ScheduleDeleted,
 };
+pub use priority::Priority;
+pub use progress::Progress;
+pub use rescan::Rescans;
 pub use scans::{Input, ScanRecord, Scans, Status};
+pub use schedules::{GivenOnce, Missed, Schedule, Target};
 pub use triage::{Decision, State};
 
 /// The events that scanning emits.
@@ -41,9 +51,14 @@ pub fn events() -> Vec<scorpius_core::EventSchema> {
     use scorpius_core::EventSchema;
     vec![
         EventSchema::of::<ScanRequested>(),
+        EventSchema::of::<HighScanRequested>(),
+        EventSchema::of::<LowScanRequested>(),
         EventSchema::of::<ScanCompleted>(),
         EventSchema::of::<ScanFailed>(),
         EventSchema::of::<ScanCancelled>(),
         EventSchema::of::<FindingTriaged>(),
+        EventSchema::of::<ScanChanged>(),
+        EventSchema::of::<ScheduleCreated>(),
+        EventSchema::of::<ScheduleDeleted>(),
     ]
 }

@@ -57,6 +57,15 @@ pub struct Proxy {
     pub admin: Option<Account>,
 }
 
+/// `implementation()`, what a beacon of ERC-1967 is asked.
+pub const BEACON_QUESTION: [u8; 4] = hex!("5c60da1b");
+
+/// Whose code a beacon names in its answer, if it answers as the standard says.
+#[must_use]
+pub fn implementation(answer: &[u8]) -> Option<Account> {
+    account(answer.first_chunk()?)
+}
+
 /// Where proxies keep what they point to.
 #[must_use]
 pub fn places() -> Vec<Word> {
@@ -110,6 +119,18 @@ mod tests {
         }
         assert_eq!(keccak256("org.zeppelinos.proxy.implementation"), ZEPPELIN);
         assert_eq!(keccak256("org.zeppelinos.proxy.admin"), ZEPPELIN_ADMIN);
+        assert_eq!(keccak256("implementation()")[..4], BEACON_QUESTION);
+    }
+
+    #[test]
+    fn a_beacon_s_answer_is_an_address_in_a_word_or_nothing() {
+        let mut word = [0; 32];
+        word[12..].fill(9);
+        assert_eq!(implementation(&word), Some([9; 20]));
+        assert_eq!(implementation(&[&word[..], &[7; 8]].concat()), Some([9; 20]));
+        for bad in [&[][..], &word[..31], &[0; 32], &[1; 32]] {
+            assert_eq!(implementation(bad), None);
+        }
     }
 
     #[test]

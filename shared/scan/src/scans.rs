@@ -15,6 +15,7 @@ use crate::bytecode::Bytecode;
 use crate::deployed::DeployedAt;
 use crate::engine::{Budget, CODE_BYTES_MAX};
 use crate::facts::{FailureReason, FindingCounts};
+use crate::priority::Priority;
 use crate::source::Project;
 
 /// Bytes of a report; the engine's own limits keep it well below.
@@ -28,13 +29,13 @@ const REUSED_FOR_S: u64 = 30 * 86_400;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Waits for its turn.
+    /// Waits for its turn or is at work: its progress says which.
     Queued,
     /// Has a report.
     Completed,
     /// Will have none.
     Failed,
-    /// Was called off before its turn came.
+    /// Was called off before it had a report.
     Cancelled,
 }
 
@@ -68,6 +69,12 @@ pub struct ScanRecord {
     /// Where the code was read, if it was read from a chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<DeployedAt>,
+    /// Which scans it overtakes.
+    #[serde(default)]
+    pub priority: Priority,
+    /// The schedule that started it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescan: Option<Rescan>,
     /// How much it may cost.
     pub budget: Budget,
     /// SHA-256 of the code; of Solidity, that of the project as it is stored.
@@ -87,6 +94,16 @@ pub struct ScanRecord {
     /// Why there is no report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReason>,
+}
+
+/// Which schedule started a scan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rescan {
+    /// `rsc_…`.
+    pub schedule_id: String,
+    /// The scan before it, with which it is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_scan_id: Option<String>,
 }
 
 /// A report in short.
@@ -123,6 +140,10 @@ impl Scans {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>) -> Self {
         Self { store, blobs }
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// The scan and the version of its record.
@@ -245,7 +266,7 @@ fn partition(tenant: &TenantId) -> String {
     format!("{tenant}#scans")
 }
 
-fn scan_key(tenant: &TenantId, id: &str) -> Key {
+pub(crate) fn scan_key(tenant: &TenantId, id: &str) -> Key {
     Key::new(partition(tenant), id)
 }
 

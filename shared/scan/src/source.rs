@@ -12,7 +12,9 @@ pub use report::{
     SourceReport,
 };
 
-use crate::engine::Budget;
+use std::sync::Arc;
 
-/// The engine: files in, report out.
-pub type SourceEngine = fn(&Project, Budget) -> SourceReport;
+use crate::engine::{Budget, Run};
+
+/// The engine: files in, report out; `run` is told how far it is, and may stop it.
+pub type SourceEngine = fn(project: &Project, budget: Budget, run: &Arc<Run>) -> SourceReport;

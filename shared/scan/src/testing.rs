@@ -9,7 +9,7 @@ use scorpius_edge::{Caller, Message, Principal, Request, Response, Role, Strengt
 use scorpius_local::{FolderBlobs, SqliteStore};
 use serde_json::Value;
 
-use crate::engine::{self, Budget};
+use crate::engine::{self, Budget, Run};
 use crate::engines::Engines;
 use crate::source::{self, Project, SourceFile, SourceReport};
 use crate::{api, worker};
@@ -113,10 +113,10 @@ pub(crate) fn json(response: &Response) -> Value {
 }
 
 /// Without replays, which are made by a crate that uses this one, as Solidity is read by one.
-pub(crate) const ENGINES: Engines = Engines { bytecode: engine::scan, solidity };
+pub(crate) const ENGINES: Engines = Engines { bytecode: engine::scan_watched, solidity };
 
 /// In place of the engine, which is a crate that uses this one: a report that names what it was given.
-pub(crate) fn solidity(project: &Project, budget: Budget) -> SourceReport {
+pub(crate) fn solidity(project: &Project, budget: Budget, _: &Arc<Run>) -> SourceReport {
     let files = project.files().map(|(path, text)| SourceFile {
         path: path.to_owned(),
         sha256: "00".repeat(32),

@@ -1,16 +1,20 @@
 //! The worker of function `scan-job`: one message is one contract to scan.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod watch;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use scorpius_core::error::chain;
 use scorpius_core::{Actor, Blobs, Clock, CommitId, Event, PortError, Store, StoreError, TenantId, Write};
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::{Message, Outcome};
 
-use crate::engine::{self, ENGINE, Report};
+use crate::changes::CompareError;
+use crate::engine::{self, ENGINE, Report, Run, Stage};
 use crate::engines::Engines;
-use crate::facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed, ScanRequested};
+use crate::facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed};
+use crate::priority;
 use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
 use crate::source::{self, Project, SourceReport};
 
@@ -29,6 +33,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// What reads contracts.
     pub engines: Engines,
+    /// Between two words about how far a scan is.
+    tell_every: Duration,
 }
 
 impl App {
@@ -41,7 +47,7 @@ impl App {
         engines: Engines,
     ) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
-        Self { store, scans, clock, engines }
+        Self { store, scans, clock, engines, tell_every: watch::TELL_EVERY }
     }
 }
 
@@ -60,6 +66,8 @@ enum ScanJobError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Port(#[from] PortError),
+    #[error("it cannot be told what changed")]
+    Compare(#[from] CompareError),
 }
 
 /// Message in, outcome out. The same message again changes nothing.
@@ -73,15 +81,18 @@ pub async fn handle(app: &App, message: &Message) -> Outcome {
         Err(
             error @ (ScanJobError::NotARequest | ScanJobError::BadRequest(_) | ScanJobError::UnknownScan(_)),
         ) => Outcome::reject(chain(&error)),
-        Err(error @ (ScanJobError::CodeNotThere | ScanJobError::Store(_) | ScanJobError::Port(_))) => {
-            Outcome::retry(chain(&error))
-        }
+        Err(
+            error @ (ScanJobError::CodeNotThere
+            | ScanJobError::Store(_)
+            | ScanJobError::Port(_)
+            | ScanJobError::Compare(_)),
+        ) => Outcome::retry(chain(&error)),
     }
 }
 
 async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobError> {
-    let request: ScanRequested =
-        event.fact().map_err(ScanJobError::BadRequest)?.ok_or(ScanJobError::NotARequest)?;
+    let request =
+        priority::requested(event).map_err(ScanJobError::BadRequest)?.ok_or(ScanJobError::NotARequest)?;
     let tenant = &event.tenantid;
     let found = app.scans.find(tenant, &request.scan_id).await?;
     let (scan, version) = found.ok_or(ScanJobError::UnknownScan(request.scan_id))?;
@@ -97,20 +108,34 @@ async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobErro
     if let Some(summary) = app.scans.earlier(tenant, &scan, engine).await? {
         return job.complete(scan, summary, false).await;
     }
+    let run = Arc::new(Run::default());
+    let id = scan.id.clone();
+    watch::watched(&job, &id, &run, work(&job, scan, receives, &run)).await
+}
+
+async fn work(job: &Job<'_>, scan: ScanRecord, receives: u32, run: &Arc<Run>) -> Result<(), ScanJobError> {
+    let app = job.app;
+    run.tell(Stage::Fetching, 0, 0);
     let Some(given) = given(app, &scan).await? else {
         return match receives < CODE_TRIES {
             true => Err(ScanJobError::CodeNotThere),
             false => job.fail(scan, FailureReason::CodeMissing).await,
         };
     };
+    run.tell(Stage::Engine, 0, 0);
+    let (engines, budget) = (app.engines, scan.budget);
     // The engines are not supposed to panic; if one does, one scan fails and not the function.
-    let ran = catch_unwind(AssertUnwindSafe(|| match &given {
-        Given::Bytecode(code) => Ran::Bytecode(Box::new((app.engines.bytecode)(code, scan.budget))),
-        Given::Solidity(project) => Ran::Solidity(Box::new((app.engines.solidity)(project, scan.budget))),
-    }));
-    let Ok(ran) = ran else {
+    let ran = watch::on_a_thread(run, move |run| match &given {
+        Given::Bytecode(code) => Ran::Bytecode(Box::new((engines.bytecode)(code, budget, run))),
+        Given::Solidity(project) => Ran::Solidity(Box::new((engines.solidity)(project, budget, run))),
+    });
+    let Ok(ran) = ran.await else {
         return job.fail(scan, FailureReason::EngineBroke).await;
     };
+    if run.is_stopped() {
+        return job.is_over(&scan.id).await;
+    }
+    run.tell(Stage::Storing, 0, 0);
     let (summary, again) = match &ran {
         Ran::Bytecode(report) => {
             let summary = ResultSummary {
@@ -187,9 +212,13 @@ impl Job<'_> {
         if remember {
             writes.push(scans::put_earlier(self.tenant, &scan, &summary, now));
         }
+        let changed = self.app.scans.changed(self.tenant, &scan, &summary).await?;
         scan.result = Some(summary);
         writes.push(scans::put_finished(self.tenant, &scan, self.version));
-        writes.push(self.tell(&fact, &scan));
+        writes.push(self.tell(&fact, &scan, 2));
+        if let Some(changed) = changed {
+            writes.push(self.tell(&changed, &scan, 3));
+        }
         self.commit(&writes, &scan.id).await
     }
 
@@ -198,26 +227,31 @@ impl Job<'_> {
         scan.finished_at = Some(self.app.clock.now().to_string());
         scan.failure = Some(reason);
         let fact = ScanFailed { scan_id: scan.id.clone(), code_sha256: scan.code_sha256.clone(), reason };
-        let writes = [scans::put_finished(self.tenant, &scan, self.version), self.tell(&fact, &scan)];
+        let writes = [scans::put_finished(self.tenant, &scan, self.version), self.tell(&fact, &scan, 2)];
         self.commit(&writes, &scan.id).await
     }
 
-    fn tell<F: scorpius_core::Fact>(&self, fact: &F, scan: &ScanRecord) -> Write {
+    /// The request was the scan's first event.
+    fn tell<F: scorpius_core::Fact>(&self, fact: &F, scan: &ScanRecord, sequence: u64) -> Write {
         let actor = Actor::reacting(FUNCTION, self.event);
-        // The request was the scan's first event.
-        Write::emit(Event::of(fact, &scan.id, 2, self.tenant, &actor, &*self.app.clock))
+        Write::emit(Event::of(fact, &scan.id, sequence, self.tenant, &actor, &*self.app.clock))
     }
 
     async fn commit(&self, writes: &[Write], id: &str) -> Result<(), ScanJobError> {
         let app = self.app;
         match commit_with_retry(&*app.store, CommitId::new(&*app.clock), writes).await {
             Ok(_) => Ok(()),
-            // Somebody else had the same message and was first.
-            Err(error @ StoreError::Conflict { .. }) => match app.scans.find(self.tenant, id).await? {
-                Some((scan, _)) if scan.status != Status::Queued => Ok(()),
-                _ => Err(error.into()),
-            },
+            // Somebody else had the same message and was first, or it was called off.
+            Err(StoreError::Conflict { .. }) => self.is_over(id).await,
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Done, if the scan is over; otherwise its record changed under this worker, and another try finds it as it is.
+    async fn is_over(&self, id: &str) -> Result<(), ScanJobError> {
+        match self.app.scans.find(self.tenant, id).await? {
+            Some((scan, _)) if scan.status != Status::Queued => Ok(()),
+            _ => Err(StoreError::Busy.into()),
         }
     }
 }

@@ -10,7 +10,7 @@ locals {
   anchors      = local.uses.anchors ? [var.anchors] : []
   writes_blobs = local.uses.blobs == "read-write"
 
-  consumed = var.function.queue == null ? [] : [var.queues[var.function.queue]]
+  consumed = [for queue in var.function.queues : var.queues[queue]]
   watched  = local.uses.queues ? values(var.queues) : []
   filled   = local.uses.bus ? [for queue in values(var.queues) : queue if queue.from_relay] : []
 

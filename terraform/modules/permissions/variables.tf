@@ -1,7 +1,7 @@
 variable "function" {
   description = "One of `module.stack.functions`."
   type = object({
-    queue    = string
+    queues   = list(string)
     schedule = string
     stream   = string
     emits    = set(string)

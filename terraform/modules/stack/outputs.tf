@@ -7,7 +7,7 @@ output "functions" {
       timeout_s = tonumber(function.timeout_s)
       cpu       = try(function.cpu, "light")
       emits     = toset(try(function.emits, []))
-      queue     = try(function.trigger.queue, null)
+      queues    = flatten([try(function.trigger.queue, [])])
       schedule  = try(function.trigger.schedule, null)
       stream    = try(function.trigger.stream, null)
       uses = {
@@ -34,7 +34,7 @@ output "queues" {
   value = {
     for name, queue in var.queues : name => {
       receives_max = try(queue.receives_max, 5)
-      consumer     = one([for function, it in var.functions : function if try(it.trigger.queue, "") == name])
+      consumer     = one([for function, it in var.functions : function if contains(flatten([try(it.trigger.queue, [])]), name)])
       from_relay   = contains(queue.from, "relay")
     }
   }

@@ -90,15 +90,15 @@ variable "queues" {
   validation {
     condition = alltrue([
       for function in values(var.functions) :
-      !can(function.trigger.queue) || contains(keys(var.queues), try(function.trigger.queue, ""))
+      length(setsubtract(flatten([try(function.trigger.queue, [])]), keys(var.queues))) == 0
     ])
-    error_message = "A function consumes a queue that is in the manifest."
+    error_message = "A function consumes queues that are in the manifest."
   }
 
   validation {
     condition = alltrue([
       for name in keys(var.queues) :
-      length([for function in values(var.functions) : name if try(function.trigger.queue, "") == name]) == 1
+      length([for function in values(var.functions) : name if contains(flatten([try(function.trigger.queue, [])]), name)]) == 1
     ])
     error_message = "Each queue has exactly one consumer."
   }

@@ -15,7 +15,7 @@ use crate::tree;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Everything that any function reads at its start; nothing of it exists.
-const SETTINGS: [(&str, &str); 36] = [
+const SETTINGS: [(&str, &str); 40] = [
     ("ANCHORS", "anchors"),
     ("AUDIENCE", "scorpius"),
     ("AWS_ACCESS_KEY_ID", "stub"),
@@ -48,6 +48,10 @@ const SETTINGS: [(&str, &str); 36] = [
     ("QUEUE_NOTIFY_DEAD", "http://127.0.0.1:1/notify-dead"),
     ("QUEUE_SCAN", "http://127.0.0.1:1/scan"),
     ("QUEUE_SCAN_DEAD", "http://127.0.0.1:1/scan-dead"),
+    ("QUEUE_SCAN_HIGH", "http://127.0.0.1:1/scan-high"),
+    ("QUEUE_SCAN_HIGH_DEAD", "http://127.0.0.1:1/scan-high-dead"),
+    ("QUEUE_SCAN_LOW", "http://127.0.0.1:1/scan-low"),
+    ("QUEUE_SCAN_LOW_DEAD", "http://127.0.0.1:1/scan-low-dead"),
     ("TABLE_COUNTERS", "counters"),
     ("TABLE_OUTBOX", "outbox"),
     ("TABLE_RECORDS", "records"),

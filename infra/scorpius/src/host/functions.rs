@@ -52,6 +52,7 @@ pub struct Functions {
     risk_score: scorpius_risk::api::App,
     scan: scorpius_scan::api::App,
     scan_job: scorpius_scan::worker::App,
+    pub(super) scan_rescan: scorpius_scan::Rescans,
     users: scorpius_account::api::App,
     wallet_guard: scorpius_wallets::api::App,
     webhooks: scorpius_notify::api::App,
@@ -220,12 +221,21 @@ impl Functions {
                 .reading(chain.clone()),
             },
             scan: scorpius_scan::api::App::new(Arc::clone(&store), Arc::clone(&blobs), Arc::clone(&clock))
-                .reading(chain),
+                .reading(chain.clone()),
+            scan_rescan: scorpius_scan::Rescans::new(
+                Arc::clone(&store),
+                Arc::clone(&blobs),
+                Arc::clone(&clock),
+                chain,
+            ),
             scan_job: scorpius_scan::worker::App::new(
                 Arc::clone(&store),
                 blobs,
                 Arc::clone(&clock),
-                scorpius_scan::Engines { bytecode: scorpius_replay::scan, solidity: scorpius_source::scan },
+                scorpius_scan::Engines {
+                    bytecode: scorpius_replay::scan_watched,
+                    solidity: scorpius_source::scan_watched,
+                },
             ),
             webhooks: scorpius_notify::api::App {
                 store: Arc::clone(&store),

@@ -35,6 +35,7 @@ use scorpius_ledger::anchor::AnchorError;
 use scorpius_ledger::{Origin, Policy};
 use scorpius_local::{Local, LocalOptions, QueueSpec};
 use scorpius_relay::{Relay, RelayError};
+use scorpius_scan::rescan::RescanError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -148,6 +149,9 @@ pub enum HostError {
     /// The reading of feeds.
     #[error(transparent)]
     Feeds(#[from] SyncError),
+    /// The start of scans that are due.
+    #[error("scheduled scans are not started")]
+    Rescan(#[from] RescanError),
     /// The anchoring of the ledger.
     #[error("the ledger's checkpoint is not anchored")]
     Anchor(#[from] AnchorError),
@@ -280,6 +284,10 @@ impl Host {
                 self.read_feeds().await?;
                 Ok(())
             }
+            "scan-rescan" => {
+                self.functions.scan_rescan.run().await?;
+                Ok(())
+            }
             other => {
                 tracing::error!(function = other, "no such scheduled function");
                 Ok(())
@@ -304,9 +312,10 @@ impl Host {
         for _ in 0..rounds {
             let mut worked = self.relay.sweep(0, SWEEP_ROWS_MAX).await?.relayed.published > 0;
             for (function, entry) in &self.manifest.functions {
-                if let Trigger::Queue(queue) = &entry.trigger {
-                    while workers::work_once(self, function, queue, Duration::ZERO).await? {
-                        worked = true;
+                if !entry.trigger.queues().is_empty() {
+                    let mut turn = 0;
+                    while workers::work_once(self, function, turn, Duration::ZERO).await? {
+                        (worked, turn) = (true, turn + 1);
                     }
                 }
             }

@@ -79,7 +79,7 @@ fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
 /// The queue that it consumes, or every queue for the operator's doors.
 fn of_queues<'m>(manifest: &'m Manifest, it: &'m Function, all: bool) -> Vec<&'m str> {
     match &it.trigger {
-        Trigger::Queue(queue) => vec![queue],
+        Trigger::Queue(queues) => queues.iter().map(String::as_str).collect(),
         _ if all => manifest.queues.keys().map(String::as_str).collect(),
         _ => Vec::new(),
     }
@@ -184,13 +184,17 @@ fn events(it: &Function) -> Map<String, Value> {
                 Some((logical(route), json!({"Type": "HttpApi", "Properties": properties})))
             })
             .collect(),
-        Trigger::Queue(queue) => one(
-            "Messages",
-            "SQS",
-            json!({
-                "Queue": arn(&queue_id(queue)), "BatchSize": 10, "FunctionResponseTypes": ["ReportBatchItemFailures"]
-            }),
-        ),
+        Trigger::Queue(queues) => queues
+            .iter()
+            .map(|queue| {
+                let properties = json!({
+                    "Queue": arn(&queue_id(queue)), "BatchSize": 10,
+                    "FunctionResponseTypes": ["ReportBatchItemFailures"]
+                });
+                let name = if queues.len() == 1 { "Messages".to_owned() } else { logical(queue) };
+                (name, json!({"Type": "SQS", "Properties": properties}))
+            })
+            .collect(),
         Trigger::Schedule(expression) => {
             one("Schedule", "ScheduleV2", json!({"ScheduleExpression": expression}))
         }

@@ -1,6 +1,6 @@
 //! What the functions work on.
 
-use scorpius_edge::manifest::{From, Manifest, Trigger};
+use scorpius_edge::manifest::{From, Manifest};
 use serde_json::{Value, json};
 
 use super::{arn, logical, queue_id, reference};
@@ -104,7 +104,7 @@ pub(super) fn queues(manifest: &Manifest) -> Vec<Resource> {
     for (name, queue) in &manifest.queues {
         let (id, dead) = (queue_id(name), format!("{}Dead", queue_id(name)));
         let consumer =
-            manifest.functions.values().find(|it| matches!(&it.trigger, Trigger::Queue(q) if q == name));
+            manifest.functions.values().find(|it| it.trigger.queues().iter().any(|queue| queue == name));
         let timeout_s = consumer.map_or(30, |it| it.timeout_s);
         all.push(resource(
             &dead,

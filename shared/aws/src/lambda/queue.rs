@@ -22,11 +22,11 @@ const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
 /// Characters of a reason that go with a dead letter.
 const REASON_MAX: usize = 1_000;
 
-/// The queue that a function consumes, and where its dead letters go.
+/// The queues that a function consumes, and where their dead letters go.
 pub struct SqsQueue {
     client: Lazily<aws_sdk_sqs::Client>,
     function: &'static str,
-    urls: QueueUrls,
+    urls: Vec<QueueUrls>,
 }
 
 /// A batch of messages as Lambda hands it out.
@@ -44,6 +44,9 @@ struct SqsRecord {
     body: String,
     #[serde(default)]
     attributes: SqsAttributes,
+    /// The queue that it comes from.
+    #[serde(default, rename = "eventSourceARN")]
+    source: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -105,10 +108,28 @@ where
     outcome
 }
 
+/// Where the queue is whose ARN is `source`. A function with one queue need not be told.
+fn urls_of<'u>(urls: &'u [QueueUrls], source: &str) -> Option<&'u QueueUrls> {
+    match urls {
+        [only] => Some(only),
+        several => {
+            let name = source.rsplit(':').next().filter(|name| !name.is_empty());
+            several.iter().find(|urls| urls.live.rsplit('/').next() == name)
+        }
+    }
+}
+
 impl SqsQueue {
     /// The queue at `urls`, consumed by `function`.
     pub(crate) fn new(client: Lazily<aws_sdk_sqs::Client>, function: &'static str, urls: QueueUrls) -> Self {
-        Self { client, function, urls }
+        Self { client, function, urls: vec![urls] }
+    }
+
+    /// This queue and `other`, consumed by one function.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.urls.extend(other.urls);
+        self
     }
 
     /// Handles one batch, message by message, and answers with those that are to be handed out again.
@@ -141,11 +162,12 @@ impl SqsQueue {
 
     /// When this fails, the queue's own visibility timeout is the pause.
     async fn hide(&self, record: &SqsRecord, after: Duration) {
+        let Some(urls) = urls_of(&self.urls, &record.source) else { return };
         let hidden_s = i32::try_from(after.min(HIDDEN_MAX).as_secs()).unwrap_or(i32::MAX);
         let request = self
             .client
             .change_message_visibility()
-            .queue_url(&self.urls.live)
+            .queue_url(&urls.live)
             .receipt_handle(&record.receipt_handle)
             .visibility_timeout(hidden_s);
         if let Err(error) = request.send().await {
@@ -156,7 +178,8 @@ impl SqsQueue {
 
     /// Copies the message to the dead letters with its reason; Lambda then deletes it from the queue.
     async fn bury(&self, record: &SqsRecord, reason: &str) -> bool {
-        let Some(dead) = &self.urls.dead else { return false };
+        let urls = urls_of(&self.urls, &record.source);
+        let Some(dead) = urls.and_then(|urls| urls.dead.as_ref()) else { return false };
         let text = |value: &str| {
             let value: String =
                 value.chars().take(REASON_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -215,6 +238,18 @@ mod tests {
             },
         )
         .await
+    }
+
+    #[test]
+    fn a_message_is_answered_where_it_comes_from() {
+        let at = |name: &str| QueueUrls { live: format!("https://sqs.example/1/p-{name}"), dead: None };
+        let both = [at("scan-high"), at("scan")];
+        let arn = |name: &str| format!("arn:aws:sqs:eu-west-1:1:p-{name}");
+        assert_eq!(urls_of(&both, &arn("scan")), Some(&both[1]));
+        assert_eq!(urls_of(&both, &arn("scan-high")), Some(&both[0]));
+        assert_eq!(urls_of(&both, &arn("scan-low")), None);
+        assert_eq!(urls_of(&both, ""), None);
+        assert_eq!(urls_of(&both[..1], ""), Some(&both[0]));
     }
 
     #[tokio::test]

@@ -83,7 +83,7 @@ impl Tenant {
     /// Where the tenant `id` is.
     #[must_use]
     pub fn at(id: &TenantId) -> Key {
-        Key::new(format!("tenant#{id}"), "tenant")
+        scorpius_core::operator::tenant_at(id)
     }
 
     /// Where the directory names the tenant `id`.

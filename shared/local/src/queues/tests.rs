@@ -130,13 +130,13 @@ async fn whoever_waits_is_woken_by_what_arrives() {
     let World { queues, .. } = world();
     let waiting = tokio::spawn({
         let queues = queues.clone();
-        async move { queues.receive_within("audit", 1, TERM, Duration::from_secs(60)).await }
+        async move { queues.receive_within(&["audit"], 1, TERM, Duration::from_secs(60)).await }
     });
     tokio::task::yield_now().await;
     queues.send("audit", b"wake").await.expect("it is durable");
     let received = waiting.await.expect("the waiter lives").expect("the queue answers");
     assert_eq!(&received[0].body[..], b"wake");
-    let none = queues.receive_within("audit", 1, TERM, Duration::from_millis(5)).await;
+    let none = queues.receive_within(&["audit"], 1, TERM, Duration::from_millis(5)).await;
     assert_eq!(none.expect("the queue answers"), []);
 }
 

@@ -13,7 +13,9 @@ mod search;
 mod show;
 mod stage;
 
-use scorpius_scan::engine::{self, Budget, Deadline, Paths, Report};
+use std::sync::Arc;
+
+use scorpius_scan::engine::{self, Budget, Deadline, Paths, Report, Run, Stage};
 
 use kind::Kind;
 use search::Search;
@@ -25,10 +27,19 @@ const FINDINGS_MAX: usize = 40;
 /// Scans runtime bytecode within `budget`, and with `standard` and `deep` tries what was found.
 #[must_use]
 pub fn scan(bytes: &[u8], budget: Budget) -> Report {
-    let deadline = Deadline::after(budget.time());
-    let (mut report, paths) = engine::scan_paths(bytes, budget, &deadline);
+    scan_until(bytes, budget, &Deadline::after(budget.time()))
+}
+
+/// The same, seen by whoever holds `run`.
+#[must_use]
+pub fn scan_watched(bytes: &[u8], budget: Budget, run: &Arc<Run>) -> Report {
+    scan_until(bytes, budget, &Deadline::watched(budget.time(), run))
+}
+
+fn scan_until(bytes: &[u8], budget: Budget, deadline: &Deadline) -> Report {
+    let (mut report, paths) = engine::scan_paths(bytes, budget, deadline);
     if budget != Budget::Quick {
-        confirm(bytes, &mut report, &paths, budget, &deadline);
+        confirm(bytes, &mut report, &paths, budget, deadline);
     }
     report
 }
@@ -42,7 +53,9 @@ fn confirm(bytes: &[u8], report: &mut Report, paths: &Paths, budget: Budget, dea
     // A share of what is left: a report that waits for its last replay is late for nothing.
     let deadline = deadline.earlier(deadline.left() / 2);
     let mut search = Search::new(&scene, paths, budget, &deadline);
+    let known = report.findings.len().min(FINDINGS_MAX);
     for (number, finding) in report.findings.iter_mut().enumerate().take(FINDINGS_MAX) {
+        deadline.tell(Stage::Replay, number, known);
         if let Some(kind) = Kind::of(finding) {
             finding.replay = search.replay(number, finding, kind);
         }

@@ -14,7 +14,9 @@ mod report;
 mod syntax;
 mod walk;
 
-use scorpius_scan::engine::{Budget, Deadline};
+use std::sync::Arc;
+
+use scorpius_scan::engine::{Budget, Deadline, Run, Stage};
 use scorpius_scan::source::{Project, SourceReport};
 
 pub use imports::candidates;
@@ -28,6 +30,12 @@ use walk::Limits;
 #[must_use]
 pub fn scan(project: &Project, budget: Budget) -> SourceReport {
     scan_until(project, budget, &Deadline::after(budget.time()))
+}
+
+/// The same, seen by whoever holds `run`.
+#[must_use]
+pub fn scan_watched(project: &Project, budget: Budget, run: &Arc<Run>) -> SourceReport {
+    scan_until(project, budget, &Deadline::watched(budget.time(), run))
 }
 
 /// Bytes of stack: nesting is bounded, and at its bound takes more than threads usually have.
@@ -49,7 +57,9 @@ pub fn scan_until(project: &Project, budget: Budget, deadline: &Deadline) -> Sou
 fn scan_here(project: &Project, budget: Budget, deadline: &Deadline) -> SourceReport {
     let mut units = Vec::new();
     let mut unread = Vec::new();
+    let files = project.files().count();
     for (file, (path, text)) in (0u32..).zip(project.files()) {
+        deadline.tell(Stage::Engine, file as usize, files);
         // Also a file that is not read has its place, so that numbers stay those of the project.
         match deadline.passed() {
             false => units.push(syntax::parse(file, text, deadline)),
@@ -65,7 +75,10 @@ fn scan_here(project: &Project, budget: Budget, deadline: &Deadline) -> SourceRe
     let paths: Vec<&str> = project.files().map(|(path, _)| path).collect();
     let mut walked = Vec::new();
     let mut gaps = report::Gaps::new(&program, unread);
-    for id in program.contracts() {
+    let contracts = program.contracts();
+    let known = files + contracts.len();
+    for (looked_at, id) in contracts.into_iter().enumerate() {
+        deadline.tell(Stage::Engine, files + looked_at, known);
         let contract = program.contract(id);
         if paths.get(id.file as usize).is_some_and(|path| project.is_dependency(path)) {
             continue;

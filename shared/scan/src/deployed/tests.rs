@@ -19,12 +19,16 @@ const CODE: [u8; 2] = [0x33, 0xff];
 
 /// A chain in memory.
 #[derive(Default)]
-struct Memory {
-    codes: BTreeMap<Account, Vec<u8>>,
-    slots: BTreeMap<(Account, Word), Word>,
+pub(crate) struct Memory {
+    pub(crate) codes: BTreeMap<Account, Vec<u8>>,
+    pub(crate) slots: BTreeMap<(Account, Word), Word>,
     /// Blocks that are gone before they are read.
-    reorganised: AtomicUsize,
-    is_down: bool,
+    pub(crate) reorganised: AtomicUsize,
+    pub(crate) is_down: bool,
+    /// What contracts answer to whatever they are asked.
+    pub(crate) answers: BTreeMap<Account, Vec<u8>>,
+    /// Whether nodes fail when they are to try a call.
+    pub(crate) tries_fail: bool,
 }
 
 #[async_trait]
@@ -72,6 +76,20 @@ impl Chain for Memory {
         Ok(asks.iter().map(read).collect())
     }
 
+    async fn answer(
+        &self,
+        _: u64,
+        to: Account,
+        data: &[u8],
+        _: &BlockRef,
+    ) -> Result<Option<bytes::Bytes>, ChainError> {
+        assert_eq!(data, BEACON_QUESTION);
+        match self.tries_fail {
+            true => Err(down()),
+            false => Ok(self.answers.get(&to).cloned().map(Into::into)),
+        }
+    }
+
     async fn transaction(&self, _: u64, _: [u8; 32]) -> Result<Option<SentTransaction>, ChainError> {
         Err(down())
     }
@@ -116,12 +134,35 @@ async fn the_code_that_runs_is_read_through_proxies() {
 }
 
 #[tokio::test]
-async fn a_beacon_and_a_proxy_to_nowhere_are_looked_at_themselves() {
-    let mut beacon = chain();
-    let pointer = beacon.slots.remove(&(PROXY, places()[0])).expect("the pointer");
-    beacon.slots.insert((PROXY, places()[2]), pointer);
-    let (code, found) = at(PROXY).read(Some(&beacon)).await.expect("code");
-    assert_eq!((code.as_bytes(), found.proxies[0].kind), (&[0x00][..], ProxyKind::Erc1967Beacon));
+async fn a_beacon_is_asked_whose_code_its_proxies_run() {
+    let beacon = |answer: &[u8]| {
+        let mut chain = chain();
+        let pointer = chain.slots.remove(&(PROXY, places()[0])).expect("the pointer");
+        chain.slots.insert((PROXY, places()[2]), pointer);
+        chain.answers.insert(INNER, answer.to_vec());
+        chain
+    };
+    let word = |account: Account| [&[0; 12][..], &account].concat();
+    let shown = |account: Account| Address::from(account).to_checksum(None);
+    let (code, found) = at(PROXY).read(Some(&beacon(&word(LOGIC)))).await.expect("code");
+    assert_eq!((code.as_bytes(), found.proxies.len()), (&CODE[..], 1));
+    let way = &found.proxies[0];
+    assert_eq!((way.kind, &way.points_to), (ProxyKind::Erc1967Beacon, &shown(INNER)));
+    assert_eq!(way.implementation, Some(shown(LOGIC)));
+    // Nothing that is an address, or nothing at all: the proxy's own code is looked at.
+    for silent in [&[][..], &[1; 32], &[0; 32], &word(LOGIC)[..31]] {
+        let (code, found) = at(PROXY).read(Some(&beacon(silent))).await.expect("code");
+        assert_eq!((code.as_bytes(), found.proxies[0].implementation.as_ref()), (&[0x00][..], None));
+    }
+    // A beacon that names a proxy of itself: the limit ends it.
+    let (_, found) = at(PROXY).read(Some(&beacon(&word(PROXY)))).await.expect("code");
+    assert_eq!(found.proxies.len(), PROXIES_MAX);
+    let failing = Memory { tries_fail: true, ..beacon(&word(LOGIC)) };
+    assert!(matches!(at(PROXY).read(Some(&failing)).await, Err(NoCode::Unreachable(_))));
+}
+
+#[tokio::test]
+async fn a_proxy_to_nowhere_is_looked_at_itself() {
     let mut nowhere = chain();
     nowhere.codes.remove(&INNER);
     let (code, found) = at(PROXY).read(Some(&nowhere)).await.expect("code");

@@ -1,9 +1,12 @@
 //! When a scan has to end, finished or not.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::run::{Run, Stage};
 
 /// How much a scan may cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -65,35 +68,56 @@ pub(crate) struct Limits {
     pub(crate) words: usize,
 }
 
-/// A moment after which a scan gives what it has.
+/// A moment after which a scan gives what it has: a time, or whoever waits for it says so.
 // The one place that reads the machine's clock: how long a computation took is no business of the `Clock` port.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Deadline {
     until: Option<Instant>,
+    run: Option<Arc<Run>>,
 }
 
 impl Deadline {
     /// `time` from now.
     #[must_use]
     pub fn after(time: Duration) -> Self {
-        Self { until: Instant::now().checked_add(time) }
+        Self { until: Instant::now().checked_add(time), run: None }
+    }
+
+    /// `time` from now, or the moment at which `run` is stopped.
+    #[must_use]
+    pub fn watched(time: Duration, run: &Arc<Run>) -> Self {
+        Self { run: Some(Arc::clone(run)), ..Self::after(time) }
     }
 
     /// A moment that is earlier by `time`.
     #[must_use]
     pub fn earlier(&self, time: Duration) -> Self {
-        Self { until: self.until.map(|until| until.checked_sub(time).unwrap_or(until)) }
+        let until = self.until.map(|until| until.checked_sub(time).unwrap_or(until));
+        Self { until, run: self.run.clone() }
     }
 
     /// Whether the moment is past.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.until.is_some_and(|until| Instant::now() >= until)
+        self.run.as_ref().is_some_and(|run| run.is_stopped())
+            || self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     /// Time until the moment.
     #[must_use]
     pub fn left(&self) -> Duration {
-        self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()))
+        match self.run.as_ref().is_some_and(|run| run.is_stopped()) {
+            true => Duration::ZERO,
+            false => {
+                self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()))
+            }
+        }
+    }
+
+    /// Tells whoever watches that `done` steps of `known` ones of `stage` are done.
+    pub fn tell(&self, stage: Stage, done: usize, known: usize) {
+        if let Some(run) = &self.run {
+            run.tell(stage, done, known);
+        }
     }
 }

@@ -18,6 +18,7 @@ use super::join::{self, Queue, assume, lets_in_more};
 use super::machine::{Effect, Exit, Machine, State};
 use super::opcode::ISZERO;
 use super::recovery::Recovered;
+use super::run::Stage;
 use super::taint::Taint;
 
 /// Guards that are told apart on one path.
@@ -166,7 +167,10 @@ pub(crate) fn explore(
 
 impl Explorer<'_> {
     fn run(&mut self) {
+        let mut done = 0;
         while let Some(index) = self.queue.pop() {
+            self.deadline.tell(Stage::Engine, done, done + self.queue.len() + 1);
+            done += 1;
             if let Some(gap) = self.exhausted() {
                 self.give_up(gap);
                 return;

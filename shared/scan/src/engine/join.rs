@@ -43,6 +43,11 @@ impl Queue {
     pub(crate) fn pop(&mut self) -> Option<usize> {
         self.waiting.iter_mut().find_map(VecDeque::pop_front)
     }
+
+    /// States that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.iter().map(VecDeque::len).sum()
+    }
 }
 
 /// One word for two. The same place merges to the same word again, with more origins at most, so that

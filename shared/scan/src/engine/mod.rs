@@ -23,11 +23,13 @@ mod opcode;
 mod recovery;
 mod report;
 mod rules;
+mod run;
 mod solve;
 mod taint;
 mod writers;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub use code::Shape;
 pub use deadline::{Budget, Deadline};
@@ -36,6 +38,7 @@ pub use report::{
     Function, Given, GuardSeen, NotExplored, Replay, Report, Severity, Step,
 };
 pub use rules::{RULES, Rule, SOURCE_RULES, every_rule};
+pub use run::{Run, Seen, Stage};
 pub use solve::{Attempt, Goal, Paths, Wanted, World};
 
 use code::Code;
@@ -53,6 +56,12 @@ const NOT_EXPLORED_MAX: usize = 100;
 #[must_use]
 pub fn scan(bytes: &[u8], budget: Budget) -> Report {
     scan_until(bytes, budget, &Deadline::after(budget.time()))
+}
+
+/// Scans within `budget`, seen by whoever holds `run`.
+#[must_use]
+pub fn scan_watched(bytes: &[u8], budget: Budget, run: &Arc<Run>) -> Report {
+    scan_until(bytes, budget, &Deadline::watched(budget.time(), run))
 }
 
 /// Scans with the limits of `budget` until `deadline`. What is over `CODE_BYTES_MAX` is not looked at.

@@ -1,5 +1,6 @@
 //! One labelled contract through the engine, for measuring. Labels are not read.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -85,14 +86,14 @@ pub fn case(line: &str, budget: Budget, engines: Engines) -> Result<CaseResult, 
     let text = case.runtime_bytecode.unwrap_or_default();
     let source = case.source.filter(|text| text.contains('{'));
     match hex::decode(text.strip_prefix("0x").unwrap_or(&text)) {
-        Ok(code) if !code.is_empty() => result.bytecode(&(engines.bytecode)(&code, budget)),
+        Ok(code) if !code.is_empty() => result.bytecode(&(engines.bytecode)(&code, budget, &Arc::default())),
         Ok(_) if source.is_some() => {}
         Ok(_) => result.fail("there is no runtime bytecode".to_owned()),
         Err(error) => result.fail(error.to_string()),
     }
     if let Some(text) = source {
         match Project::new([("contract.sol".to_owned(), text)], []) {
-            Ok(project) => result.source(&(engines.solidity)(&project, budget)),
+            Ok(project) => result.source(&(engines.solidity)(&project, budget, &Arc::default())),
             Err(error) => result.fail(error.to_string()),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use scorpius_core::SystemClock;
 use scorpius_scan::deployed::{Deployed, DeployedAt};
+use scorpius_scan::proxy::ProxyKind;
 
 use crate::commands::runtime;
 use crate::host::chain;
@@ -26,7 +27,14 @@ pub(super) fn explain(at: &DeployedAt) -> Vec<String> {
             proxy.admin.as_ref().map(|admin| format!(", which {admin} may replace")).unwrap_or_default();
         let kind = serde_json::to_value(proxy.kind).ok();
         let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or_default();
-        lines.push(format!("  runs the code of {} ({kind}{admin})", proxy.points_to));
+        let named = match (proxy.kind, &proxy.implementation) {
+            (_, Some(named)) => format!(", which names {named}"),
+            (ProxyKind::Erc1967Beacon, None) => {
+                ", which names none: the proxy's own code is scanned".to_owned()
+            }
+            (_, None) => String::new(),
+        };
+        lines.push(format!("  runs the code of {} ({kind}{admin}){named}", proxy.points_to));
     }
     lines
 }
