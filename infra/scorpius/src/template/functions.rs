@@ -45,6 +45,7 @@ fn settings(manifest: &Manifest, it: &Function) -> BTreeMap<String, Value> {
     }
     if *anchors {
         set("ANCHORS", reference("Anchors"));
+        set("KEEP_DAYS", reference("KeepDays"));
     }
     if !keys.is_empty() {
         for key in ["Token", "Ledger", "Wrap"] {

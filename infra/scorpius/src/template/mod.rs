@@ -44,6 +44,10 @@ pub fn template(manifest: &Manifest) -> Value {
                 "Type": "String", "Default": "[]",
                 "Description": "The feeds of threats and sanctions that intel-sync reads, a JSON array."
             },
+            "KeepDays": {
+                "Type": "String", "Default": "", "AllowedPattern": "([1-9][0-9]{1,4})?",
+                "Description": "How many days entries of the ledger are kept at least, 90 to 36500; empty is for ever."
+            },
             "LimitTier": {
                 "Type": "String", "Default": "free", "AllowedValues": Tier::ALL.map(Tier::as_str),
                 "Description": "How often a tenant may ask whose record does not say it."
