@@ -20,6 +20,7 @@ mod journeys;
 mod lambda;
 mod licences;
 mod limits;
+mod logs;
 mod people;
 mod platform;
 mod ports;

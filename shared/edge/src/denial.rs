@@ -28,11 +28,12 @@ const DENIED: &str = "denied";
 const TOLD: &str = "told";
 
 /// What decides who may do what, what is kept of whom, and what leaves the tenant: a single attempt is worth knowing of.
-const SENSITIVE: [&str; 12] = [
+const SENSITIVE: [&str; 13] = [
     "admin:read",
     "admin:write",
     "audit:erase",
     "audit:hold",
+    "audit:separate",
     "elevation:approve",
     "elevation:write",
     "key:write",

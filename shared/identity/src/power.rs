@@ -3,10 +3,11 @@
 use scorpius_edge::{Principal, Role};
 
 /// What a key can be cut down to, besides `<capability>:*`. The operator's actions are no permissions: no door gives them.
-pub const PERMISSIONS: [&str; 25] = [
+pub const PERMISSIONS: [&str; 26] = [
     "audit:erase",
     "audit:hold",
     "audit:read",
+    "audit:separate",
     "config:read",
     "config:write",
     "elevation:approve",

@@ -13,13 +13,16 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use scorpius_core::error::chain;
 use scorpius_core::operator::first_tenant_of;
-use scorpius_core::{Actor, Clock, CommitId, Event, Fact, Key, Store, StoreError, TenantId, Write, new_id};
+use scorpius_core::{
+    Actor, Clock, CommitId, Event, Fact, Key, Store, StoreError, TenantId, UnixMillis, Write, new_id,
+};
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{NotAnEntry, PAYLOAD_BYTES_MAX};
 use crate::hash::sha256_hex;
+use crate::log::LogName;
 use crate::read::ReadError;
 use crate::sequencer::{Broken, SequenceError};
 use crate::verify::{Continues, Refusal, Report, Verdict};
@@ -151,6 +154,16 @@ impl Alarm {
         Self { kind, what: Some(what.chars().take(NAME_CHARS_MAX).collect()), known: None, found: None }
     }
 
+    /// With the tenant whose own log it is in: the same file of another log is another thing.
+    pub(crate) fn in_log(self, log: &LogName) -> Self {
+        match (log, &self.what) {
+            (LogName::Own(tenant), Some(what)) if !what.contains(tenant.as_str()) => {
+                Self { what: Some(format!("{what} of the log of {tenant}")), ..self }
+            }
+            (LogName::Shared | LogName::Own(_), _) => self,
+        }
+    }
+
     /// With the sizes that differ.
     pub(crate) fn sizes(self, known: u64, found: u64) -> Self {
         Self { known: Some(known), found: Some(found), ..self }
@@ -231,14 +244,32 @@ impl Alarm {
 #[derive(Clone)]
 pub(crate) struct Alarms {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     /// The function that finds them.
-    pub(crate) function: &'static str,
+    function: &'static str,
+    /// The log in which it finds them.
+    log: LogName,
 }
 
 impl Alarms {
+    /// That `function` finds, in the shared log.
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, function: &'static str) -> Self {
+        Self { store, clock, function, log: LogName::Shared }
+    }
+
+    /// The time that they tell.
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    /// The same in `log`.
+    pub(crate) fn of_log(self, log: &LogName) -> Self {
+        Self { log: log.clone(), ..self }
+    }
+
     /// Tells the operator. What fails on the way is in the log, as the alarm itself is.
     pub(crate) async fn raise(&self, alarm: Alarm) {
+        let alarm = alarm.in_log(&self.log);
         self.say(&alarm);
         let actor = Actor {
             name: format!("system:{}", self.function),

@@ -9,25 +9,30 @@
 //! Anchors are numbered from 1 without a gap, so that the last one is found by asking for names alone, whatever the store remembers:
 //! a store or a log that was rolled back is behind the last anchor. Each names the hash of the one before. None is put
 //! while nothing was published, and none is told of as an event: telling would make the log grow every hour.
+//!
+//! Tenants' own logs have anchors of their own, beside those of the shared log. A run takes as many of them as it has time for, and
+//! the next goes on after the last.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use schemars::JsonSchema;
-use scorpius_core::{BlobName, Blobs, Clock, Keys, PortError, Put, Store, StoreError, UnixMillis};
+use scorpius_core::{BlobName, Blobs, Clock, Keys, PortError, Put, Store, StoreError, TenantId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use tlog_tiles::check_tree;
 
 use crate::alarm::{Alarm, AlarmKind, Alarms};
 use crate::entry::canonical;
-use crate::files::{BlobFiles, blob};
+use crate::files::BlobFiles;
 use crate::hash::sha256_hex;
+use crate::log::LogName;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Origin, VerifierKey};
 use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError};
 use crate::records::{Published, Records, root_of};
 use crate::retention::{KeepDays, Retention};
 
 mod check;
+mod own;
 
 pub use check::{AnchorChain, NotAChain};
 
@@ -161,6 +166,7 @@ impl AnchorError {
 
 /// Puts anchors. Any number of these may work at once.
 pub struct Anchorer {
+    log: LogName,
     records: Records,
     blobs: Arc<dyn Blobs>,
     anchors: Arc<dyn Blobs>,
@@ -180,7 +186,7 @@ struct Last {
 }
 
 impl Anchorer {
-    /// Over these ports, for the log called `origin`. `anchors` is where nothing is ever changed.
+    /// Over these ports, for the shared log, which is called `origin`, and tenants' own. `anchors` is where nothing is ever changed.
     #[must_use]
     pub fn new(
         (store, blobs, anchors): (Arc<dyn Store>, Arc<dyn Blobs>, Arc<dyn Blobs>),
@@ -188,9 +194,10 @@ impl Anchorer {
         clock: Arc<dyn Clock>,
         origin: Origin,
     ) -> Self {
-        let records = Records::new(Arc::clone(&store));
-        let alarms = Alarms { store, clock: Arc::clone(&clock), function: "audit-anchor" };
-        Self { records, blobs, anchors, keys, clock, origin, alarms, keep: None }
+        let log = LogName::Shared;
+        let records = Records::new(Arc::clone(&store), log.clone());
+        let alarms = Alarms::new(store, Arc::clone(&clock), "audit-anchor");
+        Self { log, records, blobs, anchors, keys, clock, origin, alarms, keep: None }
     }
 
     /// Lets entries end that are older, after each anchor; without it all are kept for ever.
@@ -199,11 +206,36 @@ impl Anchorer {
         Self { keep, ..self }
     }
 
-    /// Anchors the latest checkpoint, unless it is anchored or does not continue the last one that is.
+    /// Takes one step for the shared log, and then for tenants' own. What is wrong with one log keeps no other from its step.
     ///
     /// # Errors
-    /// `AnchorError`; what is wrong with the log is told as an alarm, too.
+    /// `AnchorError`, the shared log's first; what is wrong with a log is told as an alarm, too.
     pub async fn run(&self) -> Result<Anchored, AnchorError> {
+        let shared = self.step().await;
+        let own = self.step_own().await;
+        let anchored = shared?;
+        own?;
+        Ok(anchored)
+    }
+
+    /// The same for the own log of `tenant`.
+    fn of_tenant(&self, tenant: TenantId) -> Result<Self, PortError> {
+        let log = LogName::Own(tenant);
+        Ok(Self {
+            records: Records::new(Arc::clone(&self.alarms.store), log.clone()),
+            blobs: Arc::clone(&self.blobs),
+            anchors: Arc::clone(&self.anchors),
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            origin: log.origin(&self.origin).map_err(|error| PortError::new("ledger", error))?,
+            alarms: self.alarms.clone().of_log(&log),
+            keep: self.keep,
+            log,
+        })
+    }
+
+    /// Anchors the latest checkpoint, unless it is anchored or does not continue the last one that is, and lets entries end.
+    async fn step(&self) -> Result<Anchored, AnchorError> {
         let anchored = self.anchor().await;
         if let Some(alarm) = anchored.as_ref().err().and_then(AnchorError::alarm) {
             self.alarms.raise(alarm).await;
@@ -211,7 +243,7 @@ impl Anchorer {
         let anchored = anchored?;
         if let Some(keep) = self.keep {
             let ports = (&*self.alarms.store, &*self.blobs, &*self.clock);
-            Retention { ports, anchorer: self, keep }.step().await?;
+            Retention { ports, anchorer: self, log: &self.log, keep }.step().await?;
         }
         Ok(anchored)
     }
@@ -248,7 +280,7 @@ impl Anchorer {
                 checkpoint: published.note,
             };
             let bytes = canonical(&anchor).map_err(|error| PortError::new("anchors", error))?;
-            if self.anchors.put_if_absent(&name(number)?, bytes.into()).await? == Put::Stored {
+            if self.anchors.put_if_absent(&self.name(number)?, bytes.into()).await? == Put::Stored {
                 return Ok(Anchored::Put { number, size: checkpoint.size });
             }
             // Somebody else has this number; what they anchored is the next to be continued.
@@ -313,7 +345,11 @@ impl Anchorer {
         if number > NUMBER_MAX {
             return Ok(None);
         }
-        self.anchors.get(&name(number)?, ANCHOR_BYTES_MAX).await
+        self.anchors.get(&self.name(number)?, ANCHOR_BYTES_MAX).await
+    }
+
+    fn name(&self, number: u64) -> Result<BlobName, PortError> {
+        self.log.anchor(&Anchor::file(number))
     }
 
     /// Whether the checkpoint continues the anchored one, by the log's own tiles.
@@ -326,7 +362,7 @@ impl Anchorer {
         if size == old {
             return if checkpoint.root == anchored.root { Ok(()) } else { Err(not_continued) };
         }
-        let files = BlobFiles::shared(&*self.blobs);
+        let files = BlobFiles::of(&*self.blobs, &self.log);
         // The tiles are first shown to be this checkpoint's, so that tiles that changed are not taken for another history.
         read::edge(&files, size, &checkpoint.root).await?;
         let proof = read::prove_consistency(&files, size, old).await?;
@@ -339,7 +375,7 @@ impl Anchorer {
         anchored: &Checkpoint,
         key: &VerifierKey,
     ) -> Result<(), AnchorError> {
-        let copy = self.blobs.get(&blob("checkpoint")?, CHECKPOINT_BYTES_MAX).await?;
+        let copy = self.blobs.get(&self.log.blob("checkpoint")?, CHECKPOINT_BYTES_MAX).await?;
         let copied = copy.map(|copy| Checkpoint::open(&copy, std::slice::from_ref(key)));
         let alarm = match copied {
             None => Alarm::about(AlarmKind::ObjectMissing, "checkpoint"),
@@ -362,10 +398,6 @@ fn opened(published: &Published, key: &VerifierKey) -> Result<Checkpoint, Anchor
         true => Ok(checkpoint),
         false => Err(AnchorError::Unsigned),
     }
-}
-
-fn name(number: u64) -> Result<BlobName, PortError> {
-    Anchor::file(number).parse().map_err(|error| PortError::new("anchors", error))
 }
 
 #[cfg(test)]

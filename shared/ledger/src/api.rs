@@ -1,12 +1,15 @@
-//! The doors to the ledger: a tenant's own, and the shared log's files for everyone.
+//! The doors to the ledger: a tenant's, with the log of its own if it has one, and the shared log's files for everyone.
 
 mod check;
 mod events;
 mod log;
 mod report;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use schemars::JsonSchema;
 use scorpius_core::{Blobs, Clock, Keys, PortError, Store, TenantId, id};
@@ -16,17 +19,22 @@ use scorpius_edge::{Access, Answer, Operation, Parameter, Problem, ProblemType, 
 use serde::{Deserialize, Serialize};
 
 use crate::alarm::Alarms;
-use crate::bundle::{BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Opens};
+use crate::bundle::{
+    BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, BUNDLE_FORMAT_CLEAR, Bundle, BundleEntry, BundlePart, Opens,
+};
 use crate::compliance::ComplianceReport;
-use crate::entry::canonical;
+use crate::entry::{TenantKey, canonical};
 use crate::hash;
-use crate::payloads::{Opened, Payloads};
+use crate::log::{LogKind, LogName};
+use crate::payloads::Payloads;
 use crate::proofs::{ProofDocument, Proofs, Proved};
+use crate::records::Published;
 use crate::tlog_proof::TlogProof;
 use crate::verify::Scope;
 
 pub use check::{ConsistencyDocument, VerifyRequest};
 pub use events::{AuditEvent, AuditEvents};
+pub use log::{LogDocument, LogsDocument, OwnLogDocument};
 pub use report::{ControlsDocument, ReportRequest};
 
 /// No checkpoint covers it: it is on its way, or it does not exist, or it is somebody else's. A caller
@@ -40,6 +48,13 @@ const NOT_YET_INCLUDED: ProblemType = ProblemType {
 /// The operator keeps entries for so long and no longer.
 const GONE: ProblemType =
     ProblemType { code: "no-longer-kept", title: "Kept no longer", status: StatusCode::GONE };
+
+/// Which log is asked.
+const LOG: Parameter = Parameter {
+    name: "log",
+    meaning: "`shared`, the log that tenants share, or `own`, the tenant's; `shared` by default.",
+    required: false,
+};
 
 /// What the doors need.
 pub struct App {
@@ -59,7 +74,7 @@ impl App {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let payloads = Payloads::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock));
-        let alarms = Alarms { store: Arc::clone(&store), clock, function: "audit" };
+        let alarms = Alarms::new(Arc::clone(&store), clock, "audit");
         Self { proofs: Proofs { store, blobs }, payloads, keys, alarms }
     }
 }
@@ -84,6 +99,7 @@ pub fn operations() -> Vec<Operation> {
             "Answers the ledger's latest checkpoint, a signed note as C2SP defines it.",
             action,
         )
+        .asks(&[LOG])
         .answers(Answer::other(200, "The note.", "text/plain; charset=utf-8"))
         .answers(Answer::other(304, "It is the one that `If-None-Match` names.", "text/plain; charset=utf-8"))
         .fails(&NOT_YET_INCLUDED),
@@ -161,6 +177,7 @@ pub fn operations() -> Vec<Operation> {
         .asks(&[
             Parameter { name: "from", meaning: "Entries of the earlier tree, as its checkpoint says.", required: true },
             Parameter { name: "to", meaning: "Entries of the later tree; the latest checkpoint's by default.", required: false },
+            LOG,
         ])
         .answers(Answer::json::<ConsistencyDocument>(200, "Both roots, and the proof."))
         .fails(&NOT_YET_INCLUDED),
@@ -173,6 +190,32 @@ pub fn operations() -> Vec<Operation> {
         .takes::<VerifyRequest>(r#"{"checkpoint": "example.com/audit\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— example.com/audit …\n"}"#)
         .answers(Answer::json::<Scope>(200, "What was checked, what was found, and what was not checked."))
         .fails(&NOT_YET_INCLUDED),
+        Operation::new(
+            "GET /v1/audit/log",
+            "getLogs",
+            "Answers which logs have the entries of the caller's tenant: the shared one, and the tenant's own if it was asked for.",
+            action,
+        )
+        .answers(Answer::json::<LogsDocument>(200, "The logs."))
+        .fails(&NOT_YET_INCLUDED),
+        Operation::new(
+            "GET /v1/audit/log/own/checkpoint",
+            "getOwnLogCheckpoint",
+            "Answers the latest checkpoint of the tenant's own log, for that tenant alone: `<prefix>/checkpoint` of C2SP tlog-tiles.",
+            action,
+        )
+        .answers(Answer::other(200, "The note.", "text/plain; charset=utf-8"))
+        .answers(Answer::other(304, "It is the one that `If-None-Match` names.", "text/plain; charset=utf-8"))
+        .fails(&NOT_YET_INCLUDED),
+        Operation::new(
+            "GET /v1/audit/log/own/tile/{path+}",
+            "getOwnLogTile",
+            "Answers a tile of the tenant's own log, for that tenant alone: `<prefix>/tile/…` of C2SP tlog-tiles. Never changes.",
+            action,
+        )
+        .answers(Answer::other(200, "The tile.", "application/octet-stream"))
+        .fails(&GONE)
+        .answers(Answer::other(304, "It is the one that `If-None-Match` names.", "application/octet-stream")),
         Operation::new(
             "GET /v1/audit/log/checkpoint",
             "getLogCheckpoint",
@@ -197,10 +240,14 @@ pub fn operations() -> Vec<Operation> {
 /// Request in, answer or problem out.
 pub async fn handle(app: &App, request: Request) -> Response {
     let answer = match request.operation {
-        "getCheckpoint" | "getLogCheckpoint" => log::checkpoint(app, &request).await,
+        "getCheckpoint" => log::checkpoint_asked(app, &request).await,
+        "getLogCheckpoint" => log::checkpoint(app, &request, &LogName::Shared).await,
         "getConsistency" => check::consistency(app, &request).await,
         "getEventProof" => event_proof(app, &request).await,
-        "getLogTile" => log::tile(app, &request).await,
+        "getLogTile" => log::tile(app, &request, &LogName::Shared).await,
+        "getLogs" => log::logs(app, &request).await,
+        "getOwnLogCheckpoint" => log::own_checkpoint(app, &request).await,
+        "getOwnLogTile" => log::own_tile(app, &request).await,
         "getProof" => proof(app, &request).await,
         "listControls" => Ok(report::controls()),
         "makeReport" => report::make(app, &request).await,
@@ -231,9 +278,13 @@ async fn event_proof(app: &App, request: &Request) -> Result<Response, Problem> 
     if !accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/plain")) {
         return Ok(Response::json(StatusCode::OK, &document));
     }
-    let key = app.payloads.tenant_keys.get(tenant).await?;
-    let key = key.ok_or_else(|| PortError::new("store", "a tenant with entries has no ledger key"))?;
-    let opens = Opens { entry_key: key.entry_key(tenant, event_id).to_text(), entry: document.entry };
+    // A leaf that is the entry needs no key.
+    let is_clear = document.leaf == STANDARD.encode(document.entry.canonical());
+    let entry_key = match is_clear {
+        true => None,
+        false => Some(tenant_key(app, tenant).await?.entry_key(tenant, event_id).to_text()),
+    };
+    let opens = Opens { entry_key, entry: document.entry };
     let hashes = document.proof.iter().map(|text| hash::from_text(text)).collect::<Option<Vec<_>>>();
     let proof = TlogProof {
         extra: Some(canonical(&opens).map_err(|error| PortError::new("store", error))?.into_bytes()),
@@ -281,22 +332,56 @@ async fn bundle(app: &App, request: &Request) -> Result<Response, Problem> {
         .with_header("content-disposition", "attachment; filename=\"evidence.json\""))
 }
 
-/// The bundle of what was proved under one checkpoint. What is erased is proved, and not shown.
-async fn sealed(app: &App, tenant: &TenantId, proved: Vec<Proved>) -> Result<Bundle, Problem> {
+async fn tenant_key(app: &App, tenant: &TenantId) -> Result<TenantKey, Problem> {
     let key = app.payloads.tenant_keys.get(tenant).await?;
-    let key = key.ok_or_else(|| PortError::new("store", "a tenant with entries has no ledger key"))?;
+    Ok(key.ok_or_else(|| PortError::new("store", "a tenant with entries has no ledger key"))?)
+}
+
+/// The bundle of what was proved, under one checkpoint of each log. What is erased is proved, and not shown.
+async fn sealed(app: &App, tenant: &TenantId, proved: Vec<Proved>) -> Result<Bundle, Problem> {
+    let key = tenant_key(app, tenant).await?;
     let pairs: Vec<_> = proved.iter().map(|proved| (&proved.document.entry, &proved.placed)).collect();
     let opened = app.payloads.open(tenant, &pairs).await?;
-    let checkpoint = proved.first().map(|first| first.document.checkpoint.clone()).unwrap_or_default();
-    let origin = checkpoint.lines().next().unwrap_or_default().to_owned();
-    let entry = |(proved, opened): (Proved, Option<Opened>)| {
-        let ProofDocument { event_id, index, entry, proof, .. } = proved.document;
-        let (payload, blind) = opened.map(|opened| (opened.payload, opened.blind.to_text())).unzip();
-        let entry_key = key.entry_key(tenant, &event_id).to_text();
-        BundleEntry { entry, entry_key, index, proof, payload, blind_key: blind }
-    };
-    let entries = proved.into_iter().zip(opened).map(entry).collect();
-    Ok(Bundle { format: BUNDLE_FORMAT.to_owned(), origin, entries, checkpoint })
+    let mut parts: BTreeMap<LogKind, BundlePart> = BTreeMap::new();
+    for (Proved { document, placed }, opened) in proved.into_iter().zip(opened) {
+        let ProofDocument { event_id, index, entry, proof, checkpoint, .. } = document;
+        let (payload, blind_key) = opened.map(|opened| (opened.payload, opened.blind.to_text())).unzip();
+        let entry_key = match placed.kind {
+            LogKind::Shared => Some(key.entry_key(tenant, &event_id).to_text()),
+            LogKind::Own => None,
+        };
+        let part = parts.entry(placed.kind).or_insert_with(|| BundlePart {
+            origin: checkpoint.lines().next().unwrap_or_default().to_owned(),
+            entries: Vec::new(),
+            checkpoint,
+        });
+        part.entries.push(BundleEntry { entry, entry_key, index, proof, payload, blind_key });
+    }
+    let is_clear = parts.contains_key(&LogKind::Own);
+    let format = if is_clear { BUNDLE_FORMAT_CLEAR } else { BUNDLE_FORMAT }.to_owned();
+    let mut parts = parts.into_values();
+    let first = parts.next().ok_or_else(|| PortError::new("ledger", "a bundle of nothing"))?;
+    let BundlePart { origin, entries, checkpoint } = first;
+    Ok(Bundle { format, origin, entries, checkpoint, own: parts.next() })
+}
+
+/// The log that a request names, of the two that can have the caller's entries; the shared one by default.
+fn named(request: &Request) -> Result<LogName, Problem> {
+    let Some(text) = request.query.get("log") else { return Ok(LogName::Shared) };
+    match LogKind::parse(text) {
+        Some(kind) => Ok(kind.of(request.tenant()?)),
+        None => Err(INVALID_REQUEST.because("`log` is `shared` or `own`").at("/log", "not a log")),
+    }
+}
+
+/// The latest checkpoint of a log.
+async fn published(app: &App, log: &LogName) -> Result<Published, Problem> {
+    app.proofs.published(log).await?.ok_or_else(|| match log {
+        LogName::Shared => NOT_YET_INCLUDED.because("the ledger has no entry yet"),
+        LogName::Own(_) => {
+            NOT_YET_INCLUDED.because("this tenant has no log of its own, or it has no entry yet")
+        }
+    })
 }
 
 fn check_event_ids(event_ids: &[String]) -> Result<(), Problem> {

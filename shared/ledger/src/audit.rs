@@ -5,6 +5,7 @@ use scorpius_core::{Blobs, PortError};
 use tlog_tiles::{Hash, record_hash};
 
 use crate::files::{BlobFiles, LogFiles, MINIMUM_BYTES_MAX, MINIMUM_FILE};
+use crate::log::LogName;
 use crate::note::{Checkpoint, NoteError, VerifierKey};
 use crate::policy::{Believed, Policy};
 use crate::read::{CHECKPOINT_BYTES_MAX, ReadError, tile};
@@ -89,9 +90,21 @@ pub struct Against<'a> {
 /// # Errors
 /// `AuditError`, at the first thing that is wrong.
 pub async fn audit_log(blobs: &dyn Blobs, trusted: &[VerifierKey]) -> Result<LogAudit, AuditError> {
+    audit_log_of(blobs, &LogName::Shared, trusted).await
+}
+
+/// As `audit_log`, of this log.
+///
+/// # Errors
+/// `AuditError`, at the first thing that is wrong.
+pub async fn audit_log_of(
+    blobs: &dyn Blobs,
+    log: &LogName,
+    trusted: &[VerifierKey],
+) -> Result<LogAudit, AuditError> {
     let policy = Policy::of_logs(trusted);
     let against = Against { policy: &policy, kept: &[] };
-    walk_log(&BlobFiles::shared(blobs), &against, &mut |_| Ok(())).await
+    walk_log(&BlobFiles::of(blobs, log), &against, &mut |_| Ok(())).await
 }
 
 /// As `audit_log`, from any files, against more, and with every file shown: tiles as they are read, the checkpoint last.

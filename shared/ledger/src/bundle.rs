@@ -7,6 +7,8 @@ use crate::entry::{Entry, Payload};
 
 /// What `Bundle::format` says.
 pub const BUNDLE_FORMAT: &str = "scorpius-evidence/2";
+/// What it says when an entry is in a log whose leaves are entries in clear.
+pub const BUNDLE_FORMAT_CLEAR: &str = "scorpius-evidence/3";
 /// Events of one bundle.
 pub const BUNDLE_EVENTS_MAX: usize = 50;
 /// Bytes of a bundle's file.
@@ -32,14 +34,36 @@ impl std::fmt::Display for Witnesses {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bundle {
-    /// `scorpius-evidence/2`.
+    /// `scorpius-evidence/2`, or `scorpius-evidence/3` when an entry is in its tenant's own log.
     pub format: String,
     /// The log.
     pub origin: String,
-    /// 1 to 50, in the order they were asked for.
+    /// 1 to 50 with those of `own`, in the order they were asked for.
     pub entries: Vec<BundleEntry>,
     /// The log's checkpoint as a signed note (C2SP), with the lines of those who cosigned it.
     pub checkpoint: String,
+    /// Those entries that are in their tenant's own log, where others are in the shared one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<BundlePart>,
+}
+
+/// The part of a bundle that another log than the first one proves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundlePart {
+    /// That log.
+    pub origin: String,
+    /// At least one, in the order they were asked for.
+    pub entries: Vec<BundleEntry>,
+    /// That log's checkpoint as a signed note (C2SP), with the lines of those who cosigned it.
+    pub checkpoint: String,
+}
+
+impl Bundle {
+    /// All entries, of whichever log.
+    pub(crate) fn all_entries(&self) -> impl Iterator<Item = &BundleEntry> {
+        self.entries.iter().chain(self.own.iter().flat_map(|own| &own.entries))
+    }
 }
 
 /// One event and its proof.
@@ -48,8 +72,9 @@ pub struct Bundle {
 pub struct BundleEntry {
     /// What the ledger says of the event.
     pub entry: Entry,
-    /// Opens the entry's leaf: HMAC-SHA256 key, 64 hex digits.
-    pub entry_key: String,
+    /// Opens the entry's leaf: HMAC-SHA256 key, 64 hex digits. Absent where the leaf is the entry itself, as RFC 8785 JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_key: Option<String>,
     /// Its place in the log, from 0.
     pub index: u64,
     /// RFC 6962 inclusion proof, nearest sibling first, in Base64.
@@ -69,6 +94,7 @@ pub struct BundleEntry {
 pub(crate) struct Opens {
     /// What the ledger says of the event.
     pub(crate) entry: Entry,
-    /// Opens the entry's leaf.
-    pub(crate) entry_key: String,
+    /// Opens the entry's leaf; absent where the leaf is the entry itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) entry_key: Option<String>,
 }

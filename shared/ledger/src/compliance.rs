@@ -151,7 +151,7 @@ pub(crate) fn faults(report: &ComplianceReport) -> Vec<String> {
     let entries: BTreeMap<&str, &Entry> = report
         .bundle
         .iter()
-        .flat_map(|bundle| &bundle.entries)
+        .flat_map(Bundle::all_entries)
         .map(|proved| (proved.entry.id.as_str(), &proved.entry))
         .collect();
     let mut faults = Vec::new();

@@ -1,10 +1,10 @@
-//! The doors of those who keep the ledger for others: erasing persons, and legal holds.
+//! The doors of those who keep the ledger for others: erasing persons, legal holds, and asking for a log of one's own.
 
 use std::sync::Arc;
 
 use http::StatusCode;
 use schemars::JsonSchema;
-use scorpius_core::{Clock, Keys, Store};
+use scorpius_core::{Clock, Keys, Store, UnixMillis};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::operation::PAGING;
 use scorpius_edge::problem::{CONFLICT, INVALID_REQUEST, LEGAL_HOLD, NOT_FOUND};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::is_personal;
 use crate::erasure::{Erased, Erasure, ErasureError, Hold};
+use crate::log::OwnLogs;
 use crate::payloads::Payloads;
 
 /// Characters of a hold's reason.
@@ -27,6 +28,17 @@ pub struct HoldRequest {
     /// 1 to 500 characters. Kept with the hold, and in no event.
     #[schemars(length(min = 1, max = 500))]
     pub reason: String,
+}
+
+/// That the tenant is to have a log of its own.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OwnLogAnswer {
+    /// Events from this moment on go into it, RFC 3339; earlier ones stay in the shared log. It never moves.
+    pub since: String,
+    /// When it was asked for first, RFC 3339.
+    pub asked_at: String,
+    /// Who asked first.
+    pub asked_by: String,
 }
 
 /// A page of holds.
@@ -88,12 +100,20 @@ pub fn operations() -> Vec<Operation> {
             Access::Action("audit:hold"),
         )
         .answers(Answer::empty(204, "It is lifted.")),
+        Operation::new(
+            "PUT /v1/audit/log",
+            "askOwnLog",
+            "Asks for a log of the tenant's own, which begins an hour later and is kept for ever. Asked again it answers as it was.",
+            Access::Action("audit:separate"),
+        )
+        .answers(Answer::json::<OwnLogAnswer>(200, "When it begins.")),
     ]
 }
 
 /// Request in, answer or problem out.
 pub async fn handle(app: &App, request: Request) -> Response {
     let answer = match request.operation {
+        "askOwnLog" => own_log(app, &request).await,
         "eraseSubject" => erase(app, &request).await,
         "liftHold" => lift(app, &request).await,
         "listHolds" => holds(app, &request).await,
@@ -124,6 +144,18 @@ async fn hold(app: &App, request: &Request) -> Result<Response, Problem> {
     }
     let hold = erasure(app).hold(tenant, person, &reason, &request.actor()?).await.map_err(problem)?;
     Ok(Response::json(StatusCode::OK, &hold))
+}
+
+/// Needs no `Idempotency-Key`: the first answer stands for ever.
+async fn own_log(app: &App, request: &Request) -> Result<Response, Problem> {
+    let logs = OwnLogs::new(Arc::clone(&app.store));
+    let beginning = logs.ask(request.tenant()?, &request.actor()?, &*app.clock).await?;
+    let answer = OwnLogAnswer {
+        since: UnixMillis(beginning.since_ms).to_string(),
+        asked_at: UnixMillis(beginning.asked_ms).to_string(),
+        asked_by: beginning.asked_by,
+    };
+    Ok(Response::json(StatusCode::OK, &answer))
 }
 
 async fn lift(app: &App, request: &Request) -> Result<Response, Problem> {

@@ -4,6 +4,7 @@
 //! event ─> Payload (who, what, data) ─ RFC 8785 ─> HMAC-SHA256(blind key) ─> commitment ─┐
 //!       └> Entry (id, time, type, subjects, commitment) <────────────────────────────────┘
 //! Entry ─ RFC 8785 ─> HMAC-SHA256(entry key) ─> leaf (32 bytes, in the shared log)
+//! Entry ─ RFC 8785 ─────────────────────────> leaf (in the tenant's own log)
 //!
 //! tenant's secret ─ HKDF(entry id) ─> entry key: shown with an entry, opens that entry alone
 //! tenant's and subjects' secrets ─ HKDF(entry id) ─> blind key: shown with a payload; and the key that seals it at rest
@@ -19,6 +20,9 @@ use scorpius_core::event::time_of;
 use scorpius_core::{Event, TenantId, id};
 use serde::{Deserialize, Serialize};
 
+use crate::log::LogKind;
+use crate::pending::Leaf;
+
 pub(crate) use secrets::PayloadKeys;
 pub use secrets::{BlindKey, EntryKey, SubjectSecret, TenantKey, leaf};
 
@@ -26,6 +30,10 @@ pub use secrets::{BlindKey, EntryKey, SubjectSecret, TenantKey, leaf};
 const ENTRY_VERSION: u8 = 2;
 /// Bytes of a payload's canonical form. An event of 32,000 bytes may grow by its numbers, and one record holds it all.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 200_000;
+/// Bytes of an entry's canonical form: an event's type has 200, and all else is ids, hashes and a time.
+pub(crate) const ENTRY_BYTES_MAX: usize = 1_500;
+/// Bytes of an event's type.
+const KIND_BYTES_MAX: usize = 200;
 /// RFC 8785 writes numbers as IEEE 754 doubles: whole ones are exact up to here.
 const EXACT_MAX: u64 = (1 << 53) - 1;
 /// Events of the ledger itself never enter it; checkpoints are its record.
@@ -98,6 +106,9 @@ pub enum NotAnEntry {
     /// Not an event's id.
     #[error("not an event's id: `{0}`")]
     Id(String),
+    /// Not a type: `scorpius.<capability>.<fact>.v1`.
+    #[error("not an event's type (1 to {KIND_BYTES_MAX} visible ASCII characters): `{0}`")]
+    Kind(String),
     /// Not RFC 3339.
     #[error("the event's time cannot be read")]
     Time(#[from] scorpius_core::clock::NotATime),
@@ -147,8 +158,19 @@ pub(crate) struct Sealed {
     pub(crate) entry: Entry,
     /// The entry as RFC 8785 JSON.
     pub(crate) canonical: String,
+    /// What is in the shared log, if it goes there.
     pub(crate) leaf: [u8; 32],
     pub(crate) payload: Vec<u8>,
+}
+
+impl Sealed {
+    /// What is in a log of this kind.
+    pub(crate) fn leaf_in(&self, kind: LogKind) -> Leaf {
+        match kind {
+            LogKind::Shared => self.leaf.to_vec(),
+            LogKind::Own => self.canonical.clone().into_bytes(),
+        }
+    }
 }
 
 impl Recorded {
@@ -162,6 +184,10 @@ impl Recorded {
         }
         if !id::is_id("evt", &event.id) {
             return Err(NotAnEntry::Id(event.id.chars().take(60).collect()));
+        }
+        let is_kind = (1..=KIND_BYTES_MAX).contains(&event.kind.len());
+        if !is_kind || !event.kind.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(NotAnEntry::Kind(event.kind.chars().take(60).collect()));
         }
         if event.sequence > EXACT_MAX {
             return Err(NotAnEntry::Sequence(event.sequence));
@@ -284,6 +310,18 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_entry_fits_where_entries_in_clear_wait() {
+        let mut event = Event { kind: "\"".repeat(KIND_BYTES_MAX), ..testing::event(1) };
+        (event.aggregate, event.sequence) = (format!("usr_{:032}", 2), EXACT_MAX);
+        let secret = SubjectSecret::new([1; 32]);
+        let sealed = Recorded::of(&event)
+            .expect("an entry")
+            .sealed(&TenantKey::new([1; 32]), &[secret.clone(), secret]);
+        assert_eq!(sealed.leaf_in(LogKind::Own), sealed.canonical.as_bytes());
+        assert!((700..ENTRY_BYTES_MAX).contains(&sealed.canonical.len()), "{}", sealed.canonical.len());
+    }
+
+    #[test]
     fn a_leaf_depends_on_entry_tenant_and_id() {
         let (key, tenant) = (TenantKey::new([1; 32]), testing::tenant(1));
         let entry = Recorded::of(&testing::event(1)).expect("an entry").sealed(&key, &[]).entry;
@@ -311,6 +349,8 @@ mod tests {
             Recorded::of(&event).expect_err("refused")
         };
         assert!(matches!(refused(|e| e.id = "evt_1".to_owned()), NotAnEntry::Id(_)));
+        assert!(matches!(refused(|e| e.kind = "k".repeat(201)), NotAnEntry::Kind(_)));
+        assert!(matches!(refused(|e| e.kind = "a type".to_owned()), NotAnEntry::Kind(_)));
         assert!(matches!(refused(|e| e.time = "now".to_owned()), NotAnEntry::Time(_)));
         assert!(matches!(refused(|e| e.sequence = 1 << 53), NotAnEntry::Sequence(_)));
         assert!(matches!(refused(|e| e.specversion = "0.3".to_owned()), NotAnEntry::Version(_)));

@@ -42,7 +42,20 @@ impl Fact for HoldLifted {
     const MEANING: &'static str = "A legal hold was lifted.";
 }
 
-/// Entries are to be kept no longer. Aggregate: the ledger's retention; its sequence counts these events.
+/// A tenant is to have a log of its own. Aggregate: that log; sequence 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OwnLogAsked {
+    /// From when on the tenant's events go into its own log, RFC 3339. Told once; it never moves.
+    pub since: String,
+}
+
+impl Fact for OwnLogAsked {
+    const TYPE: &'static str = "scorpius.audit.own_log_asked.v1";
+    const MEANING: &'static str =
+        "A tenant asked for an audit log of its own, which has all its events from a moment on.";
+}
+
+/// Entries are to be kept no longer. Aggregate: the retention of that log; its sequence counts these events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RetentionAdvanced {
     /// The minimum index until then: entries below are gone already.
@@ -51,6 +64,9 @@ pub struct RetentionAdvanced {
     pub to: u64,
     /// When, RFC 3339. A legal hold that is placed before lowers `to`, which another event says.
     pub effective_at: String,
+    /// The tenant whose own log it is; absent for the log that tenants share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_of: Option<String>,
 }
 
 impl Fact for RetentionAdvanced {

@@ -2,10 +2,9 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use scorpius_core::{BlobName, Blobs, PortError};
+use scorpius_core::{Blobs, PortError};
 
-/// The folder that is the shared log: `<folder>/checkpoint` and `<folder>/tile/…` are what C2SP clients read.
-pub const FOLDER: &str = "ledger";
+use crate::log::LogName;
 
 /// The file that says below which index entries are gone, as a decimal number and a line's end; absent when none is.
 pub const MINIMUM_FILE: &str = "minimum";
@@ -23,24 +22,26 @@ pub trait LogFiles: Send + Sync {
 #[derive(Clone, Copy)]
 pub struct BlobFiles<'a> {
     blobs: &'a dyn Blobs,
+    log: &'a LogName,
 }
 
 impl<'a> BlobFiles<'a> {
     /// The shared log.
     #[must_use]
     pub fn shared(blobs: &'a dyn Blobs) -> Self {
-        Self { blobs }
+        Self::of(blobs, &LogName::Shared)
+    }
+
+    /// This log.
+    #[must_use]
+    pub fn of(blobs: &'a dyn Blobs, log: &'a LogName) -> Self {
+        Self { blobs, log }
     }
 }
 
 #[async_trait]
 impl LogFiles for BlobFiles<'_> {
     async fn file(&self, path: &str, bytes_max: u64) -> Result<Option<Bytes>, PortError> {
-        self.blobs.get(&blob(path)?, bytes_max).await
+        self.blobs.get(&self.log.blob(path)?, bytes_max).await
     }
-}
-
-/// Where a file of the shared log is among the blobs.
-pub(crate) fn blob(path: &str) -> Result<BlobName, PortError> {
-    format!("{FOLDER}/{path}").parse().map_err(|error| PortError::new("blobs", error))
 }

@@ -6,18 +6,23 @@ use scorpius_core::{Clock, Keys, ListQuery, PortError, Store, StoreError, Tenant
 
 use crate::entry::Entry;
 use crate::keys::TenantKeys;
+use crate::log::LogKind;
+use crate::proofs::States;
 use crate::records::Records;
-use crate::retention::Minimum;
 
 /// An entry, where it is, and what stands there for everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantEntry {
     /// What the ledger says; it names no person.
     pub entry: Entry,
-    /// From 0, in the shared log.
+    /// From 0, in its log.
     pub index: u64,
-    /// HMAC of the entry under its own key.
-    pub leaf: [u8; 32],
+    /// In which log.
+    pub log: LogKind,
+    /// What is there: in the shared log an HMAC of the entry under its own key, in the tenant's own the entry.
+    pub leaf: Vec<u8>,
+    /// Whether the log's published checkpoint covers it.
+    pub is_covered: bool,
 }
 
 /// Reads entries of one tenant in the order of their events' ids.
@@ -42,15 +47,6 @@ impl TenantEntries {
         Self { store }
     }
 
-    /// How many entries the published checkpoint covers.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn published_size(&self) -> Result<u64, StoreError> {
-        let head = Records::new(Arc::clone(&self.store)).head().await?;
-        Ok(head.map_or(0, |read| read.head.published_size()))
-    }
-
     /// Up to 200 entries of `tenant` from the id `from` on, or from where `cursor` says.
     ///
     /// # Errors
@@ -64,15 +60,22 @@ impl TenantEntries {
         let mut query = ListQuery::all(Records::events_of(tenant));
         query.from = from.map(str::to_owned);
         query.cursor = cursor;
-        let minimum = Minimum::of(&*self.store).await?.index;
         let page = self.store.list(&query).await?;
+        let mut states = States::new(&self.store, tenant);
         let mut entries = Vec::with_capacity(page.records.len());
         for record in &page.records {
             let placed = Records::placed_in(record)?;
-            if placed.index < minimum {
+            let state = states.of(placed.kind).await?;
+            if placed.index < state.minimum.index {
                 continue;
             }
-            entries.push(TenantEntry { entry: placed.entry()?, index: placed.index, leaf: placed.leaf });
+            entries.push(TenantEntry {
+                entry: placed.entry()?,
+                index: placed.index,
+                log: placed.kind,
+                is_covered: state.covers(placed.index),
+                leaf: placed.leaf,
+            });
         }
         Ok(EntriesPage { entries, cursor: page.cursor })
     }

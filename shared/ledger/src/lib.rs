@@ -5,9 +5,9 @@
 //! tenant's doors ─> api ─> proofs ─> evidence bundle ─> verify (offline, with a key from elsewhere)
 //! ```
 //!
-//! The log is shared: a leaf is the HMAC of an entry under a key of its own, so that tiles tell
-//! nobody anything. Entries in clear are records of their tenant, and what they say of a person is sealed under
-//! a secret of that person, which can be destroyed.
+//! Tenants share a log: a leaf is the HMAC of an entry under a key of its own, so that tiles tell
+//! nobody anything. A tenant that asks for it has a log of its own, whose leaves are entries in clear, for that tenant alone. Entries in
+//! clear are records of their tenant, and what they say of a person is sealed under a secret of that person, which can be destroyed.
 
 pub mod alarm;
 pub mod anchor;
@@ -25,6 +25,7 @@ pub mod files;
 pub mod hash;
 pub mod journal;
 mod keys;
+pub mod log;
 pub mod note;
 mod payloads;
 mod pending;
@@ -53,11 +54,12 @@ mod vectors;
 use scorpius_core::EventSchema;
 
 pub use anchor::{Anchored, Anchorer};
-pub use audit::audit_log;
+pub use audit::{audit_log, audit_log_of};
 pub use bundle::{Bundle, Witnesses};
 pub use cosignature::WitnessKey;
 pub use entry::Entry;
 pub use erasure::{Erased, Hold, RECOVERY_S};
+pub use log::{LogKind, LogName};
 pub use note::{Checkpoint, Origin, VerifierKey};
 pub use payloads::Payloads;
 pub use policy::Policy;
@@ -72,6 +74,7 @@ pub fn events() -> Vec<EventSchema> {
         EventSchema::of::<alarm::AlarmRaised>(),
         EventSchema::of::<facts::HoldLifted>(),
         EventSchema::of::<facts::HoldPlaced>(),
+        EventSchema::of::<facts::OwnLogAsked>(),
         EventSchema::of::<facts::RetentionAdvanced>(),
         EventSchema::of::<facts::SubjectErased>(),
     ]

@@ -1,7 +1,11 @@
 //! Proofs of events, for the doors of this and other capabilities.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use scorpius_core::{Blobs, PortError, Store, StoreError, TenantId};
 use serde::{Deserialize, Serialize};
@@ -11,6 +15,7 @@ use crate::bundle::Witnesses;
 use crate::entry::Entry;
 use crate::files::BlobFiles;
 use crate::hash;
+use crate::log::{Beginning, LogKind, LogName, OwnLogs};
 use crate::read;
 use crate::records::{Placed, Published, Records, root_of};
 use crate::retention::Minimum;
@@ -20,9 +25,10 @@ use crate::retention::Minimum;
 pub struct ProofDocument {
     /// The event.
     pub event_id: String,
-    /// Its place in the log, from 0.
+    /// Its place in the log that the checkpoint names, from 0.
     pub index: u64,
-    /// What is in the log at that place, in Base64: an HMAC of `entry`. Its key is in an evidence bundle.
+    /// What is in the log at that place, in Base64. In the shared log an HMAC of `entry`, whose key is in an evidence bundle; in a tenant's
+    /// own log `entry` itself, as RFC 8785 JSON.
     pub leaf: String,
     /// What the ledger says of the event; what it commits to is in an evidence bundle.
     pub entry: Entry,
@@ -70,16 +76,21 @@ impl Proofs {
         tenant: &TenantId,
         event_ids: &[&str],
     ) -> Result<Vec<Option<Proved>>, PortError> {
-        let records = Records::new(Arc::clone(&self.store));
+        let records = Records::new(Arc::clone(&self.store), LogName::Shared);
         let places: Vec<_> = event_ids.iter().map(|id| (tenant, *id)).collect();
         let placed = records.placed(&places).await.map_err(port)?;
-        let published = self.published().await?;
-        let minimum = Minimum::of(&*self.store).await.map_err(port)?.index;
+        let mut states = States::new(&self.store, tenant);
         let mut proved = Vec::with_capacity(placed.len());
         for (&event_id, placed) in event_ids.iter().zip(placed) {
-            proved.push(match (placed, &published) {
-                (Some(placed), Some(published)) if (minimum..published.size).contains(&placed.index) => {
-                    Some(self.prove(event_id, placed, published).await?)
+            let Some(placed) = placed else {
+                proved.push(None);
+                continue;
+            };
+            let state = states.of(placed.kind).await?;
+            proved.push(match &state.published {
+                Some(published) if (state.minimum.index..published.size).contains(&placed.index) => {
+                    let log = placed.kind.of(tenant);
+                    Some(self.prove(&log, event_id, placed, published).await?)
                 }
                 _ => None,
             });
@@ -87,17 +98,33 @@ impl Proofs {
         Ok(proved)
     }
 
+    /// Which log would have this event of `tenant`, of which there is no record.
+    async fn kind_of(&self, tenant: &TenantId, event_id: &str) -> Result<LogKind, PortError> {
+        let beginning = OwnLogs::new(Arc::clone(&self.store)).of(tenant).await.map_err(port)?;
+        Ok(Beginning::kind_of(beginning.as_ref(), event_id))
+    }
+
     /// The minimum index, when this event of `tenant` is one that is kept no longer; `None` when nothing says so.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn gone(&self, tenant: &TenantId, event_id: &str) -> Result<Option<u64>, PortError> {
-        let minimum = Minimum::of(&*self.store).await.map_err(port)?;
-        if minimum.index == 0 {
+        let shared = self.minimum(&LogName::Shared).await?;
+        let own = self.minimum(&LogName::Own(tenant.clone())).await?;
+        if shared.index == 0 && own.index == 0 {
             return Ok(None);
         }
-        let placed = Records::new(Arc::clone(&self.store)).placed(&[(tenant, event_id)]).await;
-        let gone = match placed.map_err(port)?.into_iter().next().flatten() {
+        let records = Records::new(Arc::clone(&self.store), LogName::Shared);
+        let placed = records.placed(&[(tenant, event_id)]).await.map_err(port)?.into_iter().next().flatten();
+        let kind = match &placed {
+            Some(placed) => placed.kind,
+            None => self.kind_of(tenant, event_id).await?,
+        };
+        let minimum = match kind {
+            LogKind::Shared => shared,
+            LogKind::Own => own,
+        };
+        let gone = match placed {
             Some(placed) => placed.index < minimum.index,
             // Its record is deleted, or there never was one: nobody can tell any more.
             None => minimum.is_before(event_id),
@@ -105,26 +132,27 @@ impl Proofs {
         Ok(gone.then_some(minimum.index))
     }
 
-    /// The minimum index: entries below are gone; 0 when all are kept.
-    pub(crate) async fn minimum(&self) -> Result<Minimum, PortError> {
-        Minimum::of(&*self.store).await.map_err(port)
+    /// The minimum index of a log: entries below are gone; 0 when all are kept.
+    pub(crate) async fn minimum(&self, log: &LogName) -> Result<Minimum, PortError> {
+        Minimum::of(&*self.store, log).await.map_err(port)
     }
 
-    /// The latest checkpoint; `None` before the first entry.
-    pub(crate) async fn published(&self) -> Result<Option<Published>, PortError> {
-        let head = Records::new(Arc::clone(&self.store)).head().await.map_err(port)?;
+    /// A log's latest checkpoint; `None` before its first entry.
+    pub(crate) async fn published(&self, log: &LogName) -> Result<Option<Published>, PortError> {
+        let head = Records::new(Arc::clone(&self.store), log.clone()).head().await.map_err(port)?;
         Ok(head.and_then(|read| read.head.published))
     }
 
     async fn prove(
         &self,
+        log: &LogName,
         event_id: &str,
         placed: Placed,
         published: &Published,
     ) -> Result<Proved, PortError> {
         let root = root_of(&published.root)?;
         let leaf_hash = record_hash(&placed.leaf);
-        let files = BlobFiles::shared(&*self.blobs);
+        let files = BlobFiles::of(&*self.blobs, log);
         let proof = read::prove_inclusion(&files, published.size, &root, placed.index, leaf_hash)
             .await
             .map_err(|error| PortError::new("ledger", error))?;
@@ -132,13 +160,65 @@ impl Proofs {
         let document = ProofDocument {
             event_id: event_id.to_owned(),
             index: placed.index,
-            leaf: hash::to_text(&tlog_tiles::Hash(placed.leaf)),
+            leaf: STANDARD.encode(&placed.leaf),
             entry,
             proof: proof.iter().map(hash::to_text).collect(),
             checkpoint: published.note.clone(),
             witnesses: published.witnesses,
         };
         Ok(Proved { document, placed })
+    }
+}
+
+/// Where a log stands.
+pub(crate) struct State {
+    /// Its latest checkpoint.
+    pub(crate) published: Option<Published>,
+    /// Where it begins.
+    pub(crate) minimum: Minimum,
+}
+
+impl State {
+    /// Whether a checkpoint covers this place.
+    pub(crate) fn covers(&self, index: u64) -> bool {
+        self.published.as_ref().is_some_and(|published| index < published.size)
+    }
+}
+
+/// Where the logs of one tenant stand, each read once, when it is first needed: most tenants have no entry in a log of their own.
+pub(crate) struct States<'a> {
+    store: &'a Arc<dyn Store>,
+    tenant: &'a TenantId,
+    read: BTreeMap<LogKind, State>,
+}
+
+impl<'a> States<'a> {
+    pub(crate) fn new(store: &'a Arc<dyn Store>, tenant: &'a TenantId) -> Self {
+        Self { store, tenant, read: BTreeMap::new() }
+    }
+
+    /// Where the records are, and whose.
+    pub(crate) fn whose(&self) -> (&'a dyn Store, &'a TenantId) {
+        (&**self.store, self.tenant)
+    }
+
+    /// Where the log of this kind stands, if it was read.
+    pub(crate) fn known(&self, kind: LogKind) -> Option<&State> {
+        self.read.get(&kind)
+    }
+
+    /// Where the log of this kind stands.
+    pub(crate) async fn of(&mut self, kind: LogKind) -> Result<&State, PortError> {
+        match self.read.entry(kind) {
+            Slot::Occupied(read) => Ok(read.into_mut()),
+            Slot::Vacant(missing) => {
+                let log = kind.of(self.tenant);
+                let head = Records::new(Arc::clone(self.store), log.clone()).head().await.map_err(port)?;
+                let published = head.and_then(|read| read.head.published);
+                let minimum = Minimum::of(&**self.store, &log).await.map_err(port)?;
+                Ok(missing.insert(State { published, minimum }))
+            }
+        }
     }
 }
 

@@ -11,12 +11,15 @@ use tlog_tiles::Hash;
 use crate::bundle::Witnesses;
 use crate::entry::{Entry, Sealed};
 use crate::hash;
+use crate::log::{LogKind, LogName};
 use crate::note::{Checkpoint, Origin};
-use crate::pending::Pending;
+use crate::pending::{Leaf, Pending};
 
 /// How long a batch's id is remembered. Queues keep a message for 14 days; after that, each event's own record still
 /// keeps it from entering twice.
 const BATCH_MEMORY_S: u64 = 30 * 86_400;
+/// What the record of an event in its tenant's own log says of that.
+const OWN: &str = "own";
 
 /// Where the log stands: the one record whose versions decide what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,14 +94,17 @@ pub(crate) struct Placed {
     pub entry: String,
     /// The payload, sealed; `None` for an event of a person who was erased before it came.
     pub payload: Option<Vec<u8>>,
-    /// What is in the shared log.
-    pub leaf: [u8; 32],
+    /// Which log it is in.
+    pub(crate) kind: LogKind,
+    /// What is there at its index.
+    pub(crate) leaf: Leaf,
 }
 
-/// The ledger's records.
+/// The records of one log.
 #[derive(Clone)]
 pub(crate) struct Records {
     store: Arc<dyn Store>,
+    log: LogName,
 }
 
 impl Placed {
@@ -112,10 +118,10 @@ impl Placed {
 }
 
 impl Records {
-    /// Over `store`.
+    /// Of `log`, over `store`.
     #[must_use]
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub(crate) fn new(store: Arc<dyn Store>, log: LogName) -> Self {
+        Self { store, log }
     }
 
     /// Where the log stands; `None` before its first entry.
@@ -123,7 +129,7 @@ impl Records {
     /// # Errors
     /// When the store fails, or the record is not ours.
     pub(crate) async fn head(&self) -> Result<Option<ReadHead>, StoreError> {
-        let Some(record) = self.store.get(&head_key()).await? else { return Ok(None) };
+        let Some(record) = self.store.get(&self.log.head()).await? else { return Ok(None) };
         Ok(Some(ReadHead { head: record.document()?, version: record.version }))
     }
 
@@ -132,10 +138,10 @@ impl Records {
     /// # Errors
     /// When the store fails.
     pub(crate) async fn has_batch(&self, batch_id: &str) -> Result<bool, StoreError> {
-        Ok(self.store.get(&batch_key(batch_id)).await?.is_some())
+        Ok(self.store.get(&self.log.batch(batch_id)).await?.is_some())
     }
 
-    /// Where the events are, in the order asked; at most 200.
+    /// Where the events are, whichever log they are in, in the order asked; at most 200.
     ///
     /// # Errors
     /// When the store fails, or a record is not ours.
@@ -143,6 +149,9 @@ impl Records {
         &self,
         events: &[(&TenantId, &str)],
     ) -> Result<Vec<Option<Placed>>, StoreError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
         let keys: Vec<_> = events.iter().map(|(tenant, id)| event_key(tenant, id)).collect();
         let records = self.store.get_many(&keys).await?;
         records
@@ -165,31 +174,40 @@ impl Records {
     }
 
     /// Moves the head from what `read` saw to `head`.
-    pub(crate) fn put_head(head: &Head, read: Option<u64>) -> Write {
-        Write::put(head_key(), head, read.map_or(Condition::Absent, Condition::VersionIs))
+    pub(crate) fn put_head(&self, head: &Head, read: Option<u64>) -> Write {
+        Write::put(self.log.head(), head, read.map_or(Condition::Absent, Condition::VersionIs))
     }
 
     /// Where the head is, for commits that follow each other.
-    pub(crate) fn head_key() -> Key {
-        head_key()
+    pub(crate) fn head_key(&self) -> Key {
+        self.log.head()
     }
 
     /// Remembers a batch.
-    pub(crate) fn put_batch(batch_id: &str, size: u64, now: UnixMillis) -> Write {
+    pub(crate) fn put_batch(&self, batch_id: &str, size: u64, now: UnixMillis) -> Write {
         Write::Put {
-            key: batch_key(batch_id),
+            key: self.log.batch(batch_id),
             attributes: Attributes::new().with("size", int(size)),
             expires_at: Some(now.plus_s(BATCH_MEMORY_S)),
             condition: Condition::Absent,
         }
     }
 
-    /// Remembers where an event is. An event that is in the log already fails the commit: once is all it enters.
-    pub(crate) fn put_event(tenant: &TenantId, sealed: &Sealed, keep_payload: bool, index: u64) -> Write {
-        let mut attributes = Attributes::new()
-            .with("index", int(index))
-            .with("entry", Value::Text(sealed.canonical.clone()))
-            .with("leaf", Value::Bytes(sealed.leaf.to_vec()));
+    /// Remembers where an event is. An event that is in either log already fails the commit: once is all it enters.
+    pub(crate) fn put_event(
+        &self,
+        tenant: &TenantId,
+        sealed: &Sealed,
+        keep_payload: bool,
+        index: u64,
+    ) -> Write {
+        let mut attributes =
+            Attributes::new().with("index", int(index)).with("entry", Value::Text(sealed.canonical.clone()));
+        attributes = match self.log.kind() {
+            LogKind::Shared => attributes.with("leaf", Value::Bytes(sealed.leaf.to_vec())),
+            // The entry is the leaf.
+            LogKind::Own => attributes.with("log", Value::Text(OWN.to_owned())),
+        };
         if keep_payload {
             attributes = attributes.with("payload", Value::Bytes(sealed.payload.clone()));
         }
@@ -200,14 +218,6 @@ impl Records {
             condition: Condition::Absent,
         }
     }
-}
-
-fn head_key() -> Key {
-    Key::new("ledger#log", "head")
-}
-
-fn batch_key(batch_id: &str) -> Key {
-    Key::new("ledger#batches", batch_id)
 }
 
 fn event_key(tenant: &TenantId, event_id: &str) -> Key {
@@ -222,14 +232,20 @@ fn int(number: u64) -> Value {
 fn placed_of(record: &Record) -> Result<Placed, PortError> {
     let bad = || PortError::new("store", "a ledger event's record without place, entry or leaf");
     let attributes = &record.attributes;
-    let Some(Value::Bytes(leaf)) = attributes.0.get("leaf") else { return Err(bad()) };
+    let entry = attributes.text("entry").ok_or_else(bad)?.to_owned();
+    let (kind, leaf) = match (attributes.text("log"), attributes.0.get("leaf")) {
+        (None, Some(Value::Bytes(leaf))) if leaf.len() == 32 => (LogKind::Shared, leaf.clone()),
+        (Some(OWN), None) => (LogKind::Own, entry.clone().into_bytes()),
+        _ => return Err(bad()),
+    };
     Ok(Placed {
         index: u64::try_from(attributes.int("index")).map_err(|_| bad())?,
-        entry: attributes.text("entry").ok_or_else(bad)?.to_owned(),
+        entry,
         payload: match attributes.0.get("payload") {
             Some(Value::Bytes(sealed)) => Some(sealed.clone()),
             _ => None,
         },
-        leaf: leaf.as_slice().try_into().map_err(|_| bad())?,
+        kind,
+        leaf,
     })
 }

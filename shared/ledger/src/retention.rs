@@ -14,9 +14,10 @@ mod step;
 use std::fmt;
 use std::str::FromStr;
 
-use scorpius_core::{Condition, Key, Store, StoreError, UnixMillis, Write};
+use scorpius_core::{Condition, Store, StoreError, UnixMillis, Write};
 use serde::{Deserialize, Serialize};
 
+use crate::log::{LogName, made_ms};
 use crate::tile::TILE_WIDTH;
 
 pub(crate) use step::Retention;
@@ -59,7 +60,7 @@ impl KeepDays {
     }
 }
 
-/// Where the log begins.
+/// Where a log begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Minimum {
@@ -91,31 +92,26 @@ impl Minimum {
     ///
     /// # Errors
     /// When the store fails, or the record is not ours.
-    pub(crate) async fn of(store: &dyn Store) -> Result<Self, StoreError> {
-        Ok(Self::read(store).await?.0)
+    pub(crate) async fn of(store: &dyn Store, log: &LogName) -> Result<Self, StoreError> {
+        Ok(Self::read(store, log).await?.0)
     }
 
     /// The same, and the record's version.
-    async fn read(store: &dyn Store) -> Result<(Self, Condition), StoreError> {
-        match store.get(&at()).await? {
+    async fn read(store: &dyn Store, log: &LogName) -> Result<(Self, Condition), StoreError> {
+        match store.get(&log.minimum()).await? {
             Some(record) => Ok((record.document()?, Condition::VersionIs(record.version))),
             None => Ok((Self::default(), Condition::Absent)),
         }
     }
 
-    fn put(&self, condition: Condition) -> Write {
-        Write::put(at(), self, condition)
+    fn put(&self, log: &LogName, condition: Condition) -> Write {
+        Write::put(log.minimum(), self, condition)
     }
 
     /// Whether an event of this id, of which there is no record, would be below.
     pub(crate) fn is_before(&self, event_id: &str) -> bool {
-        let ms = event_id.get(4..16).and_then(|head| u64::from_str_radix(head, 16).ok());
-        self.index > 0 && ms.is_some_and(|ms| ms <= self.until_ms)
+        self.index > 0 && made_ms(event_id).is_some_and(|ms| ms <= self.until_ms)
     }
-}
-
-fn at() -> Key {
-    Key::new("ledger#retention", "minimum")
 }
 
 /// `index` as the start of a tile.

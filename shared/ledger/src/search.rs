@@ -4,15 +4,14 @@
 //! the order of these ids: a stretch of time is a stretch of the partition, and what the sequencer has
 //! committed is found at once, whether or not a checkpoint covers it yet.
 
-use std::sync::Arc;
-
 use scorpius_core::event::matches_kind;
-use scorpius_core::{ListQuery, Record, Store, StoreError, TenantId, UnixMillis, id};
+use scorpius_core::{ListQuery, Record, StoreError, TenantId, UnixMillis, id};
 
 use crate::entry::{Entry, Payload};
+use crate::log::LogKind;
 use crate::payloads::Payloads;
+use crate::proofs::States;
 use crate::records::{Placed, Records};
-use crate::retention::Minimum;
 
 /// The longest stretch that one search may ask for: 366 days.
 pub(crate) const RANGE_MS_MAX: u64 = 366 * 86_400_000;
@@ -53,6 +52,8 @@ pub(crate) struct Hit {
     pub(crate) entry: Entry,
     /// Where it is, from 0.
     pub(crate) index: u64,
+    /// In which log.
+    pub(crate) kind: LogKind,
     /// What it commits to; `None` when it is erased, or was not asked for.
     pub(crate) payload: Option<Payload>,
 }
@@ -90,19 +91,18 @@ impl Search {
     /// When the store fails, or a record is not ours.
     pub(crate) async fn page(
         &self,
-        store: &Arc<dyn Store>,
+        states: &mut States<'_>,
         payloads: Option<&Payloads>,
-        tenant: &TenantId,
         limit: usize,
         last: Option<&str>,
     ) -> Result<Found, StoreError> {
+        let (store, tenant) = states.whose();
         let mut query = self.query(tenant, last);
         let (mut found, mut bytes) = (Found::default(), 0);
         let mut seen = None;
-        let minimum = Minimum::of(&**store).await?.index;
         for _ in 0..STEPS_MAX {
             let page = store.list(&query).await?;
-            let mut read = self.read(payloads, tenant, minimum, &page.records).await?.into_iter().peekable();
+            let mut read = self.read(payloads, states, &page.records).await?.into_iter().peekable();
             while let Some((id, size, hit)) = read.next() {
                 found.read += 1;
                 seen = Some(id);
@@ -132,32 +132,33 @@ impl Search {
     async fn read(
         &self,
         payloads: Option<&Payloads>,
-        tenant: &TenantId,
-        minimum: u64,
+        states: &mut States<'_>,
         records: &[Record],
     ) -> Result<Vec<(String, usize, Option<Hit>)>, StoreError> {
         let mut read = Vec::with_capacity(records.len());
         for record in records {
             let placed = Records::placed_in(record)?;
-            read.push((record.key.sort.clone(), placed.entry()?, placed));
+            let is_kept = placed.index >= states.of(placed.kind).await?.minimum.index;
+            read.push((record.key.sort.clone(), placed.entry()?, placed, is_kept));
         }
-        let wants = |entry: &Entry, placed: &Placed| placed.index >= minimum && self.wants_entry(entry);
-        let wanted: Vec<_> = read.iter().filter(|(_, entry, placed)| wants(entry, placed)).collect();
+        let wants = |entry: &Entry, is_kept: bool| is_kept && self.wants_entry(entry);
+        let wanted: Vec<_> = read.iter().filter(|(_, entry, _, is_kept)| wants(entry, *is_kept)).collect();
         let mut opened = match payloads {
             Some(payloads) => {
-                let pairs: Vec<_> = wanted.iter().map(|(_, entry, placed)| (entry, placed)).collect();
-                payloads.open(tenant, &pairs).await?.into_iter()
+                let pairs: Vec<_> = wanted.iter().map(|(_, entry, placed, _)| (entry, placed)).collect();
+                payloads.open(states.whose().1, &pairs).await?.into_iter()
             }
             None => wanted.iter().map(|_| None).collect::<Vec<_>>().into_iter(),
         };
-        let read = read.into_iter().map(|(id, entry, placed)| {
-            if !wants(&entry, &placed) {
+        let read = read.into_iter().map(|(id, entry, placed, is_kept)| {
+            if !wants(&entry, is_kept) {
                 return (id, 0, None);
             }
             let payload = opened.next().flatten().map(|opened| opened.payload);
-            let size = placed.entry.len() + placed.payload.map_or(0, |sealed| sealed.len());
+            let size = placed.entry.len() + placed.payload.as_ref().map_or(0, Vec::len);
             let wanted = self.wants_payload(payload.as_ref());
-            (id, size, wanted.then_some(Hit { entry, index: placed.index, payload }))
+            let Placed { index, kind, .. } = placed;
+            (id, size, wanted.then_some(Hit { entry, index, kind, payload }))
         });
         Ok(read.collect())
     }
@@ -195,6 +196,7 @@ pub(crate) fn first_id(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     use proptest::prelude::*;
     use scorpius_core::{Event, SystemClock};
@@ -242,8 +244,9 @@ mod tests {
     async fn walk(world: &World, search: &Search, limit: usize) -> Vec<String> {
         let (mut ids, mut last) = (Vec::new(), None);
         let (payloads, tenant) = (payloads(world), tenant(1));
+        let mut states = States::new(&world.store, &tenant);
         for _ in 0..1_000 {
-            let page = search.page(&world.store, Some(&payloads), &tenant, limit, last.as_deref());
+            let page = search.page(&mut states, Some(&payloads), limit, last.as_deref());
             let found = page.await.expect("a page");
             assert!(found.hits.len() <= limit);
             ids.extend(found.hits.into_iter().map(|hit| hit.entry.id));
@@ -285,7 +288,11 @@ mod tests {
         let world = world(1_300).await;
         let payloads = payloads(&world);
         let rare = Search { resource: Some("vrd_none".to_owned()), ..all() };
-        let page = async |last| rare.page(&world.store, Some(&payloads), &tenant(1), 50, last).await;
+        let page = async |last| {
+            let whose = tenant(1);
+            let mut states = States::new(&world.store, &whose);
+            rare.page(&mut states, Some(&payloads), 50, last).await
+        };
         let first = page(None).await.expect("a page");
         assert_eq!((first.hits.len(), first.read, first.last.is_some()), (0, READ_MAX, true));
         let rest = page(first.last.as_deref()).await.expect("a page");

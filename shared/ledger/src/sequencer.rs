@@ -1,4 +1,4 @@
-//! The one way into the log: commit, apply, publish.
+//! The one way into a log, the shared one or a tenant's own: commit, apply, publish.
 //!
 //! ```text
 //! A commit  : head moves, leaves, batch and events are recorded  the only truth; two sequencers: one wins
@@ -19,16 +19,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use scorpius_core::crash::{CrashPoint, point};
-use scorpius_core::{Blobs, Clock, CommitId, Event, Keys, Store, StoreError};
+use scorpius_core::{Blobs, Clock, CommitId, Event, Keys, Store, StoreError, TenantId};
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
 
 use crate::alarm::Alarms;
 use crate::files::BlobFiles;
 use crate::hash::{self, SIZE_MAX};
-use crate::note::Origin;
+use crate::log::LogName;
+use crate::note::{NotAnOrigin, Origin};
 use crate::payloads::Payloads;
-use crate::pending::{Base, PENDING_MAX, last_entries};
+use crate::pending::{Base, Pending, last_entries};
 use crate::read;
 use crate::records::{Head, ReadHead, Records, root_of};
 use crate::witness::WitnessClient;
@@ -53,19 +54,20 @@ pub enum Appended {
 
 /// Appends batches. Any number of these may work at once.
 pub struct Sequencer {
+    log: LogName,
     records: Records,
     store: Arc<dyn Store>,
     blobs: Arc<dyn Blobs>,
     keys: Arc<dyn Keys>,
     clock: Arc<dyn Clock>,
-    payloads: Payloads,
+    payloads: Arc<Payloads>,
     origin: Origin,
-    witnesses: Option<WitnessClient>,
+    witnesses: Option<Arc<WitnessClient>>,
     pub(crate) alarms: Alarms,
 }
 
 impl Sequencer {
-    /// Over these ports, for the log called `origin`.
+    /// Over these ports, for the shared log, which is called `origin`.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -75,16 +77,36 @@ impl Sequencer {
         origin: Origin,
     ) -> Self {
         let payloads = Payloads::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock));
-        let records = Records::new(Arc::clone(&store));
-        let alarms =
-            Alarms { store: Arc::clone(&store), clock: Arc::clone(&clock), function: "audit-append" };
-        Self { records, store, blobs, keys, clock, payloads, origin, witnesses: None, alarms }
+        let (log, payloads) = (LogName::Shared, Arc::new(payloads));
+        let records = Records::new(Arc::clone(&store), log.clone());
+        let alarms = Alarms::new(Arc::clone(&store), Arc::clone(&clock), "audit-append");
+        Self { log, records, store, blobs, keys, clock, payloads, origin, witnesses: None, alarms }
+    }
+
+    /// Over the same ports, for the own log of `tenant`. What is remembered of keys is shared.
+    ///
+    /// # Errors
+    /// When the shared log's name leaves no room for the tenant's.
+    pub fn of_tenant(&self, tenant: &TenantId) -> Result<Self, NotAnOrigin> {
+        let log = LogName::Own(tenant.clone());
+        Ok(Self {
+            records: Records::new(Arc::clone(&self.store), log.clone()),
+            store: Arc::clone(&self.store),
+            blobs: Arc::clone(&self.blobs),
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            payloads: Arc::clone(&self.payloads),
+            origin: log.origin(&self.origin)?,
+            witnesses: self.witnesses.clone(),
+            alarms: self.alarms.clone().of_log(&log),
+            log,
+        })
     }
 
     /// Asks these witnesses before a checkpoint is published.
     #[must_use]
     pub fn asking(self, witnesses: WitnessClient) -> Self {
-        Self { witnesses: Some(witnesses), ..self }
+        Self { witnesses: Some(Arc::new(witnesses)), ..self }
     }
 
     /// Brings `events` into the log, each exactly once whatever came before, and publishes.
@@ -158,7 +180,7 @@ impl Sequencer {
                 // Remembered as well: whoever asks after its body is gone is told.
                 let size = at.read.as_ref().map_or(0, |read| read.head.size);
                 let id = CommitId::new(&*self.clock);
-                let remember = [Records::put_batch(batch_id, size, id.made_at())];
+                let remember = [self.records.put_batch(batch_id, size, id.made_at())];
                 match commit_with_retry(&*self.store, id, &remember).await {
                     Ok(_) | Err(StoreError::Conflict { .. }) => {}
                     Err(error) => return Err(error.into()),
@@ -166,7 +188,7 @@ impl Sequencer {
                 *open = Some(at);
                 return Ok(Appended::Known);
             }
-            if at.pending() + fresh.len() > PENDING_MAX {
+            if !at.has_room_for(&fresh) {
                 self.close(Some(at)).await?;
                 continue;
             }
@@ -229,7 +251,7 @@ impl Sequencer {
     /// The tree that `head` says is published, from its tiles.
     async fn base(&self, head: &Head) -> Result<Base, SequenceError> {
         let Some(published) = &head.published else { return Ok(Base::default()) };
-        let files = BlobFiles::shared(&*self.blobs);
+        let files = BlobFiles::of(&*self.blobs, &self.log);
         let edge = read::edge(&files, published.size, &root_of(&published.root)?).await?;
         let before = match last_entries(published.size) {
             Some(name) => read::tile(&files, name).await?,
@@ -255,7 +277,7 @@ impl Sequencer {
             return Err(Broken::Full.into());
         }
         let mut pending = at.read.as_ref().map(|read| read.head.pending.clone()).unwrap_or_default();
-        pending.0.extend(fresh.iter().map(|fresh| fresh.sealed.leaf));
+        pending.0.extend(fresh.iter().map(|fresh| fresh.leaf.clone()));
         let (edge, _) = base.with(&pending.0).ok_or_else(|| not_its_tile(&base))?;
         let head = Head {
             origin: self.origin.clone(),
@@ -266,11 +288,12 @@ impl Sequencer {
         };
         let id = CommitId::new(&*self.clock);
         let mut writes = vec![
-            Records::put_head(&head, at.read.as_ref().map(|read| read.version)),
-            Records::put_batch(batch_id, head.size, id.made_at()),
+            self.records.put_head(&head, at.read.as_ref().map(|read| read.version)),
+            self.records.put_batch(batch_id, head.size, id.made_at()),
         ];
         for (index, fresh) in (first..).zip(fresh) {
-            writes.push(Records::put_event(&fresh.event.tenantid, &fresh.sealed, fresh.keep_payload, index));
+            let (tenant, keep) = (&fresh.event.tenantid, fresh.keep_payload);
+            writes.push(self.records.put_event(tenant, &fresh.sealed, keep, index));
         }
         match commit_with_retry(&*self.store, id, &writes).await {
             Ok(version) => {
@@ -292,8 +315,11 @@ struct Open {
 }
 
 impl Open {
-    fn pending(&self) -> usize {
-        self.read.as_ref().map_or(0, |read| read.head.pending.0.len())
+    /// Whether `fresh` may wait with what waits.
+    fn has_room_for(&self, fresh: &[Fresh<'_>]) -> bool {
+        let more: Vec<_> = fresh.iter().map(|fresh| &fresh.leaf).collect();
+        let pending = self.read.as_ref().map(|read| &read.head.pending);
+        pending.unwrap_or(&Pending::default()).has_room_for(&more)
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use whole::{
     batch, begun, begun_small, check, each_exactly_once, objects_never_changed, published, released,
     released_checkpoints_agree,
 };
-pub(crate) use world::{MemoryBlobs, Script, Trouble, World, origin};
+pub(crate) use world::{MemoryBlobs, Script, Trouble, World, logs, origin};
 
 /// A moment in November 2026.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_795_254_040_000);
@@ -76,7 +76,7 @@ pub(crate) fn bundle_of(events: &[Event]) -> (Bundle, VerifierKey) {
             proof: proof.iter().map(to_text).collect(),
             payload: Some(serde_json::from_str(&payload).expect("JSON")),
             blind_key: Some(keys.blind.to_text()),
-            entry_key: secret.entry_key(&event.tenantid, &event.id).to_text(),
+            entry_key: Some(secret.entry_key(&event.tenantid, &event.id).to_text()),
             entry: sealed.entry,
             index,
         }
@@ -91,6 +91,7 @@ pub(crate) fn bundle_of(events: &[Event]) -> (Bundle, VerifierKey) {
         origin: origin.to_string(),
         entries: entries.collect(),
         checkpoint: checkpoint.signed(&key, &signature).expect("a note"),
+        own: None,
     };
     (bundle, key)
 }

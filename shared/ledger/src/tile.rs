@@ -229,7 +229,7 @@ mod tests {
             let level = if entries { Level::Entries } else { Level::Hashes(level) };
             let name = TileName::new(level, index, width).expect("a tile");
             prop_assert_eq!(name.to_string().parse(), Ok(name));
-            prop_assert!(crate::files::blob(&name.to_string()).is_ok_and(|blob| blob.as_str().starts_with("ledger/tile/")));
+            prop_assert!(crate::log::LogName::Shared.blob(&name.to_string()).is_ok_and(|blob| blob.as_str().starts_with("ledger/tile/")));
         }
 
         #[test]

@@ -10,11 +10,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tlog_tiles::{Hash, check_record, check_tree, record_hash};
 
-use crate::bundle::{BUNDLE_BYTES_MAX, BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, Bundle, BundleEntry, Opens};
+use crate::bundle::{
+    BUNDLE_BYTES_MAX, BUNDLE_EVENTS_MAX, BUNDLE_FORMAT, BUNDLE_FORMAT_CLEAR, Bundle, BundleEntry, BundlePart,
+    Opens,
+};
 use crate::compliance::{self, ComplianceReport, REPORT_FORMAT};
 use crate::entry::{BlindKey, Entry, EntryKey, Payload};
 use crate::hash;
-use crate::note::{Checkpoint, NoteError, VerifierKey};
+use crate::note::{Checkpoint, NoteError, Origin, VerifierKey};
 use crate::policy::{Believed, Policy};
 use crate::tlog_proof::{NotATlogProof, PROOF_HASHES_MAX, TlogProof};
 
@@ -32,6 +35,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The worse of two.
+    fn and(self, other: Self) -> Self {
+        if self.exit_code() >= other.exit_code() { self } else { other }
+    }
+
     /// 0, 1 or 2.
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -56,7 +64,7 @@ pub enum Refusal {
     #[error("not an evidence bundle: {0}")]
     NotABundle(String),
     /// Another version.
-    #[error("the format is not `{BUNDLE_FORMAT}`")]
+    #[error("the format is not `{BUNDLE_FORMAT}` or `{BUNDLE_FORMAT_CLEAR}`")]
     UnknownFormat,
     /// None, or more than a bundle may have.
     #[error("a bundle of {0} entries, not 1 to {BUNDLE_EVENTS_MAX}")]
@@ -152,6 +160,8 @@ pub struct Report {
     pub entries: Vec<EntryReport>,
     /// Of a proof of one entry that this product did not make: where, and whether it is there.
     pub record: Option<(u64, bool)>,
+    /// What was found about entries that another log has, each judged by that log's own checkpoint.
+    pub own: Option<Box<Report>>,
     /// Of a report for reviewers: what it names as evidence and does not prove, one sentence each.
     pub evidence: Option<Vec<String>>,
 }
@@ -261,17 +271,33 @@ fn judge_report(report: &ComplianceReport, policy: &Policy) -> Result<Report, Re
 }
 
 fn judge_read(bundle: Bundle, policy: &Policy) -> Result<Report, Refusal> {
-    if bundle.format != BUNDLE_FORMAT {
-        return Err(Refusal::UnknownFormat);
+    let is_clear = bundle.own.is_some() || bundle.entries.iter().any(|entry| entry.entry_key.is_none());
+    match bundle.format.as_str() {
+        BUNDLE_FORMAT if !is_clear => {}
+        BUNDLE_FORMAT_CLEAR if is_clear => {}
+        _ => return Err(Refusal::UnknownFormat),
     }
-    if !(1..=BUNDLE_EVENTS_MAX).contains(&bundle.entries.len()) {
-        return Err(Refusal::Entries(bundle.entries.len()));
+    let count = bundle.all_entries().count();
+    let is_empty = bundle.entries.is_empty() || bundle.own.as_ref().is_some_and(|own| own.entries.is_empty());
+    if is_empty || count > BUNDLE_EVENTS_MAX {
+        return Err(Refusal::Entries(count));
     }
-    let believed = open(bundle.checkpoint.as_bytes(), policy)?;
-    if bundle.origin != believed.checkpoint.origin.as_str() {
+    let Bundle { origin, entries, checkpoint, own, .. } = bundle;
+    let mut report = judge_part(BundlePart { origin, entries, checkpoint }, policy)?;
+    if let Some(own) = own {
+        let own = judge_part(own, policy)?;
+        report.verdict = report.verdict.and(own.verdict);
+        report.own = Some(Box::new(own));
+    }
+    Ok(report)
+}
+
+fn judge_part(part: BundlePart, policy: &Policy) -> Result<Report, Refusal> {
+    let believed = open(part.checkpoint.as_bytes(), policy)?;
+    if part.origin != believed.checkpoint.origin.as_str() {
         return Err(Refusal::OtherOrigin);
     }
-    let entries = bundle.entries.into_iter().map(|entry| judge_entry(entry, &believed.checkpoint)).collect();
+    let entries = part.entries.into_iter().map(|entry| judge_entry(entry, &believed.checkpoint)).collect();
     Ok(Report::of(believed, policy, entries))
 }
 
@@ -301,13 +327,20 @@ fn included(claim: &BundleEntry, checkpoint: &Checkpoint) -> Result<(), NotInclu
     if claim.index >= checkpoint.size {
         return Err(NotIncluded::Index);
     }
-    let key = EntryKey::from_text(&claim.entry_key).ok_or(NotIncluded::Spelling)?;
+    // A leaf of 32 bytes is no entry, and an entry never has 32 bytes: neither is taken for the other.
+    let leaf = match &claim.entry_key {
+        Some(key) => {
+            let key = EntryKey::from_text(key).ok_or(NotIncluded::Spelling)?;
+            claim.entry.leaf(&key).to_vec()
+        }
+        None => claim.entry.canonical().into_bytes(),
+    };
     if claim.proof.len() > PROOF_HASHES_MAX {
         return Err(NotIncluded::Spelling);
     }
     let proof: Option<Vec<Hash>> = claim.proof.iter().map(|text| hash::from_text(text)).collect();
     let proof = proof.ok_or(NotIncluded::Spelling)?;
-    let leaf_hash = record_hash(&claim.entry.leaf(&key));
+    let leaf_hash = record_hash(&leaf);
     check_record(&proof, checkpoint.size, checkpoint.root, claim.index, leaf_hash)
         .map_err(|_| NotIncluded::Proof)
 }
@@ -325,6 +358,7 @@ impl Report {
             quorum,
             entries,
             record: None,
+            own: None,
             evidence: None,
         }
     }
@@ -338,13 +372,32 @@ impl Report {
             quorum: None,
             entries: Vec::new(),
             record: None,
+            own: None,
             evidence: None,
         }
+    }
+
+    fn is_of(&self, origin: &Origin) -> bool {
+        self.believed.as_ref().is_some_and(|believed| believed.checkpoint.origin == *origin)
+    }
+
+    /// The checkpoint that `against` holds against `kept`: that of the same log, if there are two.
+    #[must_use]
+    pub fn held_against(&self, kept: &Checkpoint) -> Option<&Checkpoint> {
+        let own = self.own.as_deref().filter(|own| own.is_of(&kept.origin));
+        own.unwrap_or(self).believed.as_ref().map(|believed| &believed.checkpoint)
     }
 
     /// Holds the checkpoint against one that was kept from earlier: the same history, or a longer one by `proof`.
     #[must_use]
     pub fn against(mut self, kept: &Checkpoint, proof: &[Hash]) -> Self {
+        // A checkpoint that was kept of the other log says nothing of this one.
+        if let Some(own) = self.own.take_if(|own| own.is_of(&kept.origin)) {
+            let own = own.against(kept, proof);
+            self.verdict = self.verdict.and(own.verdict);
+            self.own = Some(Box::new(own));
+            return self;
+        }
         let Some(Believed { checkpoint, .. }) = &self.believed else { return self };
         let same_log = kept.origin == checkpoint.origin;
         let fine = same_log && continues(checkpoint, kept, proof);

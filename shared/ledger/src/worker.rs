@@ -1,5 +1,6 @@
 //! The worker of the queue `audit`.
 
+mod logs;
 mod together;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::hash;
 use crate::note::Origin;
 use crate::sequencer::{SequenceError, Sequencer};
 use crate::witness::WitnessClient;
-use together::Together;
+use logs::Logs;
 
 /// Bytes of a batch's blob: 97 events of at most 32,000 bytes, and what lies between them.
 const BATCH_BYTES_MAX: u64 = 4_000_000;
@@ -30,15 +31,14 @@ const MISSING_RECEIVES: u32 = 5;
 
 /// What the worker needs.
 pub struct App {
-    /// Puts batches into the log.
-    sequencer: Sequencer,
+    /// Puts batches, each event of them into its log.
+    logs: Logs,
     /// Has the batches.
     blobs: Arc<dyn Blobs>,
-    together: Together,
 }
 
 impl App {
-    /// Over these ports, for the log called `origin`.
+    /// Over these ports, for the shared log, which is called `origin`, and for tenants' own.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -50,29 +50,29 @@ impl App {
         Self::over(Sequencer::new(store, Arc::clone(&blobs), keys, clock, origin), blobs)
     }
 
-    /// Over a sequencer, and where the batches are.
+    /// Over a sequencer of the shared log, and where the batches are.
     #[must_use]
     pub fn over(sequencer: Sequencer, blobs: Arc<dyn Blobs>) -> Self {
-        Self { sequencer, blobs, together: Together::default() }
+        Self { logs: Logs::over(sequencer), blobs }
     }
 
     /// Asks these witnesses, if any, before a checkpoint is published.
     #[must_use]
     pub fn asking(self, witnesses: Option<WitnessClient>) -> Self {
         match witnesses {
-            Some(witnesses) => Self { sequencer: self.sequencer.asking(witnesses), ..self },
+            Some(witnesses) => Self { logs: self.logs.asking(witnesses), ..self },
             None => self,
         }
     }
 }
 
-/// One message in, one outcome out. `Done` means: in the log, and the checkpoint covers it.
+/// One message in, one outcome out. `Done` means: all of it is in its logs, and their checkpoints cover it.
 pub async fn handle(app: &App, message: &Message) -> Outcome {
     match take(app, message).await {
         Ok(()) => Outcome::Done,
         Err(Refused { outcome, alarm }) => {
             if let Some(alarm) = alarm {
-                app.sequencer.alarms.raise(alarm).await;
+                app.logs.shared().alarms.raise(alarm).await;
             }
             outcome
         }
@@ -82,6 +82,7 @@ pub async fn handle(app: &App, message: &Message) -> Outcome {
 /// Why a message is not done, and whether somebody must know.
 struct Refused {
     outcome: Outcome,
+    /// Not raised yet.
     alarm: Option<Alarm>,
 }
 
@@ -107,7 +108,7 @@ async fn take(app: &App, message: &Message) -> Result<(), Refused> {
     let blob = app.blobs.get_range(&name, 0..BATCH_BYTES_MAX + 1).await;
     let Some(blob) = blob.map_err(|error| Refused::port(&error))? else {
         // Whoever had this message before may have ended after the blob was removed.
-        let held = app.sequencer.holds(&batch.batch_id).await;
+        let held = app.logs.shared().holds(&batch.batch_id).await;
         return match held.map_err(|error| Refused::sequencing(&batch.batch_id, &error))? {
             true => Ok(()),
             false => Err(Refused {
@@ -119,8 +120,7 @@ async fn take(app: &App, message: &Message) -> Result<(), Refused> {
     };
     let events = events_of(&batch, &blob)?;
     let batch_id = batch.batch_id.clone();
-    let appended = app.together.append(&app.sequencer, batch.batch_id, events).await;
-    appended.map_err(|error| Refused::sequencing(&batch_id, &error))?;
+    app.logs.append(&batch_id, events).await?;
     // The events in clear have done their part: from here on the ledger has them, sealed under secrets that can end.
     app.blobs.delete(&name).await.map_err(|error| Refused::port(&error))
 }

@@ -18,13 +18,11 @@ use crate::durable;
 enum AnchorFault {
     #[error("an anchor is put once: it is not replaced, removed or handed out by URL")]
     Once,
-    #[error("an anchor's name is one file's: `{0}`")]
-    Name(BlobName),
     #[error("the anchor has more than {0} bytes")]
     TooLarge(u64),
 }
 
-/// Files below `dir/anchors`, each under its own name, which nobody may write. Whoever rules the machine can still change them:
+/// Files below `dir/anchors`, each under its own name, those of tenants' own logs in folders of their own, which nobody may write. Whoever rules the machine can still change them:
 /// copy the folder to where they cannot.
 #[derive(Clone)]
 pub struct AnchorFolder {
@@ -39,18 +37,16 @@ impl AnchorFolder {
         Self { anchors: dir.join("anchors").into(), staging: dir.join("staging").into() }
     }
 
-    fn path_of(&self, name: &BlobName) -> Result<PathBuf, PortError> {
-        match name.as_str().contains('/') {
-            false => Ok(self.anchors.join(name.as_str())),
-            true => Err(PortError::new("anchors", AnchorFault::Name(name.clone()))),
-        }
+    // A name leads nowhere but down.
+    fn path_of(&self, name: &BlobName) -> PathBuf {
+        self.anchors.join(name.as_str())
     }
 }
 
 #[async_trait]
 impl Blobs for AnchorFolder {
     async fn put_if_absent(&self, name: &BlobName, bytes: Bytes) -> Result<Put, PortError> {
-        let (staging, target) = (Arc::clone(&self.staging), self.path_of(name)?);
+        let (staging, target) = (Arc::clone(&self.staging), self.path_of(name));
         off_thread(move || {
             let created = durable::create(&staging, &target, &bytes)?;
             // Also when it was there: whoever put it may have ended before this.
@@ -75,7 +71,7 @@ impl Blobs for AnchorFolder {
     }
 
     async fn get_range(&self, name: &BlobName, range: Range<u64>) -> Result<Option<Bytes>, PortError> {
-        let path = self.path_of(name)?;
+        let path = self.path_of(name);
         off_thread(move || {
             let mut file = match File::open(&path) {
                 Ok(file) => file,
@@ -134,8 +130,12 @@ mod tests {
         anchors.delete(&name).await.expect_err("not removed");
         let file = dir.path().join("anchors/anchor-1.json");
         assert!(fs::metadata(&file).expect("a file").permissions().readonly());
-        let within: BlobName = "a/b".parse().expect("a name");
-        anchors.put_if_absent(&within, Bytes::from("one")).await.expect_err("one file's name");
+        let within: BlobName = "own/a/anchor-1.json".parse().expect("a name");
+        assert_eq!(anchors.get(&within, 10).await.expect("an answer"), None);
+        for (bytes, put) in [("own", Put::Stored), ("two", Put::AlreadyThere)] {
+            assert_eq!(anchors.put_if_absent(&within, Bytes::from(bytes)).await.expect("an answer"), put);
+        }
+        assert_eq!(anchors.get(&within, 10).await.expect("an answer"), Some(Bytes::from("own")));
         // Another process finds it, and goes on from it.
         let again = AnchorFolder::in_folder(dir.path());
         assert_eq!(again.put_if_absent(&name, Bytes::from("x")).await.expect("an answer"), Put::AlreadyThere);

@@ -104,7 +104,7 @@ locals {
       name      = "EndEntries"
       when      = local.writes_blobs && length(local.anchors) > 0
       actions   = ["s3:DeleteObject"]
-      resources = ["${var.bucket_arn}/ledger/tile/entries/*"]
+      resources = ["${var.bucket_arn}/ledger/tile/entries/*", "${var.bucket_arn}/ledger-own/*/tile/entries/*"]
     },
     {
       name      = "Anchor"

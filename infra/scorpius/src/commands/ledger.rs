@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use scorpius_core::PortError;
 use scorpius_core::error::chain;
-use scorpius_ledger::Policy;
 use scorpius_ledger::audit::{Against, Seen, walk_log};
 use scorpius_ledger::files::BlobFiles;
+use scorpius_ledger::{LogName, Origin, Policy, VerifierKey};
 use scorpius_local::FolderBlobs;
 
 use super::{Done, Verdict, runtime};
@@ -47,9 +47,12 @@ struct Export {
     /// A new or empty folder: `checkpoint` and `tile/…` are written into it.
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// The log's verifier key; `ledger.vkey` of the data folder by default.
+    /// The shared log's verifier key; `ledger.vkey` of the data folder by default.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Which log: `shared`, or the tenant whose own log it is. The key of that one follows from the shared log's.
+    #[arg(long, value_name = "LOG", default_value = "shared", value_parser = log_name)]
+    log: LogName,
 }
 
 impl Ledger {
@@ -67,7 +70,7 @@ impl Export {
     async fn run(self) -> Done {
         let key = self.key.clone().unwrap_or_else(|| self.data.join("ledger.vkey"));
         let key = fs::read_to_string(&key).map_err(|error| format!("{}: {error}", key.display()))?;
-        let policy = Policy::of_logs(&[key.trim().parse()?]);
+        let policy = Policy::of_logs(&[key_of(&key.trim().parse()?, &self.log)?]);
         fs::create_dir_all(&self.to)?;
         if fs::read_dir(&self.to)?.next().is_some() {
             return Err(format!("{} is not empty", self.to.display()).into());
@@ -79,7 +82,7 @@ impl Export {
             put(&self.to, &seen).map_err(|error| PortError::new("export", error))
         };
         let against = Against { policy: &policy, kept: &[] };
-        let walked = walk_log(&BlobFiles::shared(&blobs), &against, &mut write).await;
+        let walked = walk_log(&BlobFiles::of(&blobs, &self.log), &against, &mut write).await;
         progress.end();
         let terminal = Terminal::default();
         match walked {
@@ -94,6 +97,28 @@ impl Export {
                 Ok(Verdict::NotFine)
             }
         }
+    }
+}
+
+/// `shared`, or a tenant's id.
+pub(crate) fn log_name(text: &str) -> Result<LogName, String> {
+    match text {
+        "shared" => Ok(LogName::Shared),
+        tenant => tenant.parse().map(LogName::Own).map_err(|error| format!("{error}, nor `shared`")),
+    }
+}
+
+/// The key of a log, from that of the shared log: a platform signs all its logs with one key, each under the log's own name. The key of an
+/// own log itself may be given, too.
+pub(crate) fn key_of(shared: &VerifierKey, log: &LogName) -> Result<VerifierKey, Box<dyn std::error::Error>> {
+    let given: Origin = shared.name().parse()?;
+    let is_its_own = match log {
+        LogName::Shared => true,
+        LogName::Own(tenant) => given.as_str().ends_with(&format!("/{tenant}")),
+    };
+    match is_its_own {
+        true => Ok(shared.clone()),
+        false => Ok(VerifierKey::new(&log.origin(&given)?, shared.public_key())?),
     }
 }
 

@@ -8,10 +8,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scorpius_ledger::Policy;
 use scorpius_ledger::note::Checkpoint;
 use scorpius_ledger::verify::{self, Report, Scope};
+use scorpius_ledger::{LogName, Policy};
 
+use super::ledger::{key_of, log_name};
 use super::{Done, runtime};
 use crate::commands::Verdict;
 use crate::terminal::Terminal;
@@ -37,6 +38,9 @@ pub struct Verify {
     /// A whole log instead of a bundle: an exported one, or a host's data folder.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["bundle", "checkpoint", "tlog_proof"])]
     log: Option<PathBuf>,
+    /// Which log: `shared`, or the tenant whose own log it is. The key of that one follows from the shared log's.
+    #[arg(long, value_name = "LOG", default_value = "shared", value_parser = log_name)]
+    log_of: LogName,
     /// A file with the verifier key of the log that you trust; may be given several times.
     #[arg(long, value_name = "FILE", required_unless_present = "policy")]
     key: Vec<PathBuf>,
@@ -72,10 +76,15 @@ impl Verify {
             };
             let scope = match anchors {
                 Some(Err(broken)) => Scope::failed(&broken.to_string()),
-                Some(Ok(chain)) => {
-                    runtime()?.block_on(log::check(folder, &policy, kept.as_ref(), Some(&chain)))?
+                Some(Ok(chain)) => runtime()?.block_on(log::check(
+                    (folder, &self.log_of),
+                    &policy,
+                    kept.as_ref(),
+                    Some(&chain),
+                ))?,
+                None => {
+                    runtime()?.block_on(log::check((folder, &self.log_of), &policy, kept.as_ref(), None))?
                 }
-                None => runtime()?.block_on(log::check(folder, &policy, kept.as_ref(), None))?,
             };
             return self.say(&scope, &log::text(&scope));
         }
@@ -90,14 +99,19 @@ impl Verify {
             None => Policy::default(),
         };
         for file in &self.key {
-            policy = policy.believing(&std::str::from_utf8(&read(file)?)?.trim().parse()?);
+            let key = std::str::from_utf8(&read(file)?)?.trim().parse()?;
+            policy = policy.believing(&key_of(&key, &self.log_of)?);
+            // Evidence may be of both logs.
+            if self.log.is_none() {
+                policy = policy.believing(&key);
+            }
         }
         Ok(policy)
     }
 
     /// Whoever hands over a log must not hand over the key that it is judged by.
     fn keys_are_elsewhere(&self, folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-        let log = log::files_of(folder).canonicalize()?;
+        let log = log::files_of(folder, &self.log_of).canonicalize()?;
         for file in self.key.iter().chain(&self.policy).chain(&self.kept).chain(&self.anchors) {
             if file.canonicalize()?.starts_with(&log) {
                 let why = "lies inside the log that it is to judge: take it from elsewhere";

@@ -45,8 +45,8 @@ pub fn template(manifest: &Manifest) -> Value {
                 "Description": "The feeds of threats and sanctions that intel-sync reads, a JSON array."
             },
             "KeepDays": {
-                "Type": "String", "Default": "",
-                "Description": "How many days entries of the ledger are kept, at least 90; nothing keeps them for ever."
+                "Type": "String", "Default": "", "AllowedPattern": "([1-9][0-9]{1,4})?",
+                "Description": "How many days entries of the ledger are kept at least, 90 to 36500; empty is for ever."
             },
             "WitnessPolicy": {
                 "Type": "String", "Default": "",

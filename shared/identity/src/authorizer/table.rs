@@ -12,7 +12,7 @@ use crate::testing::{NOW, World};
 
 /// Each action, the roles that may do it, and a permission that does not cover it. Typed by hand:
 /// it is what `Role::may` is held to.
-const MAY: [(&str, &[Role], &str); 29] = [
+const MAY: [(&str, &[Role], &str); 30] = [
     // Of people only; keys are what this table tries.
     ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
@@ -20,6 +20,7 @@ const MAY: [(&str, &[Role], &str); 29] = [
     ("audit:erase", &[Role::Admin], "audit:read"),
     ("audit:hold", &[Role::Admin], "audit:read"),
     ("audit:read", &[Role::Admin, Role::Security, Role::Auditor], "risk:*"),
+    ("audit:separate", &[Role::Admin], "audit:read"),
     ("config:read", &[Role::Admin, Role::Security, Role::Auditor], "config:write"),
     ("config:write", &[Role::Admin], "config:read"),
     ("elevation:approve", &[Role::Admin, Role::Security], "elevation:read"),

@@ -1,13 +1,14 @@
 //! The ledger's own entries as a journal: one block for each entry of the tenant, whose document is the entry.
 //!
 //! Nobody pays for it before a digest is asked for: then entries that no block has yet are looked through, a bounded number
-//! a time. A block's number is its entry's place in the shared log and one, so that whoever has a proof of ours knows it;
-//! numbers in between are other tenants'. There is no block 0, which would have to be the first of the chain: blocks follow
+//! a time. A block's number is its entry's place in its log and one, so that whoever has a proof of ours knows it; numbers in between
+//! are other tenants'. Those of a tenant's own log come after all that the shared log can have. There is no block 0, which would have to be the first of the chain: blocks follow
 //! each other in the order in which they were added.
 
 use std::sync::Arc;
 
 use scorpius_core::{Actor, Event, Fact, StoreError, TenantId, Write};
+use scorpius_ledger::LogKind;
 use scorpius_ledger::journal::{TenantEntries, TenantEntry};
 use scorpius_qldb::{Address, Document, block_of};
 use serde_json::json;
@@ -23,6 +24,8 @@ const PAGES_MAX: usize = 10;
 const RACES_MAX: u32 = 4;
 /// How late an entry may come after others with later ids and still be found by itself.
 const LATE_MS: u64 = 3_600_000;
+/// The number of the first entry of a tenant's own log: the shared log has at most 2^48 entries, the last at that number.
+const OWN_FIRST: u64 = (1 << 48) + 1;
 
 impl Journals {
     /// Brings the journal of entries up to what a checkpoint covers, as far as one request goes. `None` when there is
@@ -33,7 +36,6 @@ impl Journals {
         actor: &Actor,
     ) -> Result<Option<ReadHead>, JournalError> {
         let entries = TenantEntries::new(Arc::clone(&self.store));
-        let published = entries.published_size().await?;
         let mut read = match self.head(tenant, NATIVE).await? {
             Some(read) => read,
             None => ReadHead { head: empty(tenant), version: None },
@@ -43,7 +45,7 @@ impl Journals {
             let from = read.head.scan_from.clone();
             let page = entries.page(tenant, from.as_deref(), None).await?;
             let at_end = page.cursor.is_none();
-            let new = self.missing(tenant, &page.entries, published).await?;
+            let new = self.missing(tenant, &page.entries).await?;
             let next_from = match (at_end, page.entries.last()) {
                 (false, Some(last)) => Some(last.entry.id.clone()),
                 (true, Some(last)) => Some(an_hour_before(&last.entry.id)),
@@ -74,9 +76,8 @@ impl Journals {
         &self,
         tenant: &TenantId,
         entries: &'a [TenantEntry],
-        published: u64,
     ) -> Result<Vec<&'a TenantEntry>, JournalError> {
-        let wanted = |one: &&TenantEntry| one.index < published && one.entry.kind != DigestMade::TYPE;
+        let wanted = |one: &&TenantEntry| one.is_covered && one.entry.kind != DigestMade::TYPE;
         let wanted: Vec<_> = entries.iter().filter(wanted).collect();
         let numbers: Vec<_> = wanted.iter().map(|one| number_of(one)).collect();
         let placed = self.placed(tenant, NATIVE, &numbers).await?;
@@ -86,7 +87,7 @@ impl Journals {
             .filter(|(_, placed)| placed.is_none())
             .map(|(one, _)| one)
             .collect();
-        missing.sort_by_key(|one| one.index);
+        missing.sort_by_key(|one| number_of(one));
         Ok(missing)
     }
 
@@ -162,7 +163,10 @@ fn empty(tenant: &TenantId) -> Head {
 }
 
 fn number_of(one: &TenantEntry) -> u64 {
-    one.index + 1
+    match one.log {
+        LogKind::Shared => one.index + 1,
+        LogKind::Own => OWN_FIRST + one.index,
+    }
 }
 
 fn written(strand: &str, one: &TenantEntry, before: &[u8]) -> Result<NewBlock, JournalError> {

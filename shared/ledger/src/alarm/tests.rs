@@ -280,8 +280,7 @@ async fn evidence_that_is_false_is_told_to_whoever_handed_it_in() {
 #[tokio::test]
 async fn a_loop_of_alarms_is_told_once_and_many_things_twenty_times_an_hour() {
     let world = world().await;
-    let alarms =
-        Alarms { store: world.store.clone(), clock: Arc::new(SystemClock), function: "audit-append" };
+    let alarms = Alarms::new(world.store.clone(), Arc::new(SystemClock), "audit-append");
     for _ in 0..10 {
         alarms.raise(Alarm::about(AlarmKind::BrokenBatch, "bat_1")).await;
     }
@@ -296,8 +295,7 @@ async fn a_loop_of_alarms_is_told_once_and_many_things_twenty_times_an_hour() {
 #[tokio::test]
 async fn before_the_first_start_an_alarm_is_a_line_alone() {
     let world = World::new();
-    let alarms =
-        Alarms { store: world.store.clone(), clock: Arc::new(SystemClock), function: "audit-append" };
+    let alarms = Alarms::new(world.store.clone(), Arc::new(SystemClock), "audit-append");
     alarms.raise(Alarm::about(AlarmKind::RolledBack, "x").sizes(1, 2)).await;
     assert!(kinds(&world).await.is_empty());
 }

@@ -133,7 +133,11 @@ async fn an_anchor_that_somebody_changed_stops_anchoring() {
     anchorer(&world, &anchors).run().await.expect("anchored");
     let changed = files(&anchors)[0].1.clone();
     let text = String::from_utf8(changed).expect("text").replace("\\n9\\n", "\\n8\\n");
-    anchors.now.lock().expect("unpoisoned").insert(name(1).expect("a name"), text.into());
+    anchors
+        .now
+        .lock()
+        .expect("unpoisoned")
+        .insert(LogName::Shared.anchor(&Anchor::file(1)).expect("a name"), text.into());
     let refused = anchorer(&world, &anchors).run().await;
     assert!(matches!(&refused, Err(AnchorError::Foreign(file)) if *file == Anchor::file(1)), "{refused:?}");
     assert_eq!(raised(&world).await, ["object_changed"].into());
@@ -244,7 +248,7 @@ proptest! {
                     checkpoint: checkpoint.clone(),
                 };
                 let bytes = canonical(&anchor).expect("JSON");
-                anchors.put_if_absent(&name(number).expect("a name"), bytes.into()).await.expect("put");
+                anchors.put_if_absent(&LogName::Shared.anchor(&Anchor::file(number)).expect("a name"), bytes.into()).await.expect("put");
             }
             let script = Script::new(Trouble::Fails, u64::MAX);
             let ports = (world.store.clone(), world.blobs.clone() as Arc<dyn Blobs>, script.blobs(anchors));

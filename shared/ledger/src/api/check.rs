@@ -9,11 +9,12 @@ use scorpius_edge::problem::INVALID_REQUEST;
 use scorpius_edge::{Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{App, NOT_YET_INCLUDED};
+use super::{App, NOT_YET_INCLUDED, named, published};
 use crate::alarm::{Alarm, AlarmKind};
 use crate::bundle::Bundle;
 use crate::files::BlobFiles;
 use crate::hash;
+use crate::log::LogName;
 use crate::note::{Checkpoint, Origin, VerifierKey};
 use crate::policy::Policy;
 use crate::read::{self, ReadError};
@@ -61,8 +62,8 @@ pub struct VerifyRequest {
 pub(super) async fn consistency(app: &App, request: &Request) -> Result<Response, Problem> {
     let from = size(request, "from")?.ok_or_else(|| bad("from", "is needed"))?;
     let to = size(request, "to")?;
-    let published = app.proofs.published().await?;
-    let published = published.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
+    let log = named(request)?;
+    let published = published(app, &log).await?;
     let to = to.unwrap_or(published.size);
     if from > to {
         return Err(bad("from", "is larger than `to`"));
@@ -72,7 +73,7 @@ pub(super) async fn consistency(app: &App, request: &Request) -> Result<Response
         return Err(NOT_YET_INCLUDED.because(why).at("/to", "beyond the latest checkpoint"));
     }
     let root = root_of(&published.root)?;
-    let files = BlobFiles::shared(&*app.proofs.blobs);
+    let files = BlobFiles::of(&*app.proofs.blobs, &log);
     let proved = read::prove_between(&files, (from, to), (published.size, &root)).await.map_err(port)?;
     let document = ConsistencyDocument {
         from: proved.from,
@@ -110,7 +111,7 @@ pub(super) async fn verify(app: &App, request: &Request) -> Result<Response, Pro
     if given.into_iter().filter(|given| *given).count() != 1 {
         return Err(INVALID_REQUEST.because("give one of `bundle`, `checkpoint` and `tlog_proof`"));
     }
-    let policy = Policy::of_logs(&[own_key(app).await?]);
+    let policy = Policy::of_logs(&keys(app, request).await?);
     let report = match (asked.bundle, asked.checkpoint, asked.tlog_proof) {
         (Some(bundle), None, None) => verify::bundle_of(bundle, &policy),
         (None, Some(note), None) => verify::checkpoint_under(note.as_bytes(), &policy),
@@ -122,7 +123,7 @@ pub(super) async fn verify(app: &App, request: &Request) -> Result<Response, Pro
         _ => return Err(INVALID_REQUEST.because("give one of `bundle`, `checkpoint` and `tlog_proof`")),
     };
     let report = match asked.kept {
-        Some(kept) => against(app, report, &kept, &policy).await?,
+        Some(kept) => against(app, request, report, &kept, &policy).await?,
         None => report,
     };
     if let Some(alarm) = Alarm::of_evidence(&report) {
@@ -131,39 +132,58 @@ pub(super) async fn verify(app: &App, request: &Request) -> Result<Response, Pro
     Ok(Response::json(StatusCode::OK, &report.scope()))
 }
 
-async fn own_key(app: &App) -> Result<VerifierKey, Problem> {
-    let published = app.proofs.published().await?;
-    let published = published.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
+/// The keys of the logs that have the caller's entries; nobody is told what is true of another tenant's own log.
+async fn keys(app: &App, request: &Request) -> Result<Vec<VerifierKey>, Problem> {
+    let published = published(app, &LogName::Shared).await?;
     let origin = published.note.lines().next().unwrap_or_default();
-    let origin: Origin = origin.parse().map_err(|error| PortError::new("store", error))?;
-    Ok(VerifierKey::of_log(&*app.keys, &origin).await?)
+    let shared: Origin = origin.parse().map_err(|error| PortError::new("store", error))?;
+    let own = LogName::Own(request.tenant()?.clone()).origin(&shared);
+    let own = own.map_err(|error| PortError::new("ledger", error))?;
+    let keys =
+        [VerifierKey::of_log(&*app.keys, &shared).await?, VerifierKey::of_log(&*app.keys, &own).await?];
+    Ok(keys.to_vec())
+}
+
+/// Which of the caller's logs has this checkpoint.
+fn log_of(request: &Request, checkpoint: &Checkpoint) -> Result<LogName, Problem> {
+    let tenant = request.tenant()?;
+    let is_own = checkpoint.origin.as_str().ends_with(&format!("/{tenant}"));
+    Ok(if is_own { LogName::Own(tenant.clone()) } else { LogName::Shared })
 }
 
 /// Holds the report's checkpoint against the kept one; the proof is made from this log.
 async fn against(
     app: &App,
+    request: &Request,
     report: verify::Report,
     kept: &str,
     policy: &Policy,
 ) -> Result<verify::Report, Problem> {
     let kept = policy.open(kept.as_bytes()).map_err(|error| bad("kept", &error.to_string()))?.checkpoint;
     // This log has signed it, and knows nothing of it.
-    let published = app.proofs.published().await?.map_or(0, |published| published.size);
+    let log = log_of(request, &kept)?;
+    let published = app.proofs.published(&log).await?.map_or(0, |published| published.size);
     if kept.size > published {
         let alarm = Alarm::about(AlarmKind::RolledBack, "a kept checkpoint").sizes(published, kept.size);
-        app.alarms.raise(alarm).await;
+        app.alarms.clone().of_log(&log).raise(alarm).await;
     }
-    let Some(size) = report.believed.as_ref().map(|believed| believed.checkpoint.size) else {
+    let Some(size) = report.held_against(&kept).map(|checkpoint| checkpoint.size) else {
         return Ok(report);
     };
-    Ok(report.against(&kept, &proof(app, &kept, size).await?))
+    let proof = proof(app, &log, &kept, size).await?;
+    Ok(report.against(&kept, &proof))
 }
 
 /// Empty where there can be none: the check then fails.
-async fn proof(app: &App, kept: &Checkpoint, size: u64) -> Result<Vec<tlog_tiles::Hash>, Problem> {
+async fn proof(
+    app: &App,
+    log: &LogName,
+    kept: &Checkpoint,
+    size: u64,
+) -> Result<Vec<tlog_tiles::Hash>, Problem> {
     if kept.size == 0 || kept.size >= size {
         return Ok(Vec::new());
     }
-    let files = BlobFiles::shared(&*app.proofs.blobs);
+    let files = BlobFiles::of(&*app.proofs.blobs, log);
     Ok(read::prove_consistency(&files, size, kept.size).await.map_err(port)?)
 }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::App;
 use crate::entry::{Entry, Payload, is_personal};
+use crate::log::LogKind;
+use crate::proofs::States;
 use crate::search::{Found, Hit, RANGE_MS_MAX, Search, is_place};
 
 /// Characters of a filter.
@@ -20,7 +22,9 @@ const LINES: &str = "application/x-ndjson";
 /// One entry of the ledger.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEvent {
-    /// Its place in the log, from 0.
+    /// Which log it is in.
+    pub log: LogKind,
+    /// Its place in that log, from 0.
     pub index: u64,
     /// Whether the latest checkpoint covers it: then it can be proved.
     pub included: bool,
@@ -38,8 +42,11 @@ pub struct AuditEvents {
     pub events: Vec<AuditEvent>,
     /// Records that were read for this page.
     pub read: usize,
-    /// Entries below this index are kept no longer, and not found; 0 when all are kept.
+    /// Entries of the shared log below this index are kept no longer, and not found; 0 when all are kept.
     pub minimum_index: u64,
+    /// The same of the tenant's own log; absent when none of its entries was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_minimum_index: Option<u64>,
     /// How the search goes on.
     pub pagination: Pagination,
 }
@@ -57,18 +64,26 @@ pub(super) async fn list(app: &App, request: &Request) -> Result<Response, Probl
         // Who has no key has no entry: any name finds as little.
         search.subject = Some(key.map_or(person.clone(), |key| key.subject_ref(tenant, &person)));
     }
-    let found = search.page(&app.proofs.store, Some(&app.payloads), tenant, limit, last.as_deref()).await?;
-    let covered = app.proofs.published().await?.map_or(0, |published| published.size);
+    let mut states = States::new(&app.proofs.store, tenant);
+    let found = search.page(&mut states, Some(&app.payloads), limit, last.as_deref()).await?;
     let next = found.last.as_deref().map(|last| cursor::seal(&list, last));
     let Found { hits, read, .. } = found;
-    let events: Vec<_> = hits.into_iter().map(|hit| event(hit, covered)).collect();
+    let mut events = Vec::with_capacity(hits.len());
+    for hit in hits {
+        let included = states.of(hit.kind).await?.covers(hit.index);
+        events.push(event(hit, included));
+    }
     let accept = request.headers.get("accept").map(String::as_str).unwrap_or_default();
     if accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == LINES)) {
         return lines(&events, request, next.as_deref()).map_err(Problem::from);
     }
-    let minimum_index = app.proofs.minimum().await?.index;
+    let minimum_index = states.of(LogKind::Shared).await?.minimum.index;
+    let own_minimum_index = states.known(LogKind::Own).map(|state| state.minimum.index);
     let pagination = Pagination { next_cursor: next };
-    Ok(Response::json(StatusCode::OK, &AuditEvents { events, read, minimum_index, pagination }))
+    Ok(Response::json(
+        StatusCode::OK,
+        &AuditEvents { events, read, minimum_index, own_minimum_index, pagination },
+    ))
 }
 
 /// RFC 8288: the page after this one is the link `next`, relative to this request's own address.
@@ -89,8 +104,9 @@ fn lines(events: &[AuditEvent], request: &Request, next: Option<&str>) -> Result
     Ok(response.with_header("link", &format!("<?{query}>; rel=\"next\"")))
 }
 
-fn event(hit: Hit, covered: u64) -> AuditEvent {
-    AuditEvent { index: hit.index, included: hit.index < covered, entry: hit.entry, payload: hit.payload }
+fn event(hit: Hit, included: bool) -> AuditEvent {
+    let Hit { entry, index, kind, payload } = hit;
+    AuditEvent { log: kind, index, included, entry, payload }
 }
 
 fn asked(request: &Request) -> Result<Search, Problem> {

@@ -1,25 +1,111 @@
-//! The shared log's files, for everyone: nothing in them differs between tenants but 32-byte values.
+//! The logs as files: the shared log's for everyone, where nothing differs between tenants but 32-byte values, and a tenant's own for that
+//! tenant. Which tenant's is said by the credential alone: nobody can name another's.
 
 use http::StatusCode;
-use scorpius_core::Blobs;
+use schemars::JsonSchema;
+use scorpius_core::{PortError, UnixMillis};
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{Problem, Request, Response};
+use serde::{Deserialize, Serialize};
 
-use super::{App, GONE, NOT_YET_INCLUDED};
+use super::{App, GONE, NOT_YET_INCLUDED, named, published};
 use crate::files::{BlobFiles, LogFiles};
 use crate::hash;
+use crate::log::{LogKind, LogName, OwnLogs};
+use crate::note::{Origin, VerifierKey};
 use crate::read::TILE_BYTES_MAX;
+use crate::records::{Head, Records};
 use crate::tile::{Level, TILE_WIDTH, TileName};
 
 /// A tile of a name has one content for ever.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const FOR_EVER: &str = "max-age=31536000, immutable";
 /// What is not there may be there in a moment.
 const NOT_NOW: &str = "no-store";
 
+/// A log that has entries of the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogDocument {
+    /// Its name in checkpoints.
+    pub origin: String,
+    /// Its verifier key, as note verifiers write it. Whoever does not trust this server has it from elsewhere.
+    pub key: String,
+    /// Entries that its latest checkpoint covers.
+    pub size: u64,
+}
+
+/// A log that has entries of this tenant alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OwnLogDocument {
+    /// The log.
+    #[serde(flatten)]
+    pub log: LogDocument,
+    /// It has the events from this moment on, RFC 3339; earlier ones are in the shared log. It may be to come, and never moves.
+    pub since: String,
+}
+
+/// The logs that have entries of the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogsDocument {
+    /// The one that tenants share.
+    pub shared: LogDocument,
+    /// The tenant's own; absent unless it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnLogDocument>,
+}
+
+pub(super) async fn logs(app: &App, request: &Request) -> Result<Response, Problem> {
+    let tenant = request.tenant()?;
+    let head = head(app, &LogName::Shared).await?;
+    let head = head.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
+    let shared = document(app, &head.origin, head.published_size()).await?;
+    let beginning = OwnLogs::new(std::sync::Arc::clone(&app.proofs.store)).of(tenant).await?;
+    let own = match beginning {
+        None => None,
+        Some(beginning) => {
+            let log = LogName::Own(tenant.clone());
+            let origin = log.origin(&head.origin).map_err(|error| PortError::new("ledger", error))?;
+            let size = self::head(app, &log).await?.map_or(0, |head| head.published_size());
+            let since = UnixMillis(beginning.since_ms).to_string();
+            Some(OwnLogDocument { log: document(app, &origin, size).await?, since })
+        }
+    };
+    Ok(Response::json(StatusCode::OK, &LogsDocument { shared, own }))
+}
+
+async fn head(app: &App, log: &LogName) -> Result<Option<Head>, Problem> {
+    let records = Records::new(std::sync::Arc::clone(&app.proofs.store), log.clone());
+    Ok(records.head().await?.map(|read| read.head))
+}
+
+async fn document(app: &App, origin: &Origin, size: u64) -> Result<LogDocument, Problem> {
+    let key = VerifierKey::of_log(&*app.keys, origin).await?;
+    Ok(LogDocument { origin: origin.to_string(), key: key.to_string(), size })
+}
+
+/// Of the log that is asked for.
+pub(super) async fn checkpoint_asked(app: &App, request: &Request) -> Result<Response, Problem> {
+    checkpoint(app, request, &named(request)?).await
+}
+
+pub(super) async fn own_checkpoint(app: &App, request: &Request) -> Result<Response, Problem> {
+    checkpoint(app, request, &LogName::Own(request.tenant()?.clone())).await
+}
+
+pub(super) async fn own_tile(app: &App, request: &Request) -> Result<Response, Problem> {
+    tile(app, request, &LogName::Own(request.tenant()?.clone())).await
+}
+
+/// Who may keep a copy.
+fn kept_by(log: &LogName) -> &'static str {
+    match log.kind() {
+        LogKind::Shared => "public",
+        LogKind::Own => "private",
+    }
+}
+
 /// The latest checkpoint. Two of one size may differ by who cosigned, so that its tag is of its bytes.
-pub(super) async fn checkpoint(app: &App, request: &Request) -> Result<Response, Problem> {
-    let published = app.proofs.published().await?;
-    let published = published.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
+pub(super) async fn checkpoint(app: &App, request: &Request, log: &LogName) -> Result<Response, Problem> {
+    let published = published(app, log).await?;
     let etag = format!("\"{}\"", hash::sha256_hex(published.note.as_bytes()));
     let response = match is_known(request, &etag) {
         true => Response::new(StatusCode::NOT_MODIFIED),
@@ -27,33 +113,41 @@ pub(super) async fn checkpoint(app: &App, request: &Request) -> Result<Response,
             .with_header("content-type", "text/plain; charset=utf-8")
             .with_body(published.note),
     };
-    Ok(response.with_header("etag", &etag).with_header("cache-control", "no-cache"))
+    let caching = match log.kind() {
+        LogKind::Shared => "no-cache",
+        LogKind::Own => "private, no-cache",
+    };
+    Ok(response.with_header("etag", &etag).with_header("cache-control", caching))
 }
 
 /// One tile, exactly as it lies in the log.
-pub(super) async fn tile(app: &App, request: &Request) -> Result<Response, Problem> {
+pub(super) async fn tile(app: &App, request: &Request, log: &LogName) -> Result<Response, Problem> {
     let path = format!("tile/{}", request.parameter("path")?);
     let name: TileName = path.parse().map_err(|error| NOT_FOUND.because(error))?;
     if name.level() == Level::Entries {
-        let minimum = app.proofs.minimum().await?.index;
+        let minimum = app.proofs.minimum(log).await?.index;
         if name.index() < minimum / u64::from(TILE_WIDTH) {
             return Err(
                 GONE.because(format_args!("entries below the minimum index {minimum} are kept no longer"))
             );
         }
     }
-    // One content for ever: whoever knows the name's tag knows the bytes.
-    let etag = format!("\"{}\"", hash::sha256_hex(path.as_bytes()));
+    // One content for ever: whoever knows the name's tag knows the bytes. Another log's tile of that name is another.
+    let tagged = match log {
+        LogName::Shared => path,
+        LogName::Own(tenant) => format!("{tenant}/{path}"),
+    };
+    let etag = format!("\"{}\"", hash::sha256_hex(tagged.as_bytes()));
+    let for_ever = format!("{}, {FOR_EVER}", kept_by(log));
     if is_known(request, &etag) {
         return Ok(Response::new(StatusCode::NOT_MODIFIED)
             .with_header("etag", &etag)
-            .with_header("cache-control", FOR_EVER));
+            .with_header("cache-control", &for_ever));
     }
-    let blobs: &dyn Blobs = &*app.proofs.blobs;
-    match BlobFiles::shared(blobs).file(&name.to_string(), TILE_BYTES_MAX).await? {
+    match BlobFiles::of(&*app.proofs.blobs, log).file(&name.to_string(), TILE_BYTES_MAX).await? {
         Some(bytes) => Ok(Response::new(StatusCode::OK)
             .with_header("content-type", "application/octet-stream")
-            .with_header("cache-control", FOR_EVER)
+            .with_header("cache-control", &for_ever)
             .with_header("etag", &etag)
             .with_body(bytes)),
         None => {

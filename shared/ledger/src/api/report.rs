@@ -12,6 +12,8 @@ use super::events::{bad, range};
 use super::{App, sealed};
 use crate::bundle::{BUNDLE_EVENTS_MAX, Bundle};
 use crate::compliance::{ComplianceReport, Framework, REPORT_FORMAT, Tally, frameworks};
+use crate::log::LogKind;
+use crate::proofs::States;
 use crate::search::Search;
 
 /// Entries that are read for a report.
@@ -52,23 +54,25 @@ pub(super) async fn make(app: &App, request: &Request) -> Result<Response, Probl
         .ok_or_else(|| bad("framework", "is not one that `GET /v1/audit/controls` names"))?;
     let (from, until) = range(moment("from", &from)?, moment("to", &to)?)?;
     let search = Search { from, until, ..Search::default() };
-    let covered = app.proofs.published().await?.map_or(0, |published| published.size);
-
-    let minimum = app.proofs.minimum().await?;
-    // What is kept no longer was not counted.
-    let whole = minimum.index == 0 || from.0 > minimum.until_ms;
+    let mut states = States::new(&app.proofs.store, tenant);
     let mut tally = Tally::new(framework, BUNDLE_EVENTS_MAX);
     let (mut read, mut last) = (0, None);
     loop {
-        let found = search.page(&app.proofs.store, None, tenant, PAGE, last.as_deref()).await?;
+        let found = search.page(&mut states, None, PAGE, last.as_deref()).await?;
         read += found.read;
         for hit in &found.hits {
-            tally.count(&hit.entry, hit.index < covered);
+            tally.count(&hit.entry, states.of(hit.kind).await?.covers(hit.index));
         }
         last = found.last;
         if last.is_none() || read >= READ_MAX {
             break;
         }
+    }
+    // What is kept no longer was not counted.
+    let mut whole = true;
+    for kind in LogKind::BOTH {
+        let minimum = &states.of(kind).await?.minimum;
+        whole &= minimum.index == 0 || from.0 > minimum.until_ms;
     }
     let controls = tally.controls();
     let evidence: BTreeSet<&str> =

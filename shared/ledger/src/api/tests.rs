@@ -1,4 +1,5 @@
 mod found;
+mod own;
 
 use bytes::Bytes;
 use scorpius_core::{SystemClock, TenantId};

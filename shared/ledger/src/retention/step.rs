@@ -14,8 +14,9 @@ use super::{Announced, DAY_MS, KeepDays, Minimum, NOTICE_MS, whole};
 use crate::anchor::{AnchorError, Anchorer};
 use crate::erasure::hold_of;
 use crate::facts::RetentionAdvanced;
-use crate::files::{MINIMUM_BYTES_MAX, MINIMUM_FILE, blob};
+use crate::files::{MINIMUM_BYTES_MAX, MINIMUM_FILE};
 use crate::keys::TENANTS;
+use crate::log::{Beginning, LogName};
 use crate::records::Records;
 use crate::search::first_id;
 use crate::tile::{Level, TILE_WIDTH, TileName};
@@ -37,6 +38,7 @@ const AT_ONCE: usize = 32;
 pub(crate) struct Retention<'a> {
     pub(crate) ports: (&'a dyn Store, &'a dyn Blobs, &'a dyn Clock),
     pub(crate) anchorer: &'a Anchorer,
+    pub(crate) log: &'a LogName,
     pub(crate) keep: KeepDays,
 }
 
@@ -62,7 +64,7 @@ impl Retention<'_> {
         let old = self.anchorer.anchored_by(self.keep.ends_at(clock.now())).await?;
         let (size, anchored_at) = old.unwrap_or_default();
         let old = whole(size);
-        let (minimum, condition) = Minimum::read(store).await?;
+        let (minimum, condition) = Minimum::read(store, self.log).await?;
         let read = Read { minimum, condition };
         let Some(read) = self.take_effect(read, old, &operator).await? else { return Ok(()) };
         let Some(read) = self.delete(read).await? else { return Ok(()) };
@@ -132,9 +134,18 @@ impl Retention<'_> {
             traceparent: None,
             hops: 0,
         };
-        let fact = RetentionAdvanced { from, to, effective_at: UnixMillis(effective_ms).to_string() };
+        let log_of = match self.log {
+            LogName::Shared => None,
+            LogName::Own(tenant) => Some(tenant.to_string()),
+        };
+        let aggregate = match &log_of {
+            None => "ledger_retention".to_owned(),
+            Some(tenant) => format!("ledger_retention_{tenant}"),
+        };
+        let effective_at = UnixMillis(effective_ms).to_string();
+        let fact = RetentionAdvanced { from, to, effective_at, log_of };
         let clock = self.ports.2;
-        Write::emit(Event::of(&fact, "ledger_retention", minimum.told, operator, &actor, clock))
+        Write::emit(Event::of(&fact, &aggregate, minimum.told, operator, &actor, clock))
     }
 
     /// `None` when somebody else was faster, or a hold came in between.
@@ -144,7 +155,7 @@ impl Retention<'_> {
         condition: Condition,
         more: Vec<Write>,
     ) -> Result<Option<Read>, AnchorError> {
-        let mut writes = vec![minimum.put(condition)];
+        let mut writes = vec![minimum.put(self.log, condition)];
         writes.extend(more);
         let version = self.commit(&writes).await?;
         Ok(version.map(|version| Read { minimum, condition: Condition::VersionIs(version) }))
@@ -166,7 +177,7 @@ impl Retention<'_> {
             return Ok(Some(Read { minimum, condition }));
         }
         // Readers of files are told before anything is missing, and again should an older one have been written over it.
-        let (name, said) = (blob(MINIMUM_FILE)?, format!("{}\n", minimum.index));
+        let (name, said) = (self.log.blob(MINIMUM_FILE)?, format!("{}\n", minimum.index));
         let blobs = self.ports.1;
         if blobs.get(&name, MINIMUM_BYTES_MAX).await?.is_none_or(|there| there != said) {
             blobs.put(&name, said.into()).await?;
@@ -201,12 +212,13 @@ impl Retention<'_> {
     async fn delete_records(&self, free: &Free, until_ms: u64) -> Result<bool, AnchorError> {
         let mut deleted = 0;
         for tenant in self.tenants().await? {
-            let mut query = of_tenant(&tenant, until_ms);
+            let mut query = self.entries_of(&tenant, until_ms).await?;
             loop {
                 let page = self.ports.0.list(&query).await?;
                 let mut deletions = Vec::new();
                 for record in &page.records {
-                    if Records::placed_in(record)?.index < free.below {
+                    let placed = Records::placed_in(record)?;
+                    if placed.kind == self.log.kind() && placed.index < free.below {
                         deletions
                             .push(Write::Delete { key: record.key.clone(), condition: Condition::Always });
                     }
@@ -232,7 +244,7 @@ impl Retention<'_> {
     /// Of partial tiles nobody knows which there were.
     async fn delete_tile(&self, tile: u64, width: u16) -> Result<(), PortError> {
         let name = TileName::new(Level::Entries, tile, width);
-        let name = blob(&name.map_err(|error| PortError::new("blobs", error))?.to_string())?;
+        let name = self.log.blob(&name.map_err(|error| PortError::new("blobs", error))?.to_string())?;
         let blobs = self.ports.1;
         match blobs.get_range(&name, 0..1).await? {
             Some(_) => blobs.delete(&name).await,
@@ -257,13 +269,14 @@ impl Retention<'_> {
             if held.is_empty() {
                 continue;
             }
-            let mut query = of_tenant(&tenant, until_ms);
+            let mut query = self.entries_of(&tenant, until_ms).await?;
             loop {
                 let page = store.list(&query).await?;
                 read += page.records.len() as u64;
                 for record in &page.records {
                     let placed = Records::placed_in(record)?;
-                    if placed.index < below && placed.entry()?.subjects.iter().any(|it| held.contains(it)) {
+                    let is_below = placed.kind == self.log.kind() && placed.index < below;
+                    if is_below && placed.entry()?.subjects.iter().any(|it| held.contains(it)) {
                         below = placed.index;
                     }
                 }
@@ -280,8 +293,11 @@ impl Retention<'_> {
         Ok(Free { below: whole(below).max(from), holds })
     }
 
-    /// Everybody who can have entries.
+    /// Everybody who can have entries in this log.
     async fn tenants(&self) -> Result<BTreeSet<TenantId>, AnchorError> {
+        if let LogName::Own(tenant) = self.log {
+            return Ok(BTreeSet::from([tenant.clone()]));
+        }
         let mut tenants = BTreeSet::new();
         for partition in [TENANTS, operator::TENANTS] {
             for record in self.all(ListQuery::all(partition)).await? {
@@ -289,6 +305,11 @@ impl Retention<'_> {
             }
         }
         Ok(tenants)
+    }
+
+    async fn entries_of(&self, tenant: &TenantId, until_ms: u64) -> Result<ListQuery, StoreError> {
+        let own = self.anchorer.own_logs().of(tenant).await?;
+        Ok(of_tenant(self.log, tenant, until_ms, own.as_ref()))
     }
 
     async fn all(&self, mut query: ListQuery) -> Result<Vec<Record>, StoreError> {
@@ -304,8 +325,19 @@ impl Retention<'_> {
     }
 }
 
-/// A tenant's entries that can be below a minimum index.
-fn of_tenant(tenant: &TenantId, until_ms: u64) -> ListQuery {
-    let until = Some(first_id(until_ms.saturating_add(SLACK_MS)));
-    ListQuery { until, ..ListQuery::all(Records::events_of(tenant)) }
+/// A tenant's entries that can be below a minimum index of this log: those of its other log are before or after them.
+fn of_tenant(log: &LogName, tenant: &TenantId, until_ms: u64, own: Option<&Beginning>) -> ListQuery {
+    let until = until_ms.saturating_add(SLACK_MS);
+    let all = ListQuery::all(Records::events_of(tenant));
+    match (log, own) {
+        (LogName::Shared, Some(own)) => {
+            let until = until.min(own.since_ms.saturating_add(SLACK_MS));
+            ListQuery { until: Some(first_id(until)), ..all }
+        }
+        (LogName::Own(_), Some(own)) => {
+            let from = own.since_ms.saturating_sub(SLACK_MS);
+            ListQuery { from: Some(first_id(from)), until: Some(first_id(until.max(from))), ..all }
+        }
+        (LogName::Shared | LogName::Own(_), None) => ListQuery { until: Some(first_id(until)), ..all },
+    }
 }

@@ -1,5 +1,7 @@
 //! What ends, what stays, and what a hold or a crash changes.
 
+mod own;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -19,7 +21,8 @@ use crate::api;
 use crate::audit::{Against, AuditError, LogAudit, walk_log};
 use crate::erasure::Erasure;
 use crate::facts::RetentionAdvanced;
-use crate::files::{BlobFiles, MINIMUM_FILE, blob};
+use crate::files::{BlobFiles, MINIMUM_FILE};
+use crate::log::LogName;
 use crate::payloads::Payloads;
 use crate::policy::Policy;
 use crate::proofs::Proofs;
@@ -99,7 +102,7 @@ impl Kept {
     }
 
     async fn minimum(&self) -> Minimum {
-        Minimum::of(&*self.world.store).await.expect("a record")
+        Minimum::of(&*self.world.store, &LogName::Shared).await.expect("a record")
     }
 
     /// Past the policy, the announcement and the notice: what is old enough is gone.
@@ -166,6 +169,9 @@ impl Kept {
         let policy = Policy::of_logs(&key);
         let mut kept = Vec::new();
         for (name, bytes) in self.anchors.now.lock().expect("unpoisoned").iter() {
+            if name.as_str().starts_with("own/") {
+                continue;
+            }
             assert!(name.as_str().starts_with("anchor-"));
             let anchor = crate::anchor::Anchor::parse(bytes).expect("an anchor");
             kept.push(Checkpoint::open(anchor.checkpoint.as_bytes(), &key).expect("a checkpoint"));
@@ -295,7 +301,11 @@ async fn the_doors_say_what_is_gone_and_from_where_on_all_is_there() {
     // A file that claims what cannot be, and one that claims less than is gone.
     for (said, found) in [("500\n", "minimum"), ("1024\n", "minimum"), ("", "minimum"), ("256\n", "missing")]
     {
-        kept.world.blobs.put(&blob(MINIMUM_FILE).expect("a name"), said.into()).await.expect("put");
+        kept.world
+            .blobs
+            .put(&LogName::Shared.blob(MINIMUM_FILE).expect("a name"), said.into())
+            .await
+            .expect("put");
         let refused = kept.audit().await.expect_err("not whole");
         assert_eq!(matches!(refused, AuditError::Minimum), found == "minimum", "{said}");
     }
@@ -370,7 +380,7 @@ async fn a_step_that_dies_anywhere_is_finished_by_the_next() {
                 let script = Script::new(trouble, at);
                 drop(kept.troubled(&script).run().await);
                 assert!(script.was_reached(), "{trouble:?} at {at} was not reached");
-                reached.extend(script.log().last().cloned());
+                reached.extend(usize::try_from(at).ok().and_then(|at| script.log().get(at - 1).cloned()));
                 let index = kept.minimum().await.index;
                 if index == 0 {
                     kept.check(0).await;

@@ -6,6 +6,7 @@ use scorpius_core::{Event, TenantId};
 
 use super::{SequenceError, Sequencer};
 use crate::entry::{Recorded, Sealed, SubjectSecret, is_own};
+use crate::pending::Leaf;
 use crate::records::Placed;
 use crate::subjects::Subject;
 
@@ -13,12 +14,14 @@ use crate::subjects::Subject;
 pub(super) struct Fresh<'a> {
     pub(super) event: &'a Event,
     pub(super) sealed: Sealed,
+    /// What is in this log.
+    pub(super) leaf: Leaf,
     /// Whether anybody is to open it again.
     pub(super) keep_payload: bool,
 }
 
 impl Sequencer {
-    /// Those of `batch` that are not in the log, as they will be kept.
+    /// Those of `batch` that are in neither log, as they will be kept.
     pub(super) async fn fresh<'a>(
         &self,
         batch: &[(&'a Event, Recorded)],
@@ -79,7 +82,9 @@ impl Sequencer {
                     }
                 })
                 .collect();
-            fresh.push(Fresh { event, sealed: recorded.sealed(key, &secrets), keep_payload });
+            let sealed = recorded.sealed(key, &secrets);
+            let leaf = sealed.leaf_in(self.log.kind());
+            fresh.push(Fresh { event, sealed, leaf, keep_payload });
         }
         Ok(fresh)
     }

@@ -3,17 +3,18 @@
 use bytes::Bytes;
 use futures::future::try_join_all;
 use scorpius_core::crash::{CrashPoint, point};
-use scorpius_core::{BlobName, CommitId, KeyName, PortError, Put, StoreError, Write};
+use scorpius_core::{BlobName, CommitId, KeyName, PortError, Put, StoreError};
 use scorpius_edge::idempotency::commit_with_retry;
 
 use super::{Broken, RACES_MAX, SequenceError, Sequencer, not_its_tile};
 use crate::alarm::{Alarm, AlarmKind};
 use crate::bundle::Witnesses;
-use crate::files::{BlobFiles, blob};
+use crate::files::BlobFiles;
+use crate::log::LogKind;
 use crate::note::{Checkpoint, VerifierKey};
 use crate::pending::{Base, Pending};
 use crate::read::{CHECKPOINT_BYTES_MAX, TILE_BYTES_MAX};
-use crate::records::{Head, Published, ReadHead, Records, root_of};
+use crate::records::{Head, Published, ReadHead, root_of};
 
 impl Sequencer {
     /// Steps B and C of what `read` says is committed, on the published tree `base`.
@@ -25,7 +26,7 @@ impl Sequencer {
         }
         // In any order: nobody looks for them before the checkpoint is there.
         try_join_all(tiles.into_iter().map(|(name, bytes)| async move {
-            self.put_same(&blob(&name.to_string())?, bytes.into()).await?;
+            self.put_same(&self.log.blob(&name.to_string())?, bytes.into()).await?;
             point(CrashPoint::LedgerApplying);
             Ok::<_, SequenceError>(())
         }))
@@ -36,7 +37,7 @@ impl Sequencer {
         let (note, witnesses) = self.cosigned(&head, note).await?;
         let published = Published { size: head.size, root: head.root.clone(), note, witnesses };
         let head = Head { published: Some(published), pending: Pending::default(), ..head };
-        let write: Write = Records::put_head(&head, Some(version));
+        let write = self.records.put_head(&head, Some(version));
         match commit_with_retry(&*self.store, CommitId::new(&*self.clock), &[write]).await {
             // On a conflict another sequencer has published this, and may have gone on.
             Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
@@ -51,11 +52,13 @@ impl Sequencer {
         Ok(checkpoint.signed(&key, &signature).map_err(|error| PortError::new("keys", error))?)
     }
 
-    /// The note with the cosignatures that could be had, and by how many of how many.
+    /// The note with the cosignatures that could be had, and by how many of how many. Whether they are enough is asked of the shared log
+    /// alone: who witnesses that one may not know of a tenant's.
     async fn cosigned(&self, head: &Head, note: String) -> Result<(String, Witnesses), SequenceError> {
         let Some(client) = &self.witnesses else { return Ok((note, Witnesses::default())) };
-        let files = BlobFiles::shared(&*self.blobs);
-        let asked = client.ask(&files, &head.checkpoint()?, &note, head.published_size()).await;
+        let files = BlobFiles::of(&*self.blobs, &self.log);
+        let is_needed = self.log.kind() == LogKind::Shared && client.policy().asks_for_witnesses();
+        let asked = client.ask(&files, &head.checkpoint()?, &note, head.published_size(), is_needed).await;
         if let Some((witness, size)) = asked.ahead {
             // Another sequencer may have gone on meanwhile; else the log has lost what the witness saw.
             let now = self.records.head().await?.map_or(0, |read| read.head.size);
@@ -76,7 +79,7 @@ impl Sequencer {
         let own = VerifierKey::of_log(&*self.keys, &self.origin).await?;
         let policy = client.policy().clone().believing(&own);
         let believed = policy.open(note.as_bytes()).map_err(|error| PortError::new("keys", error))?;
-        if believed.quorum {
+        if believed.quorum || !is_needed {
             return Ok((note, believed.witnesses));
         }
         let refused: Vec<_> = asked.refused.iter().map(|(name, why)| format!("`{name}`: {why}")).collect();
@@ -89,7 +92,7 @@ impl Sequencer {
     /// newer one. Therefore whoever puts looks again, and a message is done only after the copy was
     /// seen to be the record's: a sequencer that dies in between is followed by its message's retry.
     pub(super) async fn copy_checkpoint(&self) -> Result<(), SequenceError> {
-        let name = blob("checkpoint")?;
+        let name = self.log.blob("checkpoint")?;
         for _ in 0..RACES_MAX {
             let Some(read) = self.records.head().await? else { return Ok(()) };
             let Some(published) = read.head.published else { return Ok(()) };

@@ -2,7 +2,7 @@ use scorpius_core::BlobName;
 use tlog_tiles::record_hash;
 
 use super::*;
-use crate::audit_log;
+use crate::audit_log_of;
 use crate::proofs::Proofs;
 use crate::read::prove_inclusion;
 use crate::testing::{Script, Trouble, World, batch, begun, check, event, event_of, published, tenant};
@@ -111,7 +111,7 @@ async fn a_tile_that_changed_stops_the_log() {
         let mut bytes = world.blobs.now.lock().expect("unpoisoned")[&name].to_vec();
         bytes[20] ^= 1;
         world.blobs.now.lock().expect("unpoisoned").insert(name, bytes.into());
-        assert!(audit_log(&*world.blobs, &world.trusted().await).await.is_err());
+        assert!(audit_log_of(&*world.blobs, &world.log, &world.trusted().await).await.is_err());
         let appended = world.sequencer().append("bat_2", &batch(5..6)).await;
         // A changed entry goes into no tile of hashes; whoever reads the whole log finds it.
         assert_eq!(appended.is_err(), changed.contains("tile/0/"), "{changed}");
@@ -197,7 +197,7 @@ async fn begun_and_ahead(from: u64) -> (World, u64) {
         let died =
             world.troubled(&Script::new(Trouble::DiesBefore, at)).append("bat_3", &batch(250..260)).await;
         assert!(died.is_err(), "no call is between commit and publication");
-        let head = Records::new(world.store.clone()).head().await.expect("a store").expect("a head").head;
+        let head = world.records().head().await.expect("a store").expect("a head").head;
         if head.is_ahead() {
             return (world, at);
         }
@@ -262,7 +262,7 @@ async fn a_proof_under_an_old_checkpoint_stands() {
     for partial in ["ledger/tile/0/000.p/97", "ledger/tile/entries/000.p/97"] {
         world.blobs.now.lock().expect("unpoisoned").remove(&partial.parse::<BlobName>().expect("a name"));
     }
-    let records = Records::new(world.store.clone());
+    let records = world.records();
     let place =
         records.placed(&[(&tenant(1), &event(5).id)]).await.expect("placed").remove(0).expect("there");
     let root = root_of(&old.root).expect("a root");
@@ -303,7 +303,7 @@ async fn trouble_at_any_call_of_several_batches_loses_nothing_and_doubles_nothin
     let scripts: [fn(Trouble, u64) -> std::sync::Arc<Script>; 2] = [Script::new, Script::chaining];
     for (trouble, script) in Trouble::DEADLY.iter().flat_map(|trouble| scripts.map(|new| (*trouble, new))) {
         for at in 1.. {
-            let world = crate::testing::begun_small().await;
+            let world = crate::testing::begun_small(&LogName::Shared).await;
             let script = script(trouble, at);
             let first = world.troubled(&script).append_all(&all).await;
             let size = published(&world).await.expect("published").size;
@@ -332,7 +332,7 @@ async fn a_sequencer_that_sleeps_between_several_batches_breaks_nothing() {
     let batches = [batch(9..19), batch(19..24)];
     let all = [("bat_3", &batches[0][..]), ("bat_4", &batches[1][..])];
     for at in 1.. {
-        let world = crate::testing::begun_small().await;
+        let world = crate::testing::begun_small(&LogName::Shared).await;
         let busy = world.sequencer();
         let script = Script::sleeping(at, async move {
             busy.append("bat_6", &batch(300..310)).await.expect("appended");

@@ -7,8 +7,8 @@ use scorpius_edge::queue::BATCH_EVENTS_MAX;
 use super::fresh::{Fresh, recorded};
 use super::{Appended, Open, Sequencer};
 use crate::hash::{self, SIZE_MAX};
-use crate::pending::{Base, PENDING_MAX};
-use crate::records::{Head, ReadHead, Records};
+use crate::pending::Base;
+use crate::records::{Head, ReadHead};
 
 impl Sequencer {
     /// Commits as many of `batches` as nothing stands against, from the first on, each as a commit of its own that follows the one before, and
@@ -27,11 +27,11 @@ impl Sequencer {
             },
         };
         let mut plain: Vec<(&str, Vec<Fresh<'_>>)> = Vec::new();
-        let mut pending = at.pending();
+        let waits = at.read.as_ref().map(|read| read.head.pending.clone()).unwrap_or_default();
         for (batch_id, events) in batches {
             let Some(fresh) = self.plain(batch_id, events).await else { break };
-            pending += fresh.len();
-            if pending > PENDING_MAX {
+            let leaves = plain.iter().flat_map(|(_, fresh)| fresh).chain(&fresh).map(|fresh| &fresh.leaf);
+            if !waits.has_room_for(&leaves.collect::<Vec<_>>()) {
                 break;
             }
             plain.push((batch_id, fresh));
@@ -73,7 +73,7 @@ impl Sequencer {
         let (mut edge, _) = base.with(&pending.0)?;
         let (mut links, mut heads) = (Vec::with_capacity(plain.len()), Vec::with_capacity(plain.len()));
         for (batch_id, fresh) in plain {
-            let leaves: Vec<_> = fresh.iter().map(|fresh| fresh.sealed.leaf).collect();
+            let leaves: Vec<_> = fresh.iter().map(|fresh| fresh.leaf.clone()).collect();
             let first = edge.size();
             if first + leaves.len() as u64 > SIZE_MAX {
                 return None;
@@ -91,17 +91,17 @@ impl Sequencer {
             let id = CommitId::new(&*self.clock);
             let mut writes = vec![
                 // Of the links after the first, the chain says which head they replace.
-                Records::put_head(&head, read.as_ref().map(|read| read.version)),
-                Records::put_batch(batch_id, head.size, id.made_at()),
+                self.records.put_head(&head, read.as_ref().map(|read| read.version)),
+                self.records.put_batch(batch_id, head.size, id.made_at()),
             ];
             for (index, fresh) in (first..).zip(fresh) {
                 let tenant = &fresh.event.tenantid;
-                writes.push(Records::put_event(tenant, &fresh.sealed, fresh.keep_payload, index));
+                writes.push(self.records.put_event(tenant, &fresh.sealed, fresh.keep_payload, index));
             }
             links.push(Link { id, writes });
             heads.push(head);
         }
-        let Chained { versions, stopped } = self.store.commit_chain(&Records::head_key(), links).await;
+        let Chained { versions, stopped } = self.store.commit_chain(&self.records.head_key(), links).await;
         versions.iter().for_each(|_| point(CrashPoint::LedgerCommitted));
         let last = versions.len().checked_sub(1).and_then(|last| heads.into_iter().nth(last));
         let open = match (last, versions.last(), stopped) {

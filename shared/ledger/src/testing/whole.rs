@@ -4,23 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use bytes::Bytes;
-use scorpius_core::Event;
+use scorpius_core::{BlobName, Event};
 use tlog_tiles::{Hash, check_tree};
 
 use super::{World, event};
 use crate::entry::Recorded;
 use crate::files::BlobFiles;
+use crate::log::LogName;
 use crate::proofs::Proofs;
 use crate::read::prove_consistency;
-use crate::records::{Published, Records, root_of};
-use crate::{Checkpoint, audit_log};
+use crate::records::{Published, root_of};
+use crate::{Checkpoint, audit_log_of};
 
 pub(crate) fn batch(numbers: Range<u64>) -> Vec<Event> {
     numbers.map(event).collect()
 }
 
 pub(crate) async fn published(world: &World) -> Option<Published> {
-    Records::new(world.store.clone()).head().await.expect("a head").and_then(|read| read.head.published)
+    world.records().head().await.expect("a head").and_then(|read| read.head.published)
 }
 
 /// A log with a part of a tile behind it, so that every step has something to read.
@@ -33,16 +34,17 @@ pub(crate) async fn begun() -> World {
 }
 
 /// The same with less behind it, where every call of an append is tried in turn.
-pub(crate) async fn begun_small() -> World {
-    let world = World::new();
+pub(crate) async fn begun_small(log: &LogName) -> World {
+    let world = World::of(log);
     world.sequencer().append("bat_0", &batch(0..9)).await.expect("appended");
     world
 }
 
 /// The log is whole, its head is published, and each of `events` is in it exactly once.
 pub(crate) async fn check(world: &World, events: &[Event]) {
-    let audit = audit_log(&*world.blobs, &world.trusted().await).await.expect("a log that is whole");
-    let head = Records::new(world.store.clone()).head().await.expect("a store").expect("a head").head;
+    let audit =
+        audit_log_of(&*world.blobs, &world.log, &world.trusted().await).await.expect("a log that is whole");
+    let head = world.records().head().await.expect("a store").expect("a head").head;
     assert!(!head.is_ahead());
     assert_eq!(head.published.as_ref().map(|published| published.size), Some(events.len() as u64));
     assert_eq!(
@@ -72,10 +74,11 @@ pub(crate) async fn each_exactly_once(world: &World, events: &[Event]) {
 pub(crate) fn objects_never_changed(world: &World) {
     let history = world.blobs.history.lock().expect("unpoisoned");
     let mut tiles: BTreeMap<&str, &Bytes> = BTreeMap::new();
-    for (name, bytes) in history.iter().filter(|(name, _)| name.as_str() != "ledger/checkpoint") {
+    let is_checkpoint = |name: &BlobName| name.as_str().ends_with("/checkpoint");
+    for (name, bytes) in history.iter().filter(|(name, _)| !is_checkpoint(name)) {
         // A signature's line begins so; three bytes of it alone are in hashes, too, now and then.
         assert!(!String::from_utf8_lossy(bytes).contains("\n— "), "{name} holds a signature");
-        if name.as_str().starts_with("ledger/tile/") {
+        if name.as_str().contains("/tile/") {
             let before = tiles.insert(name.as_str(), bytes);
             assert!(before.is_none_or(|before| before == bytes), "{name} changed");
         }
@@ -86,7 +89,8 @@ pub(crate) fn objects_never_changed(world: &World) {
 pub(crate) async fn released(world: &World) -> Vec<(u64, Hash)> {
     let key = world.trusted().await;
     let history = world.blobs.history.lock().expect("unpoisoned");
-    let notes = history.iter().filter(|(name, _)| name.as_str() == "ledger/checkpoint");
+    let checkpoint = world.log.blob("checkpoint").expect("a name");
+    let notes = history.iter().filter(|(name, _)| *name == checkpoint);
     let open = |bytes: &Bytes| Checkpoint::open(bytes, &key).expect("a checkpoint");
     notes.map(|(_, bytes)| open(bytes)).map(|checkpoint| (checkpoint.size, checkpoint.root)).collect()
 }
@@ -98,7 +102,7 @@ pub(crate) async fn released_checkpoints_agree(world: &World) {
         assert!(roots.insert(size, root).is_none_or(|before| before == root), "a split view at {size}");
     }
     let all: Vec<_> = roots.into_iter().collect();
-    let files = BlobFiles::shared(&*world.blobs);
+    let files = BlobFiles::of(&*world.blobs, &world.log);
     for (at, (old, old_root)) in all.iter().enumerate() {
         for (new, new_root) in &all[at..] {
             let proof = prove_consistency(&files, *new, *old).await.expect("a proof");

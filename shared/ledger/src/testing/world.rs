@@ -17,8 +17,11 @@ use scorpius_core::{
 };
 use scorpius_local::{FileKeys, SqliteStore};
 
+use super::tenant;
+use crate::log::{LogKind, LogName};
 use crate::note::{Origin, VerifierKey};
 use crate::policy::Policy;
+use crate::records::Records;
 use crate::sequencer::Sequencer;
 use crate::witness::WitnessClient;
 
@@ -188,9 +191,21 @@ impl Script {
     }
 }
 
-/// A blob's name as far as it is the same each time: `ledger/tile`.
+/// A blob's name as far as it is the same each time, and in each log: `ledger/tile`.
 fn kind(name: &BlobName) -> String {
-    name.as_str().split('/').take(2).collect::<Vec<_>>().join("/")
+    let name = match name.as_str().strip_prefix("ledger-own/").and_then(|own| own.split_once('/')) {
+        Some((_, path)) => format!("ledger/{path}"),
+        None => name.to_string(),
+    };
+    name.split('/').take(2).collect::<Vec<_>>().join("/")
+}
+
+/// A partition as it is called in the shared log.
+fn partition(key: &Key) -> String {
+    match key.partition.split_once("#ledger-") {
+        Some((_, of @ ("log" | "batches"))) => format!("ledger#{of}"),
+        _ => key.partition.clone(),
+    }
 }
 
 /// A port in trouble.
@@ -199,7 +214,7 @@ struct Scripted<P: ?Sized>(Arc<P>, Arc<Script>);
 #[async_trait]
 impl Store for Scripted<dyn Store> {
     async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.1.run(format!("get {}", key.partition), self.0.get(key)).await
+        self.1.run(format!("get {}", partition(key)), self.0.get(key)).await
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
@@ -296,10 +311,23 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) blobs: Arc<MemoryBlobs>,
     pub(crate) keys: Arc<dyn Keys>,
+    /// The log that the test is about.
+    pub(crate) log: LogName,
+}
+
+/// What must hold for the shared log, and for the own log of the first tenant.
+pub(crate) fn logs() -> [LogName; 2] {
+    LogKind::BOTH.map(|kind| kind.of(&tenant(1)))
 }
 
 impl World {
+    /// Where the log is the shared one.
     pub(crate) fn new() -> Self {
+        Self::of(&LogName::Shared)
+    }
+
+    /// Where it is this one.
+    pub(crate) fn of(log: &LogName) -> Self {
         // Keys are read once, so that their folder may go; making them takes a sync each, so that all tests share them.
         static KEYS: OnceLock<FileKeys> = OnceLock::new();
         let keys = KEYS.get_or_init(|| {
@@ -307,13 +335,26 @@ impl World {
             FileKeys::open(folder.path(), Arc::new(SystemClock)).expect("new keys")
         });
         let store = SqliteStore::in_memory(Arc::new(SystemClock)).expect("a store in memory");
-        Self { store: Arc::new(store), blobs: Arc::default(), keys: Arc::new(keys.clone()) }
+        Self { store: Arc::new(store), blobs: Arc::default(), keys: Arc::new(keys.clone()), log: log.clone() }
     }
 
     /// A sequencer of its own process: it shares nothing with others but the ports.
     pub(crate) fn sequencer(&self) -> Sequencer {
         let blobs: Arc<dyn Blobs> = self.blobs.clone();
-        Sequencer::new(self.store.clone(), blobs, self.keys.clone(), Arc::new(SystemClock), origin())
+        let shared =
+            Sequencer::new(self.store.clone(), blobs, self.keys.clone(), Arc::new(SystemClock), origin());
+        self.of_log(shared)
+    }
+
+    fn of_log(&self, shared: Sequencer) -> Sequencer {
+        match &self.log {
+            LogName::Shared => shared,
+            LogName::Own(tenant) => shared.of_tenant(tenant).expect("an origin"),
+        }
+    }
+
+    pub(crate) fn records(&self) -> Records {
+        Records::new(self.store.clone(), self.log.clone())
     }
 
     /// The same, asking witnesses.
@@ -330,13 +371,14 @@ impl World {
     /// The same, with trouble ahead.
     pub(crate) fn troubled(&self, script: &Arc<Script>) -> Sequencer {
         let blobs: Arc<dyn Blobs> = self.blobs.clone();
-        Sequencer::new(
+        let shared = Sequencer::new(
             Arc::new(Scripted(self.store.clone(), script.clone())),
             Arc::new(Scripted(blobs, script.clone())),
             Arc::new(Scripted(self.keys.clone(), script.clone())),
             Arc::new(SystemClock),
             origin(),
-        )
+        );
+        self.of_log(shared)
     }
 
     /// Store and keys, with trouble ahead.
@@ -348,7 +390,8 @@ impl World {
     }
 
     pub(crate) async fn trusted(&self) -> [VerifierKey; 1] {
-        [VerifierKey::of_log(&*self.keys, &origin()).await.expect("a key")]
+        let origin = self.log.origin(&origin()).expect("an origin");
+        [VerifierKey::of_log(&*self.keys, &origin).await.expect("a key")]
     }
 }
 

@@ -38,6 +38,9 @@ pub struct Scope {
     /// The first and the end of the range that is complete: every entry in it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub complete: Option<(u64, u64)>,
+    /// How far the check of those entries went that another log has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<Scope>>,
     /// What was found, one sentence each.
     pub findings: Vec<String>,
     /// What this check does not say, whatever its verdict.
@@ -56,6 +59,7 @@ impl Scope {
             quorum,
             entries: Vec::new(),
             record: None,
+            own: None,
             evidence: None,
         };
         report.scope()
@@ -74,6 +78,7 @@ impl Scope {
             quorum: None,
             consistent_with: None,
             complete: None,
+            own: None,
             findings: vec![format!("NOT PROVED: {why}")],
             not_checked: Vec::new(),
         }
@@ -98,6 +103,7 @@ impl Report {
                 Some(Continues::No(_)) | None => None,
             },
             complete: None,
+            own: self.own.as_ref().map(|own| Box::new(own.scope())),
             findings: self.findings(),
             not_checked: self.not_checked(),
         }
@@ -205,12 +211,19 @@ impl Verdict {
     }
 }
 
-/// The report as a person reads it, one finding a line.
+/// The report as a person reads it, one finding a line, log by log.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(refusal) = &self.refusal {
             return writeln!(f, "REFUSED: {refusal}");
         }
+        self.say(f)?;
+        writeln!(f, "{}", self.verdict.name().to_uppercase())
+    }
+}
+
+impl Report {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Believed { checkpoint, cosigned, witnesses, .. }) = &self.believed {
             writeln!(f, "log        {}", checkpoint.origin)?;
             let root = hash::to_text(&checkpoint.root);
@@ -226,6 +239,9 @@ impl fmt::Display for Report {
         for missing in self.not_checked() {
             writeln!(f, "unchecked  {missing}")?;
         }
-        writeln!(f, "{}", self.verdict.name().to_uppercase())
+        match &self.own {
+            Some(own) => own.say(f),
+            None => Ok(()),
+        }
     }
 }

@@ -12,7 +12,7 @@ use tlog_tiles::Hash;
 use super::request::AddCheckpoint;
 use crate::cosignature::lines_of;
 use crate::files::LogFiles;
-use crate::note::{Checkpoint, NOTE_BYTES_MAX, body_of};
+use crate::note::{Checkpoint, NOTE_BYTES_MAX, Origin, body_of};
 use crate::policy::{NotAPolicy, Policy, TrustedWitness};
 use crate::read::{ReadError, prove_consistency};
 use crate::tlog_proof::decimal;
@@ -23,6 +23,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 20_000;
 /// How long a witness that did not answer is left alone, where the policy can do without it.
 const REST_MS: u64 = 30_000;
+/// Witnesses that are left alone at once, counted for each log.
+const RESTING_MAX: usize = 10_000;
 
 /// Asks witnesses.
 pub struct WitnessClient {
@@ -80,10 +82,18 @@ impl WitnessClient {
     }
 
     /// Asks all witnesses at once for `note`, the checkpoint of `checkpoint`; they most likely cosigned the tree of
-    /// `old` entries last.
-    pub async fn ask(&self, files: &dyn LogFiles, checkpoint: &Checkpoint, note: &str, old: u64) -> Asked {
-        let called: Vec<_> =
-            self.policy.witnesses().iter().filter(|witness| self.is_called(witness)).collect();
+    /// `old` entries last. Where nobody's cosignature is needed, who did not answer for this log is left alone for a while.
+    pub async fn ask(
+        &self,
+        files: &dyn LogFiles,
+        checkpoint: &Checkpoint,
+        note: &str,
+        old: u64,
+        is_needed: bool,
+    ) -> Asked {
+        let origin = &checkpoint.origin;
+        let is_called = |witness: &&TrustedWitness| self.is_called(origin, witness, is_needed);
+        let called: Vec<_> = self.policy.witnesses().iter().filter(is_called).collect();
         let asking = called.iter().map(|witness| self.ask_one(files, checkpoint, note, old, witness));
         let mut asked = Asked::default();
         for (witness, one) in called.iter().zip(join_all(asking).await) {
@@ -95,7 +105,7 @@ impl WitnessClient {
                     asked.refused.push((witness.name.clone(), why));
                 }
                 One::No(why) => {
-                    self.rest(witness);
+                    self.rest(origin, witness);
                     asked.refused.push((witness.name.clone(), why));
                 }
             }
@@ -103,15 +113,22 @@ impl WitnessClient {
         asked
     }
 
-    fn is_called(&self, witness: &TrustedWitness) -> bool {
+    fn is_called(&self, log: &Origin, witness: &TrustedWitness, is_needed: bool) -> bool {
         let silent = self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let rests = silent.get(&witness.name).is_some_and(|until| self.clock.now() < *until);
-        witness.url.is_some() && (self.policy.asks_for_witnesses() || !rests)
+        let rests = silent.get(&resting(log, witness)).is_some_and(|until| self.clock.now() < *until);
+        witness.url.is_some() && (is_needed || !rests)
     }
 
-    fn rest(&self, witness: &TrustedWitness) {
+    fn rest(&self, log: &Origin, witness: &TrustedWitness) {
         let mut silent = self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
-        silent.insert(witness.name.clone(), self.clock.now().plus_ms(REST_MS));
+        let now = self.clock.now();
+        if silent.len() >= RESTING_MAX {
+            silent.retain(|_, until| now < *until);
+        }
+        // Over the limit they are asked again all the same.
+        if silent.len() < RESTING_MAX {
+            silent.insert(resting(log, witness), now.plus_ms(REST_MS));
+        }
     }
 
     /// Twice at most: a witness whose last size was guessed wrong says which it is.
@@ -158,6 +175,11 @@ impl WitnessClient {
         };
         self.egress.send(request).await.map_err(|error| chain(&error))
     }
+}
+
+/// What is remembered of a witness, for each log: one may know of one log and not of another.
+fn resting(log: &Origin, witness: &TrustedWitness) -> String {
+    format!("{log} {}", witness.name)
 }
 
 async fn proof(files: &dyn LogFiles, checkpoint: &Checkpoint, old: u64) -> Result<Vec<Hash>, ReadError> {

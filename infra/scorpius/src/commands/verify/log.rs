@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use scorpius_core::PortError;
 use scorpius_core::error::chain;
-use scorpius_ledger::Policy;
 use scorpius_ledger::anchor::AnchorChain;
 use scorpius_ledger::audit::{Against, LogAudit, walk_log};
 use scorpius_ledger::files::{BlobFiles, LogFiles};
 use scorpius_ledger::note::Checkpoint;
 use scorpius_ledger::verify::Scope;
+use scorpius_ledger::{LogName, Policy};
 use scorpius_local::FolderBlobs;
 
 use crate::terminal::Progress;
@@ -40,16 +40,16 @@ impl LogFiles for Exported {
 }
 
 /// Where the log's files are: the folder itself, or the blobs of a host.
-pub(super) fn files_of(folder: &Path) -> PathBuf {
+pub(super) fn files_of(folder: &Path, log: &LogName) -> PathBuf {
     match folder.join("checkpoint").is_file() {
         true => folder.to_owned(),
-        false => folder.join("blobs").join("ledger"),
+        false => folder.join("blobs").join(log.folder()),
     }
 }
 
 /// Reads all of it. What is wrong with the log is in the answer; an error is that it could not be judged.
 pub(super) async fn check(
-    folder: &Path,
+    (folder, log): (&Path, &LogName),
     policy: &Policy,
     kept: Option<&Checkpoint>,
     anchors: Option<&AnchorChain>,
@@ -67,7 +67,7 @@ pub(super) async fn check(
         true => walk_log(&Exported(folder.to_owned()), &against, &mut watch).await,
         false => {
             let blobs = FolderBlobs::for_reading(folder);
-            walk_log(&BlobFiles::shared(&blobs), &against, &mut watch).await
+            walk_log(&BlobFiles::of(&blobs, log), &against, &mut watch).await
         }
     };
     progress.end();
