@@ -1,5 +1,6 @@
 //! The doors of function `scan`.
 
+pub mod detectors;
 pub mod findings;
 mod input;
 
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::deployed::Deployed;
+use crate::detectors::Detectors;
 use crate::engine::{Budget, Report};
 use crate::facts::{ScanCancelled, ScanRequested};
 use crate::sarif;
@@ -77,6 +79,8 @@ pub struct App {
     pub scans: Scans,
     /// What people decided about findings.
     triage: Triage,
+    /// The tenants' own detectors.
+    detectors: Detectors,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// Where contracts are read by address, if anywhere.
@@ -89,7 +93,8 @@ impl App {
     pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
         let triage = Triage::new(Arc::clone(&store));
-        Self { store, scans, triage, clock, chain: None }
+        let detectors = Detectors::new(Arc::clone(&store));
+        Self { store, scans, triage, detectors, clock, chain: None }
     }
 
     /// Reads contracts by address from `chain`.
@@ -224,6 +229,7 @@ pub fn operations() -> Vec<Operation> {
         .fails(&SCAN_FINISHED),
     ];
     all.extend(findings::operations());
+    all.extend(detectors::operations());
     all
 }
 
@@ -238,6 +244,11 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "compareScans" => findings::compare(app, &request).await,
         "listDecisions" => findings::list(app, &request).await,
         "decideFinding" => findings::decide(app, &request).await,
+        "listDetectors" => detectors::list(app, &request).await,
+        "getDetector" => detectors::show(app, &request).await,
+        "putDetector" => detectors::put(app, &request).await,
+        "deleteDetector" => detectors::remove(app, &request).await,
+        "checkDetector" => detectors::check(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))

@@ -17,6 +17,7 @@ pub mod source;
 pub mod api;
 mod bytecode;
 pub mod deployed;
+mod detectors;
 mod facts;
 mod scans;
 mod triage;
@@ -28,9 +29,11 @@ mod examples;
 mod testing;
 
 pub use bytecode::{Bytecode, NotBytecode};
+pub use detectors::{ActiveError, DetectorRecord, Detectors};
 pub use engines::{BytecodeEngine, Engines};
 pub use facts::{
-    FailureReason, FindingCounts, FindingTriaged, ScanCancelled, ScanCompleted, ScanFailed, ScanRequested,
+    DetectorPut, DetectorRemoved, FailureReason, FindingCounts, FindingTriaged, ScanCancelled, ScanCompleted,
+    ScanFailed, ScanRequested,
 };
 pub use scans::{Input, ScanRecord, Scans, Status};
 pub use triage::{Decision, State};
@@ -45,5 +48,7 @@ pub fn events() -> Vec<scorpius_core::EventSchema> {
         EventSchema::of::<ScanFailed>(),
         EventSchema::of::<ScanCancelled>(),
         EventSchema::of::<FindingTriaged>(),
+        EventSchema::of::<DetectorPut>(),
+        EventSchema::of::<DetectorRemoved>(),
     ]
 }

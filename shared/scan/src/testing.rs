@@ -113,7 +113,7 @@ pub(crate) fn json(response: &Response) -> Value {
 }
 
 /// Without replays, which are made by a crate that uses this one, as Solidity is read by one.
-pub(crate) const ENGINES: Engines = Engines { bytecode: engine::scan, solidity };
+pub(crate) const ENGINES: Engines = Engines { bytecode: engine::scan_asking, solidity };
 
 /// In place of the engine, which is a crate that uses this one: a report that names what it was given.
 pub(crate) fn solidity(project: &Project, budget: Budget) -> SourceReport {

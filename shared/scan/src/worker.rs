@@ -8,6 +8,8 @@ use scorpius_core::{Actor, Blobs, Clock, CommitId, Event, PortError, Store, Stor
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::{Message, Outcome};
 
+use crate::detectors::{ActiveError, Detectors};
+use crate::engine::query::DetectorSet;
 use crate::engine::{self, ENGINE, Report};
 use crate::engines::Engines;
 use crate::facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed, ScanRequested};
@@ -25,6 +27,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// What was asked for, and what became of it.
     pub scans: Scans,
+    /// The tenants' own detectors.
+    detectors: Detectors,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// What reads contracts.
@@ -41,7 +45,8 @@ impl App {
         engines: Engines,
     ) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
-        Self { store, scans, clock, engines }
+        let detectors = Detectors::new(Arc::clone(&store));
+        Self { store, scans, detectors, clock, engines }
     }
 }
 
@@ -60,6 +65,15 @@ enum ScanJobError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Port(#[from] PortError),
+}
+
+impl From<ActiveError> for ScanJobError {
+    fn from(error: ActiveError) -> Self {
+        match error {
+            ActiveError::Store(error) => error.into(),
+            ActiveError::Port(error) => error.into(),
+        }
+    }
 }
 
 /// Message in, outcome out. The same message again changes nothing.
@@ -94,7 +108,12 @@ async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobErro
         Input::Bytecode => ENGINE,
         Input::Solidity => source::ENGINE,
     };
-    if let Some(summary) = app.scans.earlier(tenant, &scan, engine).await? {
+    // Read once: the report names the set that it was made with, whatever is changed meanwhile.
+    let set = match scan.input {
+        Input::Bytecode => app.detectors.active(tenant).await?,
+        Input::Solidity => DetectorSet::default(),
+    };
+    if let Some(summary) = app.scans.earlier(tenant, &scan, engine, set.sha256()).await? {
         return job.complete(scan, summary, false).await;
     }
     let Some(given) = given(app, &scan).await? else {
@@ -105,7 +124,7 @@ async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobErro
     };
     // The engines are not supposed to panic; if one does, one scan fails and not the function.
     let ran = catch_unwind(AssertUnwindSafe(|| match &given {
-        Given::Bytecode(code) => Ran::Bytecode(Box::new((app.engines.bytecode)(code, scan.budget))),
+        Given::Bytecode(code) => Ran::Bytecode(Box::new((app.engines.bytecode)(code, scan.budget, &set))),
         Given::Solidity(project) => Ran::Solidity(Box::new((app.engines.solidity)(project, scan.budget))),
     }));
     let Ok(ran) = ran else {
@@ -118,6 +137,7 @@ async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobErro
                 engine: report.engine.clone(),
                 findings: FindingCounts::of(report.findings.iter().map(|it| it.severity)),
                 incomplete: report.incomplete,
+                detectors_sha256: set.sha256().map(str::to_owned),
             };
             (summary, is_repeatable(report))
         }
@@ -127,6 +147,7 @@ async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobErro
                 engine: report.engine.clone(),
                 findings: FindingCounts::of(report.findings.iter().map(|it| it.severity)),
                 incomplete: report.incomplete,
+                detectors_sha256: None,
             };
             (summary, !report.stopped_by_time)
         }
@@ -182,6 +203,7 @@ impl Job<'_> {
             engine: summary.engine.clone(),
             findings: summary.findings,
             incomplete: summary.incomplete,
+            detectors_sha256: summary.detectors_sha256.clone(),
         };
         let mut writes = Vec::new();
         if remember {

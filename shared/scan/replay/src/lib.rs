@@ -13,6 +13,7 @@ mod search;
 mod show;
 mod stage;
 
+use scorpius_scan::engine::query::{DetectorSet, PREFIX};
 use scorpius_scan::engine::{self, Budget, Deadline, Paths, Report};
 
 use kind::Kind;
@@ -22,11 +23,11 @@ use stage::Scene;
 /// Findings of one contract that are tried.
 const FINDINGS_MAX: usize = 40;
 
-/// Scans runtime bytecode within `budget`, and with `standard` and `deep` tries what was found.
+/// Scans runtime bytecode within `budget`, asks the detectors of `set` too, and with `standard` and `deep` tries what was found.
 #[must_use]
-pub fn scan(bytes: &[u8], budget: Budget) -> Report {
+pub fn scan(bytes: &[u8], budget: Budget, set: &DetectorSet) -> Report {
     let deadline = Deadline::after(budget.time());
-    let (mut report, paths) = engine::scan_paths(bytes, budget, &deadline);
+    let (mut report, paths) = engine::scan_paths(bytes, budget, set, &deadline);
     if budget != Budget::Quick {
         confirm(bytes, &mut report, &paths, budget, &deadline);
     }
@@ -42,7 +43,8 @@ fn confirm(bytes: &[u8], report: &mut Report, paths: &Paths, budget: Budget, dea
     // A share of what is left: a report that waits for its last replay is late for nothing.
     let deadline = deadline.earlier(deadline.left() / 2);
     let mut search = Search::new(&scene, paths, budget, &deadline);
-    for (number, finding) in report.findings.iter_mut().enumerate().take(FINDINGS_MAX) {
+    let ours = report.findings.iter_mut().enumerate().filter(|(_, it)| !it.detector.starts_with(PREFIX));
+    for (number, finding) in ours.take(FINDINGS_MAX) {
         if let Some(kind) = Kind::of(finding) {
             finding.replay = search.replay(number, finding, kind);
         }
