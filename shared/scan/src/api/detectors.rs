@@ -102,10 +102,15 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::new("GET /v1/detectors", "listDetectors", "Lists the tenant's own detectors.", READ)
             .asks(&PAGING)
             .answers(Answer::json::<DetectorList>(200, "A page of detectors.")),
-        Operation::new("GET /v1/detectors/{id}", "getDetector", "Shows one of the tenant's detectors.", READ)
-            .answers(Answer::json::<DetectorRecord>(200, "The detector, with its version as `ETag`.")),
         Operation::new(
-            "PUT /v1/detectors/{id}",
+            "GET /v1/detectors/{detector}",
+            "getDetector",
+            "Shows one of the tenant's detectors.",
+            READ,
+        )
+        .answers(Answer::json::<DetectorRecord>(200, "The detector, with its version as `ETag`.")),
+        Operation::new(
+            "PUT /v1/detectors/{detector}",
             "putDetector",
             "Puts a detector, or replaces it by `If-Match`: scans that start afterwards ask it.",
             WRITE,
@@ -115,7 +120,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .fails(&INVALID_DETECTOR)
         .fails(&TOO_MANY_DETECTORS),
         Operation::new(
-            "DELETE /v1/detectors/{id}",
+            "DELETE /v1/detectors/{detector}",
             "deleteDetector",
             "Removes a detector; heeds `If-Match`.",
             WRITE,
@@ -137,7 +142,7 @@ fn unknown() -> Problem {
 }
 
 fn known_id(request: &Request) -> Result<&str, Problem> {
-    let id = request.parameter("id")?;
+    let id = request.parameter("detector")?;
     if is_id(id) { Ok(id) } else { Err(unknown()) }
 }
 
@@ -190,7 +195,7 @@ pub(super) async fn put(app: &App, request: &Request) -> Result<Response, Proble
     if let Some(answer) = once.answered(&*app.store).await? {
         return Ok(answer);
     }
-    let id = request.parameter("id")?;
+    let id = request.parameter("detector")?;
     let asked: NewDetector = request.json()?;
     let detector = Detector::parse(&asked.source).map_err(|bad| invalid(&bad))?;
     if detector.name() != id {

@@ -90,7 +90,7 @@ impl EvalScan {
         let mut out = BufWriter::new(File::create(&self.results)?);
         let mut progress = Progress::new("contracts");
         let budget = self.budget.budget();
-        let bytecode = if self.without_replay { engine::scan } else { scorpius_replay::scan };
+        let bytecode = if self.without_replay { engine::scan_asking } else { scorpius_replay::scan };
         let engines = Engines { bytecode, solidity: scorpius_source::scan };
         let next = AtomicUsize::new(0);
         // Results are written in the order of the corpus, so that two runs can be compared line by line.

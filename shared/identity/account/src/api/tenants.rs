@@ -27,13 +27,14 @@ const PURGE_PAGES_MAX: usize = 6;
 const EXPORT_RECORDS: usize = 50;
 
 /// What an export has, part by part: the part's name, and its partition after the tenant's id.
-const PARTS: [(&str, &str); 10] = [
+const PARTS: [(&str, &str); 11] = [
     ("users", "user"),
     ("api_keys", "apikey"),
     ("verdicts", "verdict"),
     ("scans", "scans"),
     ("webhooks", "webhooks"),
     ("decisions", "triage"),
+    ("detectors", "detectors"),
     ("wallets", "wallets"),
     ("wallet_lists", "wallet-lists"),
     ("wallet_pasts", "wallet-past"),

@@ -22,8 +22,15 @@ fn ask(operation: &'static str, tenant: &str, id: &str, body: Option<&Value>) ->
     Request { body, ..get(operation, tenant, Some(id)) }
 }
 
+fn of_detector(operation: &'static str, tenant: &str, id: &str) -> Request {
+    let mut request = get(operation, tenant, None);
+    request.parameters.insert("detector".to_owned(), id.to_owned());
+    request
+}
+
 async fn put(world: &World, tenant: &str, id: &str, body: &Value, version: Option<&str>) -> Response {
-    let mut request = ask("putDetector", tenant, id, Some(body));
+    let body = Bytes::from(body.to_string());
+    let mut request = Request { body, ..of_detector("putDetector", tenant, id) };
     request.headers.extend(version.map(|version| ("if-match".to_owned(), version.to_owned())));
     world.ask(request).await
 }
@@ -48,7 +55,7 @@ async fn a_detector_is_put_shown_listed_replaced_and_removed_by_version() {
     assert_eq!(put(&world, TENANT, "open-end", &body("low"), Some("\"3\"")).await.status.as_u16(), 412);
     let made = put(&world, TENANT, "open-end", &body("low"), Some("\"0\"")).await;
     assert_eq!((made.status.as_u16(), made.header("etag")), (200, Some("\"1\"")));
-    let shown = json(&world.ask(get("getDetector", TENANT, Some("open-end"))).await);
+    let shown = json(&world.ask(of_detector("getDetector", TENANT, "open-end")).await);
     assert_eq!(shown, json(&made));
     assert_eq!(
         (&shown["active"], &shown["severity"], &shown["version"]),
@@ -65,12 +72,12 @@ async fn a_detector_is_put_shown_listed_replaced_and_removed_by_version() {
     assert_eq!((changed.status.as_u16(), json(&changed)["version"].as_u64()), (200, Some(2)));
     assert_eq!(json(&changed)["created_at"], shown["created_at"]);
 
-    let mut stale = get("deleteDetector", TENANT, Some("open-end"));
+    let mut stale = of_detector("deleteDetector", TENANT, "open-end");
     stale.headers.insert("if-match".to_owned(), "\"1\"".to_owned());
     assert_eq!(world.ask(stale).await.status.as_u16(), 412);
-    assert_eq!(world.ask(get("deleteDetector", TENANT, Some("open-end"))).await.status.as_u16(), 204);
-    assert_eq!(world.ask(get("deleteDetector", TENANT, Some("open-end"))).await.status.as_u16(), 404);
-    assert_eq!(world.ask(get("getDetector", TENANT, Some("open-end"))).await.status.as_u16(), 404);
+    assert_eq!(world.ask(of_detector("deleteDetector", TENANT, "open-end")).await.status.as_u16(), 204);
+    assert_eq!(world.ask(of_detector("deleteDetector", TENANT, "open-end")).await.status.as_u16(), 404);
+    assert_eq!(world.ask(of_detector("getDetector", TENANT, "open-end")).await.status.as_u16(), 404);
     // A version is never used twice.
     let again = put(&world, TENANT, "open-end", &body("low"), None).await;
     assert_eq!(json(&again)["version"], 4);
@@ -126,7 +133,7 @@ async fn a_tenant_has_so_many_detectors() {
     let replaced =
         put(&world, TENANT, "number-0", &json!({"source": text("number-0", "high")}), Some("*")).await;
     assert_eq!(replaced.status.as_u16(), 200);
-    assert_eq!(world.ask(get("deleteDetector", TENANT, Some("number-1"))).await.status.as_u16(), 204);
+    assert_eq!(world.ask(of_detector("deleteDetector", TENANT, "number-1")).await.status.as_u16(), 204);
     assert_eq!(put(&world, TENANT, "one-more", &body, None).await.status.as_u16(), 200);
     // The set is read whole, whatever a page of it holds.
     let scan = scanned(&world, TENANT).await;
@@ -148,8 +155,8 @@ async fn a_tenants_scans_ask_its_own_detectors_and_nobody_elses() {
     assert_eq!(of(&ours, "tenant/open-end")[0]["summary"], "`caller` ends it.");
     assert_eq!(ours["result"]["detectors_sha256"], ours["report"]["detectors"]["sha256"]);
     assert_ne!(ours["result"]["detectors_sha256"], theirs["result"]["detectors_sha256"]);
-    assert_eq!(world.ask(get("getDetector", OTHER_TENANT, Some("open-end"))).await.status.as_u16(), 404);
-    assert_eq!(world.ask(get("deleteDetector", OTHER_TENANT, Some("open-end"))).await.status.as_u16(), 404);
+    assert_eq!(world.ask(of_detector("getDetector", OTHER_TENANT, "open-end")).await.status.as_u16(), 404);
+    assert_eq!(world.ask(of_detector("deleteDetector", OTHER_TENANT, "open-end")).await.status.as_u16(), 404);
     let listed = json(&world.ask(get("listDetectors", OTHER_TENANT, None)).await);
     assert_eq!(listed["detectors"].as_array().map(Vec::len), Some(1));
 }
@@ -173,7 +180,7 @@ async fn the_same_code_is_not_answered_from_before_once_the_detectors_changed() 
     let off = json!({"source": text("open-end", "low"), "active": false});
     put(&world, TENANT, "open-end", &off, Some("*")).await;
     assert_eq!(report(&scanned(&world, TENANT).await), report(&first));
-    world.ask(get("deleteDetector", TENANT, Some("open-end"))).await;
+    world.ask(of_detector("deleteDetector", TENANT, "open-end")).await;
     assert_eq!(report(&scanned(&world, TENANT).await), report(&first));
 }
 
