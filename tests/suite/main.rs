@@ -10,6 +10,7 @@ mod checklist;
 mod death;
 mod denials;
 mod desk;
+mod detectors;
 mod documents;
 mod entries;
 mod examples;

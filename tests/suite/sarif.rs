@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use scorpius_scan::engine::query::{Detector, DetectorSet};
 use scorpius_scan::engine::{self, Budget};
 use scorpius_scan::sarif;
 use scorpius_scan::source::Project;
@@ -82,13 +83,21 @@ fn microsofts_validator_has_nothing_against_our_reports() {
         // CALLER SELFDESTRUCT
         ("a finding in bytecode", bytecode(&[0x33, 0xff])),
         ("a finding with a replay", {
-            let report = scorpius_replay::scan(&[0x33, 0xff], Budget::Standard);
+            let report = scorpius_replay::scan(&[0x33, 0xff], Budget::Standard, DetectorSet::none());
             assert!(report.findings.iter().all(|finding| finding.replay.is_some()));
             serde_json::to_value(sarif::document(&report)).expect("JSON")
         }),
         // Jumps to where the caller says.
         ("bytecode that is not wholly followed", bytecode(&[0x5f, 0x35, 0x56])),
         ("nothing", bytecode(&[0])),
+        ("a finding of a detector of one's own", {
+            let text = tree::read("shared/scan/fixtures/detectors/named.det");
+            let detector = Detector::parse(&text).expect("a detector");
+            let set = DetectorSet::of(vec![detector], Vec::new()).expect("a set");
+            let report = engine::scan_asking(&[0x33, 0xff], Budget::Quick, &set);
+            assert!(report.findings.iter().any(|finding| finding.detector == "tenant/named"));
+            serde_json::to_value(sarif::document(&report)).expect("JSON")
+        }),
     ] {
         wrong.extend(objections(program, &document).into_iter().map(|it| format!("{name}: {it}")));
     }

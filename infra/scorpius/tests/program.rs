@@ -46,6 +46,33 @@ fn bytecode_is_scanned_without_a_host() {
 }
 
 #[test]
+fn detectors_of_a_folder_are_asked_and_a_bad_one_is_told_with_its_place() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let put = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("the folder is writable");
+    };
+    let root = folder.path().to_str().expect("UTF-8");
+    let scan = |input: &str| scorpius(&["scan", input, "--detectors", root]);
+    let empty = scan("0x33ff");
+    assert_eq!(empty.status.code(), Some(2));
+    assert!(said(&empty.stderr).contains("no file `*.det`"), "{}", said(&empty.stderr));
+    let text = include_str!("../../../shared/scan/fixtures/detectors/named.det");
+    put("named.det", text);
+    put("notes.txt", "not a detector");
+    let found = scan("0x33ff");
+    assert_eq!(found.status.code(), Some(1), "{}", said(&found.stderr));
+    assert!(said(&found.stdout).contains("tenant/named"), "{}", said(&found.stdout));
+    let without = scorpius(&["scan", "0x33ff"]);
+    assert!(!said(&without.stdout).contains("tenant/named"));
+    put("other.det", &text.replace("end.open", "end.opened"));
+    let broken = scan("0x33ff");
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(said(&broken.stderr).contains("other.det: line 15, column 15"), "{}", said(&broken.stderr));
+    put("other.det", text);
+    assert!(said(&scan("0x33ff").stderr).contains("two detectors are called `named`"));
+}
+
+#[test]
 fn solidity_is_scanned_with_lines_and_excerpts() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let put = |path: &str, text: &str| {

@@ -57,6 +57,8 @@ impl Role {
                     | "risk:read"
                     | "scan:write"
                     | "scan:read"
+                    | "detector:write"
+                    | "detector:read"
                     | "webhook:write"
                     | "webhook:read"
                     | "wallet:write"
@@ -69,7 +71,7 @@ impl Role {
                     | "role:delegate"
             ),
             Self::Auditor => action.ends_with(":read"),
-            Self::Viewer => matches!(action, "risk:read" | "scan:read" | "wallet:read"),
+            Self::Viewer => matches!(action, "detector:read" | "risk:read" | "scan:read" | "wallet:read"),
         }
     }
 }

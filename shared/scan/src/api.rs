@@ -1,5 +1,6 @@
 //! The doors of function `scan`.
 
+pub mod detectors;
 pub mod findings;
 mod input;
 mod problems;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::deployed::Deployed;
+use crate::detectors::Detectors;
 use crate::engine::{Budget, Report};
 use crate::facts::ScanCancelled;
 use crate::priority::{self, Priority};
@@ -61,6 +63,8 @@ pub struct App {
     triage: Triage,
     /// What is scanned again and again.
     schedules: Schedules,
+    /// The tenants' own detectors.
+    detectors: Detectors,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// Where contracts are read by address, if anywhere.
@@ -74,7 +78,8 @@ impl App {
         let scans = Scans::new(Arc::clone(&store), blobs);
         let triage = Triage::new(Arc::clone(&store));
         let schedules = Schedules::new(Arc::clone(&store));
-        Self { store, scans, triage, schedules, clock, chain: None }
+        let detectors = Detectors::new(Arc::clone(&store));
+        Self { store, scans, triage, schedules, detectors, clock, chain: None }
     }
 
     /// Reads contracts by address from `chain`.
@@ -217,6 +222,7 @@ pub fn operations() -> Vec<Operation> {
     ];
     all.extend(findings::operations());
     all.extend(schedules::operations());
+    all.extend(detectors::operations());
     all
 }
 
@@ -235,6 +241,11 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "listScanSchedules" => schedules::list(app, &request).await,
         "getScanSchedule" => schedules::show(app, &request).await,
         "deleteScanSchedule" => schedules::delete(app, &request).await,
+        "listDetectors" => detectors::list(app, &request).await,
+        "getDetector" => detectors::show(app, &request).await,
+        "putDetector" => detectors::put(app, &request).await,
+        "deleteDetector" => detectors::remove(app, &request).await,
+        "checkDetector" => detectors::check(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),
     };
     answer.unwrap_or_else(|problem| problem.into_response(&request.request_id))

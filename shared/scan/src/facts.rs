@@ -98,6 +98,9 @@ pub struct ScanCompleted {
     pub findings: FindingCounts,
     /// Whether something was not explored.
     pub incomplete: bool,
+    /// Which set of the tenant's own detectors was asked, as reports name it; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detectors_sha256: Option<String>,
 }
 
 impl Fact for ScanCompleted {
@@ -215,4 +218,36 @@ pub struct FindingTriaged {
 impl Fact for FindingTriaged {
     const TYPE: &'static str = "scorpius.scan.finding_triaged.v1";
     const MEANING: &'static str = "Somebody decided what a finding is.";
+}
+
+/// A tenant's own detector was put or replaced. Its text stays with the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DetectorPut {
+    /// As its text says it.
+    pub detector_id: String,
+    /// The number of this change, of all changes of the tenant's detectors.
+    pub version: u64,
+    /// SHA-256 of the text.
+    pub source_sha256: String,
+    /// Whether scans ask it.
+    pub active: bool,
+}
+
+impl Fact for DetectorPut {
+    const TYPE: &'static str = "scorpius.scan.detector_put.v1";
+    const MEANING: &'static str = "A tenant's own detector was put or replaced.";
+}
+
+/// A tenant's own detector was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DetectorRemoved {
+    /// As its text said it.
+    pub detector_id: String,
+    /// The number of this change, of all changes of the tenant's detectors.
+    pub version: u64,
+}
+
+impl Fact for DetectorRemoved {
+    const TYPE: &'static str = "scorpius.scan.detector_removed.v1";
+    const MEANING: &'static str = "A tenant's own detector was removed.";
 }

@@ -18,6 +18,7 @@ pub mod api;
 mod bytecode;
 mod changes;
 pub mod deployed;
+mod detectors;
 mod facts;
 mod priority;
 mod progress;
@@ -33,10 +34,12 @@ mod examples;
 mod testing;
 
 pub use bytecode::{Bytecode, NotBytecode};
+pub use detectors::{ActiveError, DetectorRecord, Detectors};
 pub use engines::{BytecodeEngine, Engines};
 pub use facts::{
-    FailureReason, FindingCounts, FindingTriaged, HighScanRequested, LowScanRequested, ScanCancelled,
-    ScanChanged, ScanCompleted, ScanFailed, ScanRequested, ScheduleCreated, ScheduleDeleted,
+    DetectorPut, DetectorRemoved, FailureReason, FindingCounts, FindingTriaged, HighScanRequested,
+    LowScanRequested, ScanCancelled, ScanChanged, ScanCompleted, ScanFailed, ScanRequested, ScheduleCreated,
+    ScheduleDeleted,
 };
 pub use priority::Priority;
 pub use progress::Progress;
@@ -60,5 +63,7 @@ pub fn events() -> Vec<scorpius_core::EventSchema> {
         EventSchema::of::<ScanChanged>(),
         EventSchema::of::<ScheduleCreated>(),
         EventSchema::of::<ScheduleDeleted>(),
+        EventSchema::of::<DetectorPut>(),
+        EventSchema::of::<DetectorRemoved>(),
     ]
 }

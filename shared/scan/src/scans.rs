@@ -19,7 +19,7 @@ use crate::priority::Priority;
 use crate::source::Project;
 
 /// Bytes of a report; the engine's own limits keep it well below.
-const REPORT_BYTES_MAX: u64 = 3_500_000;
+const REPORT_BYTES_MAX: u64 = 5_000_000;
 /// Bytes of a project as JSON: what is taken at most, every byte escaped.
 const PROJECT_JSON_BYTES_MAX: u64 = 48 << 20;
 /// How long a report is given again for the same code.
@@ -117,6 +117,9 @@ pub struct ResultSummary {
     pub findings: FindingCounts,
     /// Whether something was not explored.
     pub incomplete: bool,
+    /// Which set of the tenant's own detectors was asked, as the report names it; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detectors_sha256: Option<String>,
 }
 
 /// A tenant's scans.
@@ -223,14 +226,15 @@ impl Scans {
         serde_json::from_slice(&json).map_err(|error| bad(name, Some(error)))
     }
 
-    /// What an earlier scan of the same code by the same engine with the same budget found.
+    /// What an earlier scan of the same code by the same engine with the same budget and the same detectors found.
     pub(crate) async fn earlier(
         &self,
         tenant: &TenantId,
         scan: &ScanRecord,
         engine: &str,
+        detectors: Option<&str>,
     ) -> Result<Option<ResultSummary>, StoreError> {
-        match self.store.get(&earlier_key(tenant, scan, engine)).await? {
+        match self.store.get(&earlier_key(tenant, scan, engine, detectors)).await? {
             Some(record) => Ok(Some(record.document()?)),
             None => Ok(None),
         }
@@ -255,7 +259,7 @@ pub(crate) fn put_earlier(
     now: UnixMillis,
 ) -> Write {
     Write::Put {
-        key: earlier_key(tenant, scan, &summary.engine),
+        key: earlier_key(tenant, scan, &summary.engine, summary.detectors_sha256.as_deref()),
         attributes: Attributes::document(summary),
         expires_at: Some(now.plus_s(REUSED_FOR_S)),
         condition: Condition::Always,
@@ -270,8 +274,9 @@ pub(crate) fn scan_key(tenant: &TenantId, id: &str) -> Key {
     Key::new(partition(tenant), id)
 }
 
-fn earlier_key(tenant: &TenantId, scan: &ScanRecord, engine: &str) -> Key {
-    let sort = format!("{}#{engine}#{}", scan.code_sha256, scan.budget.name());
+fn earlier_key(tenant: &TenantId, scan: &ScanRecord, engine: &str, detectors: Option<&str>) -> Key {
+    let detectors = detectors.map(|sha256| format!("#{sha256}")).unwrap_or_default();
+    let sort = format!("{}#{engine}#{}{detectors}", scan.code_sha256, scan.budget.name());
     Key::new(format!("{tenant}#scan-results"), sort)
 }
 

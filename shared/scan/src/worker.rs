@@ -11,6 +11,8 @@ use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::{Message, Outcome};
 
 use crate::changes::CompareError;
+use crate::detectors::{ActiveError, Detectors};
+use crate::engine::query::DetectorSet;
 use crate::engine::{self, ENGINE, Report, Run, Stage};
 use crate::engines::Engines;
 use crate::facts::{FailureReason, FindingCounts, ScanCompleted, ScanFailed};
@@ -29,6 +31,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// What was asked for, and what became of it.
     pub scans: Scans,
+    /// The tenants' own detectors.
+    detectors: Detectors,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// What reads contracts.
@@ -47,7 +51,8 @@ impl App {
         engines: Engines,
     ) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
-        Self { store, scans, clock, engines, tell_every: watch::TELL_EVERY }
+        let detectors = Detectors::new(Arc::clone(&store));
+        Self { store, scans, detectors, clock, engines, tell_every: watch::TELL_EVERY }
     }
 }
 
@@ -68,6 +73,15 @@ enum ScanJobError {
     Port(#[from] PortError),
     #[error("it cannot be told what changed")]
     Compare(#[from] CompareError),
+}
+
+impl From<ActiveError> for ScanJobError {
+    fn from(error: ActiveError) -> Self {
+        match error {
+            ActiveError::Store(error) => error.into(),
+            ActiveError::Port(error) => error.into(),
+        }
+    }
 }
 
 /// Message in, outcome out. The same message again changes nothing.
@@ -105,15 +119,26 @@ async fn scan(app: &App, event: &Event, receives: u32) -> Result<(), ScanJobErro
         Input::Bytecode => ENGINE,
         Input::Solidity => source::ENGINE,
     };
-    if let Some(summary) = app.scans.earlier(tenant, &scan, engine).await? {
+    // Read once: the report names the set that it was made with, whatever is changed meanwhile.
+    let set = match scan.input {
+        Input::Bytecode => app.detectors.active(tenant).await?,
+        Input::Solidity => DetectorSet::default(),
+    };
+    if let Some(summary) = app.scans.earlier(tenant, &scan, engine, set.sha256()).await? {
         return job.complete(scan, summary, false).await;
     }
     let run = Arc::new(Run::default());
     let id = scan.id.clone();
-    watch::watched(&job, &id, &run, work(&job, scan, receives, &run)).await
+    watch::watched(&job, &id, &run, work(&job, scan, set, receives, &run)).await
 }
 
-async fn work(job: &Job<'_>, scan: ScanRecord, receives: u32, run: &Arc<Run>) -> Result<(), ScanJobError> {
+async fn work(
+    job: &Job<'_>,
+    scan: ScanRecord,
+    set: DetectorSet,
+    receives: u32,
+    run: &Arc<Run>,
+) -> Result<(), ScanJobError> {
     let app = job.app;
     run.tell(Stage::Fetching, 0, 0);
     let Some(given) = given(app, &scan).await? else {
@@ -124,9 +149,10 @@ async fn work(job: &Job<'_>, scan: ScanRecord, receives: u32, run: &Arc<Run>) ->
     };
     run.tell(Stage::Engine, 0, 0);
     let (engines, budget) = (app.engines, scan.budget);
+    let detectors_sha256 = set.sha256().map(str::to_owned);
     // The engines are not supposed to panic; if one does, one scan fails and not the function.
     let ran = watch::on_a_thread(run, move |run| match &given {
-        Given::Bytecode(code) => Ran::Bytecode(Box::new((engines.bytecode)(code, budget, run))),
+        Given::Bytecode(code) => Ran::Bytecode(Box::new((engines.bytecode)(code, budget, &set, run))),
         Given::Solidity(project) => Ran::Solidity(Box::new((engines.solidity)(project, budget, run))),
     });
     let Ok(ran) = ran.await else {
@@ -143,6 +169,7 @@ async fn work(job: &Job<'_>, scan: ScanRecord, receives: u32, run: &Arc<Run>) ->
                 engine: report.engine.clone(),
                 findings: FindingCounts::of(report.findings.iter().map(|it| it.severity)),
                 incomplete: report.incomplete,
+                detectors_sha256,
             };
             (summary, is_repeatable(report))
         }
@@ -152,6 +179,7 @@ async fn work(job: &Job<'_>, scan: ScanRecord, receives: u32, run: &Arc<Run>) ->
                 engine: report.engine.clone(),
                 findings: FindingCounts::of(report.findings.iter().map(|it| it.severity)),
                 incomplete: report.incomplete,
+                detectors_sha256: None,
             };
             (summary, !report.stopped_by_time)
         }
@@ -207,6 +235,7 @@ impl Job<'_> {
             engine: summary.engine.clone(),
             findings: summary.findings,
             incomplete: summary.incomplete,
+            detectors_sha256: summary.detectors_sha256.clone(),
         };
         let mut writes = Vec::new();
         if remember {

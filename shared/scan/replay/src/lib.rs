@@ -15,6 +15,7 @@ mod stage;
 
 use std::sync::Arc;
 
+use scorpius_scan::engine::query::{DetectorSet, PREFIX};
 use scorpius_scan::engine::{self, Budget, Deadline, Paths, Report, Run, Stage};
 
 use kind::Kind;
@@ -24,20 +25,20 @@ use stage::Scene;
 /// Findings of one contract that are tried.
 const FINDINGS_MAX: usize = 40;
 
-/// Scans runtime bytecode within `budget`, and with `standard` and `deep` tries what was found.
+/// Scans runtime bytecode within `budget`, asks the detectors of `set` too, and with `standard` and `deep` tries what was found.
 #[must_use]
-pub fn scan(bytes: &[u8], budget: Budget) -> Report {
-    scan_until(bytes, budget, &Deadline::after(budget.time()))
+pub fn scan(bytes: &[u8], budget: Budget, set: &DetectorSet) -> Report {
+    scan_until(bytes, budget, set, &Deadline::after(budget.time()))
 }
 
 /// The same, seen by whoever holds `run`.
 #[must_use]
-pub fn scan_watched(bytes: &[u8], budget: Budget, run: &Arc<Run>) -> Report {
-    scan_until(bytes, budget, &Deadline::watched(budget.time(), run))
+pub fn scan_watched(bytes: &[u8], budget: Budget, set: &DetectorSet, run: &Arc<Run>) -> Report {
+    scan_until(bytes, budget, set, &Deadline::watched(budget.time(), run))
 }
 
-fn scan_until(bytes: &[u8], budget: Budget, deadline: &Deadline) -> Report {
-    let (mut report, paths) = engine::scan_paths(bytes, budget, deadline);
+fn scan_until(bytes: &[u8], budget: Budget, set: &DetectorSet, deadline: &Deadline) -> Report {
+    let (mut report, paths) = engine::scan_paths(bytes, budget, set, deadline);
     if budget != Budget::Quick {
         confirm(bytes, &mut report, &paths, budget, deadline);
     }
@@ -54,7 +55,8 @@ fn confirm(bytes: &[u8], report: &mut Report, paths: &Paths, budget: Budget, dea
     let deadline = deadline.earlier(deadline.left() / 2);
     let mut search = Search::new(&scene, paths, budget, &deadline);
     let known = report.findings.len().min(FINDINGS_MAX);
-    for (number, finding) in report.findings.iter_mut().enumerate().take(FINDINGS_MAX) {
+    let ours = report.findings.iter_mut().enumerate().filter(|(_, it)| !it.detector.starts_with(PREFIX));
+    for (number, finding) in ours.take(FINDINGS_MAX) {
         deadline.tell(Stage::Replay, number, known);
         if let Some(kind) = Kind::of(finding) {
             finding.replay = search.replay(number, finding, kind);

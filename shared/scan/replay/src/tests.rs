@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use scorpius_scan::engine::query::DetectorSet;
 use scorpius_scan::engine::{Budget, EffectKind, Replay};
 use serde::Deserialize;
 
@@ -32,7 +33,7 @@ struct Line {
 
 fn replays(code: &str, budget: Budget) -> BTreeMap<String, Replay> {
     let code = hex::decode(code.trim_start_matches("0x")).expect("hex");
-    let findings = scan(&code, budget).findings.into_iter();
+    let findings = scan(&code, budget, DetectorSet::none()).findings.into_iter();
     findings.filter_map(|finding| Some((finding.detector, finding.replay?))).collect()
 }
 
@@ -156,6 +157,6 @@ proptest! {
     fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 1..300)) {
         // An end that pays whoever calls, so that there is something to try.
         let code: Vec<u8> = bytes.into_iter().chain([0x5b, 0x33, 0xff]).collect();
-        prop_assert!(scan(&code, Budget::Standard).findings.len() <= 100);
+        prop_assert!(scan(&code, Budget::Standard, DetectorSet::none()).findings.len() <= 100);
     }
 }

@@ -92,7 +92,7 @@ fn bad_archive(error: NotAnArchive) -> Problem {
     }
 }
 
-fn bad_bytecode(error: NotBytecode) -> Problem {
+pub(super) fn bad_bytecode(error: NotBytecode) -> Problem {
     let kind = match error {
         NotBytecode::Empty | NotBytecode::NotHex => &INVALID_REQUEST,
         NotBytecode::TooLong => &TOO_LARGE,

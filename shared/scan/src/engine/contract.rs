@@ -10,7 +10,7 @@ use super::explore::{Explored, Visit};
 use super::expr::{Arena, Expr, Id};
 use super::graph::{Graph, Known};
 use super::machine::{CallMade, Effect};
-use super::opcode::{self, ADD, AND, CALL, CALLCODE, ISZERO, MUL, OR, SHL};
+use super::opcode::{self, ADD, AND, CALL, CALLCODE, CALLVALUE, ISZERO, MUL, OR, SHL};
 use super::report::Confidence;
 use super::taint::Taint;
 use super::writers::Writers;
@@ -83,7 +83,8 @@ impl<'a> Contract<'a> {
         self.cut.get()
     }
 
-    fn out_of_time(&self) -> bool {
+    /// Whether time has run out; whoever hears so is to stop.
+    pub(crate) fn out_of_time(&self) -> bool {
         if !self.cut.get() && self.deadline.passed() {
             self.cut.set(true);
         }
@@ -291,6 +292,18 @@ impl<'a> Contract<'a> {
                 .any(|&part| *self.arena().expr(part) == Expr::Success { pc });
             let alive = |side: &[usize]| side.iter().any(|&next| self.graph.kept(next));
             tests && alive(&branch.yes) != alive(&branch.no)
+        })
+    }
+
+    /// Whether the path to a state requires that no ether came along.
+    pub(crate) fn refuses_ether(&self, visit: usize) -> bool {
+        self.known(visit).iter().any(|known| {
+            let (core, holds) = self.core(known.condition, known.holds);
+            match self.arena().expr(core) {
+                Expr::Env(CALLVALUE) => !holds,
+                Expr::Op(ISZERO, [inner, ..]) => *self.arena().expr(*inner) == Expr::Env(CALLVALUE) && holds,
+                _ => false,
+            }
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::detect::Candidate;
+use super::detect::{Candidate, Heading};
 use super::explore::Explored;
 use super::expr::render;
 use super::guard::Kind;
@@ -21,7 +21,11 @@ const SELECTORS_MAX: usize = 50;
 const GUARDS_MAX: usize = 20;
 
 /// The finding that `ways`, all to one place and surest first, amount to.
-pub(crate) fn finding(explored: &Explored, writers: &Writers, ways: &[Candidate]) -> Option<Finding> {
+pub(crate) fn finding(
+    explored: &Explored,
+    writers: &Writers,
+    ways: &[Candidate<Heading<'_>>],
+) -> Option<Finding> {
     let best = ways.first()?;
     let selectors: BTreeSet<u32> =
         ways.iter().filter_map(|way| explored.visits[way.visit].state.selector).collect();
@@ -76,7 +80,7 @@ fn path(explored: &Explored, to: usize) -> (Vec<usize>, Vec<Branch>) {
 }
 
 /// The guards on the reported path, then those on other paths to the same instruction.
-fn guards(explored: &Explored, writers: &Writers, way: &Candidate) -> Vec<GuardSeen> {
+fn guards(explored: &Explored, writers: &Writers, way: &Candidate<Heading<'_>>) -> Vec<GuardSeen> {
     let state = &explored.visits[way.visit].state;
     let mut numbers: BTreeMap<u32, bool> = state.guards.iter().map(|&number| (number, true)).collect();
     for other in explored.visits.iter().filter(|visit| visit.state.pc == state.pc) {

@@ -20,6 +20,7 @@ mod join;
 mod machine;
 mod memory;
 mod opcode;
+pub mod query;
 mod recovery;
 mod report;
 mod rules;
@@ -34,17 +35,18 @@ use std::sync::Arc;
 pub use code::Shape;
 pub use deadline::{Budget, Deadline};
 pub use report::{
-    Branch, Change, Confidence, Coverage, CrossCheck, ENGINE, Effect, EffectKind, Evidence, Finding,
-    Function, Given, GuardSeen, NotExplored, Replay, Report, Severity, Step,
+    Branch, Change, Confidence, Coverage, CrossCheck, DetectorsAsked, ENGINE, Effect, EffectKind, Evidence,
+    Finding, Function, Given, GuardSeen, NotExplored, Replay, Report, Severity, Step,
 };
 pub use rules::{RULES, Rule, SOURCE_RULES, every_rule};
 pub use run::{Run, Seen, Stage};
 pub use solve::{Attempt, Goal, Paths, Wanted, World};
 
 use code::Code;
-use detect::Detected;
+use detect::{Besides, Detected};
 use evidence::hex_selector;
 use explore::{Explored, Gap, explore};
+use query::DetectorSet;
 use recovery::{NoRecovery, Recovered, Recovery};
 
 /// Bytes of code that are taken. Deployed code has at most 24,576 (EIP-170), other chains allow more.
@@ -58,21 +60,27 @@ pub fn scan(bytes: &[u8], budget: Budget) -> Report {
     scan_until(bytes, budget, &Deadline::after(budget.time()))
 }
 
-/// Scans within `budget`, seen by whoever holds `run`.
+/// The same, and asks the detectors of `set` too.
 #[must_use]
-pub fn scan_watched(bytes: &[u8], budget: Budget, run: &Arc<Run>) -> Report {
-    scan_until(bytes, budget, &Deadline::watched(budget.time(), run))
+pub fn scan_asking(bytes: &[u8], budget: Budget, set: &DetectorSet) -> Report {
+    scan_paths(bytes, budget, set, &Deadline::after(budget.time())).0
+}
+
+/// The same, seen by whoever holds `run`.
+#[must_use]
+pub fn scan_watched(bytes: &[u8], budget: Budget, set: &DetectorSet, run: &Arc<Run>) -> Report {
+    scan_paths(bytes, budget, set, &Deadline::watched(budget.time(), run)).0
 }
 
 /// Scans with the limits of `budget` until `deadline`. What is over `CODE_BYTES_MAX` is not looked at.
 #[must_use]
 pub fn scan_until(bytes: &[u8], budget: Budget, deadline: &Deadline) -> Report {
-    scan_paths(bytes, budget, deadline).0
+    scan_paths(bytes, budget, DetectorSet::none(), deadline).0
 }
 
-/// The same, with the paths to the findings, for whoever wants to go them.
+/// The same with the detectors of `set`, and with the paths to the findings, for whoever wants to go them.
 #[must_use]
-pub fn scan_paths(bytes: &[u8], budget: Budget, deadline: &Deadline) -> (Report, Paths) {
+pub fn scan_paths(bytes: &[u8], budget: Budget, set: &DetectorSet, deadline: &Deadline) -> (Report, Paths) {
     let whole = bytes.len();
     let bytes = bytes.get(..CODE_BYTES_MAX).unwrap_or(bytes);
     let code = Code::new(bytes);
@@ -88,14 +96,16 @@ pub fn scan_paths(bytes: &[u8], budget: Budget, deadline: &Deadline) -> (Report,
             explored = explore(&code, Some(recovered), budget.limits(), &exploring);
         }
     }
-    let detected = match code.has_any(&detect::OF_INTEREST) {
-        true => detect::detect(&explored, code.checks_arithmetic(), deadline),
+    let detected = match code.has_any(&detect::OF_INTEREST) || !set.is_empty() {
+        true => detect::detect(&explored, code.checks_arithmetic(), Besides { set, budget }, deadline),
         false => Detected::default(),
     };
     if detected.stopped_by_time {
         explored.gaps.insert(Gap::Deadline);
     }
-    let mut not_explored = not_explored(&explored, &recovered, &detected.targets_unknown);
+    // First: of so many gaps that some are left out, these are told.
+    let mut not_explored = detected.cut_short;
+    not_explored.extend(gaps(&explored, &recovered, &detected.targets_unknown));
     if detected.omitted > 0 {
         let why = format!("{} more findings are left out", detected.omitted);
         not_explored.push(NotExplored { what: "findings".to_owned(), pc: None, why });
@@ -116,11 +126,12 @@ pub fn scan_paths(bytes: &[u8], budget: Budget, deadline: &Deadline) -> (Report,
         stopped_by_time: explored.gaps.contains(&Gap::Deadline),
         not_explored,
         findings: detected.findings,
+        detectors: DetectorsAsked::of(set),
     };
     (report, Paths::new(explored, detected.graph, detected.ways))
 }
 
-fn not_explored(
+fn gaps(
     explored: &Explored,
     recovered: &Result<Recovered, NoRecovery>,
     targets_unknown: &BTreeSet<usize>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::Shape;
 use super::deadline::Budget;
+use super::query::{DetectorAbout, DetectorSet};
 
 /// Which engine made a report; changes whenever a report for the same bytes may.
 pub const ENGINE: &str = concat!("scorpius-scan/", env!("CARGO_PKG_VERSION"), "+3");
@@ -32,8 +33,29 @@ pub struct Report {
     pub stopped_by_time: bool,
     /// What was not explored, and why; empty when the exploration is complete.
     pub not_explored: Vec<NotExplored>,
-    /// Worst first, then in the order of the code; at most 100.
+    /// Worst first, then in the order of the code; at most 100 of the platform's detectors and 40 of others.
     pub findings: Vec<Finding>,
+    /// Which detectors were asked besides the platform's own, if any were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detectors: Option<DetectorsAsked>,
+}
+
+/// Detectors that were asked besides the platform's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DetectorsAsked {
+    /// SHA-256 over their ids and texts and the language: the same for the same set.
+    pub sha256: String,
+    /// They, by id.
+    pub detectors: Vec<DetectorAbout>,
+}
+
+impl DetectorsAsked {
+    /// Those of `set`; `None` without one.
+    #[must_use]
+    pub fn of(set: &DetectorSet) -> Option<Self> {
+        let detectors = set.detectors().iter().map(|detector| detector.about().clone()).collect();
+        set.sha256().map(|sha256| Self { sha256: sha256.to_owned(), detectors })
+    }
 }
 
 /// One function that callers can choose.
@@ -93,7 +115,7 @@ pub enum CrossCheck {
 /// Something that was not explored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct NotExplored {
-    /// `code`, `jump`, `block`, `function`, `findings` or `delegatecall_target`.
+    /// `code`, `jump`, `block`, `function`, `findings`, `delegatecall_target` or `detector`.
     pub what: String,
     /// Where, if it has a place.
     pub pc: Option<usize>,
@@ -155,7 +177,7 @@ impl Confidence {
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// Which rule: `unguarded-selfdestruct`, ...
+    /// Which rule: `unguarded-selfdestruct`, ...; of a detector that is not the platform's, `tenant/` and its id.
     pub detector: String,
     /// The rule in a few words.
     pub title: String,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::query::DetectorSet;
 use crate::engine::{Budget, Report};
 use crate::engines::Engines;
 use crate::source::{Project, SourceReport};
@@ -86,7 +87,9 @@ pub fn case(line: &str, budget: Budget, engines: Engines) -> Result<CaseResult, 
     let text = case.runtime_bytecode.unwrap_or_default();
     let source = case.source.filter(|text| text.contains('{'));
     match hex::decode(text.strip_prefix("0x").unwrap_or(&text)) {
-        Ok(code) if !code.is_empty() => result.bytecode(&(engines.bytecode)(&code, budget, &Arc::default())),
+        Ok(code) if !code.is_empty() => {
+            result.bytecode(&(engines.bytecode)(&code, budget, DetectorSet::none(), &Arc::default()))
+        }
         Ok(_) if source.is_some() => {}
         Ok(_) => result.fail("there is no runtime bytecode".to_owned()),
         Err(error) => result.fail(error.to_string()),

@@ -3,7 +3,8 @@
 use super::{
     Address, Artifact, ArtifactLocation, AutomationDetails, CodeFlow, DescriptorReference, Document,
     Fingerprints, Hashes, Invocation, Location, LogicalLocation, Notification, PhysicalLocation, Region,
-    ResultProperties, Run, SarifResult, Text, ThreadFlow, ThreadFlowLocation, Tool, caveat, driver, level,
+    ResultProperties, Run, SarifResult, Text, ThreadFlow, ThreadFlowLocation, Tool, caveat, driver,
+    given_rule, level, sarif_rule,
 };
 use crate::engine::{CrossCheck, Finding, RULES, Report};
 
@@ -11,11 +12,13 @@ use crate::engine::{CrossCheck, Finding, RULES, Report};
 #[must_use]
 pub fn document(report: &Report) -> Document {
     let code = Code { uri: format!("bytecode/{}.bin", report.code.code_sha256) };
+    let given = report.detectors.iter().flat_map(|asked| &asked.detectors);
+    let rules = RULES.iter().map(|rule| sarif_rule(rule)).chain(given.map(given_rule));
     Document {
         schema: "https://json.schemastore.org/sarif-2.1.0.json",
         version: "2.1.0",
         runs: [Run {
-            tool: Tool { driver: driver(&report.engine, RULES.iter().copied()) },
+            tool: Tool { driver: driver(&report.engine, rules) },
             automation_details: AutomationDetails {
                 id: format!("scorpius-scan/{}/", report.code.code_sha256),
             },
@@ -31,7 +34,7 @@ pub fn document(report: &Report) -> Document {
                 execution_successful: true,
                 tool_execution_notifications: notifications(report, &code),
             }],
-            results: report.findings.iter().map(|finding| result(finding, &code)).collect(),
+            results: report.findings.iter().map(|finding| result(finding, report, &code)).collect(),
         }],
     }
 }
@@ -78,7 +81,13 @@ fn notifications(report: &Report, code: &Code) -> Vec<Notification> {
     all
 }
 
-fn result(finding: &Finding, code: &Code) -> SarifResult {
+/// Where a rule stands among those of the document: the platform's, then the others.
+fn rule_index(id: &str, report: &Report) -> Option<usize> {
+    let given = report.detectors.iter().flat_map(|asked| &asked.detectors).map(|it| it.id.as_str());
+    RULES.iter().map(|rule| rule.id).chain(given).position(|rule| rule == id)
+}
+
+fn result(finding: &Finding, report: &Report, code: &Code) -> SarifResult {
     let mut location = code.at(finding.pc);
     location.logical_locations = vec![LogicalLocation {
         name: finding.selector.clone().unwrap_or_else(|| "fallback".to_owned()),
@@ -86,7 +95,7 @@ fn result(finding: &Finding, code: &Code) -> SarifResult {
     }];
     let sure = caveat(finding.confidence);
     SarifResult {
-        rule_index: RULES.iter().position(|rule| rule.id == finding.detector),
+        rule_index: rule_index(&finding.detector, report),
         rule_id: finding.detector.clone(),
         level: level(finding.severity),
         message: Text { text: format!("{}{sure}", finding.summary) },

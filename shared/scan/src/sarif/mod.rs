@@ -8,6 +8,7 @@ mod source;
 
 use serde::Serialize;
 
+use crate::engine::query::DetectorAbout;
 use crate::engine::{Confidence, Replay, Rule, Severity};
 
 pub use bytecode::document;
@@ -70,14 +71,16 @@ struct Descriptor {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SarifRule {
-    id: &'static str,
+    id: String,
     /// Absent where it would be the id again.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     short_description: Text,
     full_description: Text,
     help: Help,
-    help_uri: String,
+    /// Absent for detectors that have no page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help_uri: Option<String>,
     default_configuration: Configuration,
     properties: RuleProperties,
 }
@@ -281,14 +284,14 @@ struct ThreadFlowLocation {
     location: Location,
 }
 
-fn driver<'a>(engine: &str, rules: impl Iterator<Item = &'a Rule>) -> Driver {
+fn driver(engine: &str, rules: impl Iterator<Item = SarifRule>) -> Driver {
     Driver {
         name: "scorpius-scan",
         // Validators want a version that starts with a number.
         version: engine.rsplit('/').next().unwrap_or_default().to_owned(),
         semantic_version: env!("CARGO_PKG_VERSION"),
         information_uri: HOME,
-        rules: rules.map(sarif_rule).collect(),
+        rules: rules.collect(),
         notifications: [Descriptor {
             id: "incomplete",
             short_description: Text { text: "Something was not explored or not cross-checked.".to_owned() },
@@ -301,7 +304,7 @@ fn driver<'a>(engine: &str, rules: impl Iterator<Item = &'a Rule>) -> Driver {
 fn sarif_rule(rule: &Rule) -> SarifRule {
     let name = rule.id.contains('-').then(|| rule.id.split('-').map(capitalized).collect());
     SarifRule {
-        id: rule.id,
+        id: rule.id.to_owned(),
         name,
         short_description: Text { text: format!("{}.", rule.title) },
         full_description: Text { text: rule.help.to_owned() },
@@ -309,20 +312,50 @@ fn sarif_rule(rule: &Rule) -> SarifRule {
             text: format!("{} {}", rule.help, rule.remedy),
             markdown: format!("{}\n\n**What to do:** {}", rule.help, rule.remedy),
         },
-        help_uri: format!("{HOME}/blob/main/docs/detectors/{}.md", rule.id),
+        help_uri: Some(format!("{HOME}/blob/main/docs/detectors/{}.md", rule.id)),
         default_configuration: Configuration { level: level(rule.worst) },
         properties: RuleProperties {
-            tags: [
-                Some("security".to_owned()),
-                rule.swc.map(|swc| format!("SWC-{swc}")),
-                Some(format!("external/cwe/cwe-{}", rule.cwe)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
+            tags: tags(rule.swc, rule.cwe),
             security_severity: security_severity(rule.worst),
         },
     }
+}
+
+/// A detector that is not the platform's, as a rule.
+fn given_rule(detector: &DetectorAbout) -> SarifRule {
+    let DetectorAbout { id, title, swc, cwe, severity, help, fix, references, .. } = detector;
+    let help = help.clone().unwrap_or_else(|| format!("{title}."));
+    let mut markdown = help.clone();
+    let mut text = help.clone();
+    if let Some(fix) = fix {
+        text.push_str(&format!(" {fix}"));
+        markdown.push_str(&format!("\n\n**What to do:** {fix}"));
+    }
+    for link in references {
+        text.push_str(&format!(" {link}"));
+        markdown.push_str(&format!("\n\n<{link}>"));
+    }
+    SarifRule {
+        id: id.clone(),
+        name: None,
+        short_description: Text { text: format!("{title}.") },
+        full_description: Text { text: help },
+        help: Help { text, markdown },
+        help_uri: references.first().cloned(),
+        default_configuration: Configuration { level: level(*severity) },
+        properties: RuleProperties {
+            tags: tags(*swc, *cwe),
+            security_severity: security_severity(*severity),
+        },
+    }
+}
+
+fn tags(swc: Option<u16>, cwe: u16) -> Vec<String> {
+    let swc = swc.map(|swc| format!("SWC-{swc}"));
+    [Some("security".to_owned()), swc, Some(format!("external/cwe/cwe-{cwe}"))]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn capitalized(word: &str) -> String {

@@ -3,7 +3,7 @@
 use super::{
     Artifact, ArtifactLocation, AutomationDetails, DescriptorReference, Document, Fingerprints, Hashes,
     Invocation, Location, LogicalLocation, Notification, PhysicalLocation, Region, ResultProperties, Run,
-    SarifResult, Text, Tool, caveat, driver, level,
+    SarifResult, Text, Tool, caveat, driver, level, sarif_rule,
 };
 use crate::engine::SOURCE_RULES;
 use crate::source::{Place, SourceFinding, SourceReport};
@@ -15,7 +15,7 @@ pub fn source_document(report: &SourceReport) -> Document {
         schema: "https://json.schemastore.org/sarif-2.1.0.json",
         version: "2.1.0",
         runs: [Run {
-            tool: Tool { driver: driver(&report.engine, SOURCE_RULES.iter().copied()) },
+            tool: Tool { driver: driver(&report.engine, SOURCE_RULES.iter().map(|rule| sarif_rule(rule))) },
             // The same name for each run over the same repository, so that services compare them.
             automation_details: AutomationDetails { id: "scorpius-source/".to_owned() },
             artifacts: (0..)

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use scorpius_core::{CommitId, Event};
 use scorpius_edge::{Message, Outcome};
 
+use crate::engine::query::DetectorSet;
 use crate::engine::{self, Budget, Deadline, Report, Run, Seen, Stage};
 use crate::engines::Engines;
 use crate::progress::{Progress, Told};
@@ -120,7 +121,7 @@ async fn what_is_no_request_is_a_dead_letter() {
 }
 
 /// An engine that looks for findings until it is stopped.
-fn endless(bytes: &[u8], budget: Budget, run: &Arc<Run>) -> Report {
+fn endless(bytes: &[u8], budget: Budget, _: &DetectorSet, run: &Arc<Run>) -> Report {
     let deadline = Deadline::watched(Duration::from_secs(60), run);
     let mut done = 0;
     while !deadline.passed() {
@@ -197,7 +198,7 @@ async fn late_word_changes_nothing_of_a_scan_that_is_over() {
     }
 }
 
-fn breaks(_: &[u8], _: Budget, _: &Arc<Run>) -> Report {
+fn breaks(_: &[u8], _: Budget, _: &DetectorSet, _: &Arc<Run>) -> Report {
     panic!("an engine that breaks")
 }
 

@@ -1,6 +1,7 @@
 //! `scorpius scan`: the scanner as a program for a repository's own checks.
 
 mod address;
+mod detectors;
 mod files;
 mod source;
 
@@ -8,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use scorpius_scan::engine::query::DetectorSet;
 use scorpius_scan::engine::{Budget, CODE_BYTES_MAX, Finding, Replay, Report, Severity};
 use scorpius_scan::external;
 use scorpius_scan::source::Project;
@@ -41,6 +43,9 @@ pub struct Scan {
     /// same places is shown beside ours, in the table and in `--json`; it fails nothing.
     #[arg(long, value_name = "FILE", conflicts_with = "sarif")]
     import: Vec<PathBuf>,
+    /// A folder of detectors: each file `*.det` in it is asked about bytecode, too.
+    #[arg(long, value_name = "DIR")]
+    detectors: Option<PathBuf>,
     /// Fail when something at least this bad is found.
     #[arg(long, value_enum, default_value = "high")]
     fail_on: SeverityName,
@@ -91,17 +96,21 @@ impl Scan {
             Some(path) => fingerprints(path)?,
             None => BTreeSet::new(),
         };
+        let set = match &self.detectors {
+            Some(folder) => detectors::read(folder)?,
+            None => DetectorSet::default(),
+        };
         let found = match &self.chain {
             Some(node) => {
                 let (code, at) = address::read(&self.input, node)?;
                 if !self.sarif && !self.json {
                     address::explain(&at).iter().for_each(|line| Terminal::default().line(line));
                 }
-                self.bytecode(&code, &known)?
+                self.bytecode(&code, &set, &known)?
             }
             None => match files::project(Path::new(&self.input))? {
                 Some(project) => self.solidity(&project, &known)?,
-                None => self.bytecode(&read(&self.input)?, &known)?,
+                None => self.bytecode(&read(&self.input)?, &set, &known)?,
             },
         };
         let limit = self.fail_on.severity();
@@ -111,6 +120,9 @@ impl Scan {
     }
 
     fn solidity(&self, project: &Project, known: &BTreeSet<String>) -> Found {
+        if self.detectors.is_some() {
+            return Err("`--detectors` goes with bytecode".into());
+        }
         let mut imported = Vec::new();
         for path in &self.import {
             imported.extend(others(path)?);
@@ -135,11 +147,11 @@ impl Scan {
         Ok(report.findings.into_iter().map(|finding| (finding.fingerprint, finding.severity)).collect())
     }
 
-    fn bytecode(&self, code: &[u8], known: &BTreeSet<String>) -> Found {
+    fn bytecode(&self, code: &[u8], set: &DetectorSet, known: &BTreeSet<String>) -> Found {
         if !self.import.is_empty() {
             return Err("`--import` goes with Solidity".into());
         }
-        let report = scorpius_replay::scan(code, self.budget.budget());
+        let report = scorpius_replay::scan(code, self.budget.budget(), set);
         let terminal = Terminal::default();
         if self.sarif {
             terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::document(&report))? + "\n"));

@@ -35,6 +35,7 @@ const PARTS: [(&str, &str); 11] = [
     ("scan_schedules", "scan-schedules"),
     ("webhooks", "webhooks"),
     ("decisions", "triage"),
+    ("detectors", "detectors"),
     ("wallets", "wallets"),
     ("wallet_lists", "wallet-lists"),
     ("wallet_pasts", "wallet-past"),

@@ -121,7 +121,10 @@ async fn a_log_that_is_broken_keeps_no_event_out_of_another_and_its_batch_comes_
     world.blobs.put(&tile, Bytes::from_static(b"other")).await.expect("stored");
     let message = sent(&world, 1, &mixed()).await;
     let outcome = handle(&app(&world), &message).await;
-    assert!(matches!(&outcome, Outcome::Retry { after: Some(after), .. } if after.as_secs() == 300), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Retry { after: Some(after), .. } if after.as_secs() == 300),
+        "{outcome:?}"
+    );
     assert_eq!(published(&world).await.expect("published").size, 2);
     assert_eq!(published(&own(&world, 3)).await.expect("published").size, 1);
     assert!(published(&own(&world, 1)).await.is_none());

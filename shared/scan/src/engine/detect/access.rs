@@ -1,11 +1,8 @@
-//! Who may end the contract, run code in it, or act in the name of who signed.
-
-use std::collections::BTreeSet;
+//! Who may end the contract, or run code in it.
 
 use super::Candidate;
 use crate::engine::contract::Contract;
 use crate::engine::expr::{Expr, Id, render};
-use crate::engine::guard::Kind;
 use crate::engine::machine::Effect;
 use crate::engine::opcode::{self, Op};
 use crate::engine::report::{Confidence, Severity};
@@ -14,7 +11,6 @@ use crate::engine::taint::Taint;
 use crate::engine::writers::Writer;
 
 pub(super) fn find(contract: &Contract<'_>) -> Vec<Candidate> {
-    let mut origins = BTreeSet::new();
     let mut candidates = Vec::new();
     for (index, visit) in contract.visits().iter().enumerate() {
         for effect in &visit.effects {
@@ -28,9 +24,6 @@ pub(super) fn find(contract: &Contract<'_>) -> Vec<Candidate> {
                 }
                 _ => {}
             }
-        }
-        if contract.graph.kept(index) && (visit.keeps || !visit.effects.is_empty()) {
-            candidates.extend(origin(contract, index, &mut origins));
         }
     }
     candidates
@@ -112,32 +105,4 @@ fn foreign_code(contract: &Contract<'_>, index: usize, pc: usize, target: Id) ->
 fn written_target(contract: &Contract<'_>, target: Id) -> Option<Writer> {
     let slots = contract.arena().slots_read(target);
     slots.into_iter().find_map(|slot| contract.writers.of_slot(contract.arena(), slot, target))
-}
-
-/// Guards on the signer behind a state, each told once for each function.
-fn origin(contract: &Contract<'_>, index: usize, told: &mut BTreeSet<(u32, Option<u32>)>) -> Vec<Candidate> {
-    let state = &contract.visit(index).state;
-    let guard = |number: u32| contract.explored.guards.get(number as usize);
-    let signer = |number: &u32| guard(*number).is_some_and(|guard| guard.fact.kind == Kind::Origin);
-    let new: Vec<u32> = state
-        .guards
-        .iter()
-        .copied()
-        .filter(signer)
-        .filter(|&number| told.insert((number, state.selector)))
-        .collect();
-    new.into_iter()
-        .filter_map(guard)
-        .map(|guard| Candidate {
-            rule: &rules::TX_ORIGIN,
-            pc: guard.pc,
-            visit: index,
-            subject: guard.fact.condition,
-            severity: Severity::Medium,
-            confidence: Confidence::Likely,
-            summary:
-                "Whoever gets the trusted account to call another contract is let in through that contract."
-                    .to_owned(),
-        })
-        .collect()
 }

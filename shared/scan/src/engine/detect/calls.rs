@@ -1,11 +1,11 @@
-//! Calls: whether anybody looks at their success, whether one that fails blocks others, and who says what is called.
+//! Calls: whether anybody looks at what tokens answer, whether one that fails blocks others, and who says what is called.
 
 use std::collections::BTreeSet;
 
 use super::Candidate;
 use crate::engine::contract::{CallSite, Contract};
 use crate::engine::expr::{Expr, Id, render};
-use crate::engine::opcode::{ADD, CALL, CALLCODE, DELEGATECALL, EQ, ISZERO, STATICCALL};
+use crate::engine::opcode::{ADD, CALL, CALLCODE, DELEGATECALL, EQ, ISZERO};
 use crate::engine::report::{Confidence, Severity};
 use crate::engine::rules::{self, Rule};
 use crate::engine::taint::Taint;
@@ -23,7 +23,6 @@ pub(super) fn find(contract: &Contract<'_>) -> Vec<Candidate> {
         if !told.insert((site.call.pc, contract.selector(site.visit), loops)) {
             continue;
         }
-        candidates.extend(unchecked(contract, site));
         candidates.extend(unchecked_transfer(contract, site));
         candidates.extend(in_loop(contract, site));
         candidates.extend(failed_send(contract, site));
@@ -52,32 +51,6 @@ fn at(site: &CallSite, said: Said) -> Candidate {
         confidence: said.confidence,
         summary: said.summary,
     }
-}
-
-fn unchecked(contract: &Contract<'_>, site: &CallSite) -> Option<Candidate> {
-    let call = &site.call;
-    if call.op == STATICCALL || contract.explored.looked_at.contains(&call.pc) {
-        return None;
-    }
-    // What is part of the EVM fails only without gas; copying memory by contract 4 was common.
-    if contract.arena().as_u64(call.target).is_some_and(|target| target <= 0x11) {
-        return None;
-    }
-    let ether = contract.sends_ether(call);
-    let target = render(contract.arena(), call.target);
-    Some(at(
-        site,
-        Said {
-            rule: &rules::UNCHECKED_CALL,
-            severity: if ether { Severity::Medium } else { Severity::Low },
-            confidence: Confidence::Likely,
-            subject: call.target,
-            summary: match ether {
-                true => format!("Ether is sent to `{target}`, and nobody looks whether it arrived."),
-                false => format!("`{target}` is called, and nobody looks whether that succeeded."),
-            },
-        },
-    ))
 }
 
 fn unchecked_transfer(contract: &Contract<'_>, site: &CallSite) -> Option<Candidate> {

@@ -7,7 +7,7 @@ use super::calls::is_delegation;
 use crate::engine::contract::{CallSite, Contract};
 use crate::engine::expr::{Expr, Id, render};
 use crate::engine::machine::Effect;
-use crate::engine::opcode::{ADDRESS, BALANCE, CALLVALUE, EQ, ISZERO, SELFBALANCE};
+use crate::engine::opcode::{ADDRESS, BALANCE, CALLVALUE, EQ, SELFBALANCE};
 use crate::engine::report::{Confidence, Severity};
 use crate::engine::rules;
 use crate::engine::taint::Taint;
@@ -127,7 +127,7 @@ fn spot_price(contract: &Contract<'_>, site: &CallSite) -> Option<Candidate> {
 }
 
 /// Whether the expression is the contract's own balance.
-pub(super) fn is_own_balance(contract: &Contract<'_>, id: Id) -> bool {
+pub(crate) fn is_own_balance(contract: &Contract<'_>, id: Id) -> bool {
     match contract.arena().expr(id) {
         Expr::Env(SELFBALANCE) => true,
         Expr::Op(BALANCE, [of, ..]) => *contract.arena().expr(contract.bare(*of)) == Expr::Env(ADDRESS),
@@ -189,7 +189,7 @@ fn locked(contract: &Contract<'_>) -> Option<Candidate> {
         .visits()
         .iter()
         .enumerate()
-        .find(|(index, visit)| visit.keeps && !refuses_ether(contract, *index))?;
+        .find(|(index, visit)| visit.keeps && !contract.refuses_ether(*index))?;
     Some(Candidate {
         rule: &rules::LOCKED_ETHER,
         pc: visit.state.pc,
@@ -203,17 +203,4 @@ fn locked(contract: &Contract<'_>) -> Option<Candidate> {
 
 fn first_word(contract: &Contract<'_>) -> Option<Id> {
     contract.visits().iter().find_map(|visit| visit.branch.as_ref().map(|branch| branch.condition))
-}
-
-/// Whether the path to a state requires that no ether came along.
-fn refuses_ether(contract: &Contract<'_>, visit: usize) -> bool {
-    contract.known(visit).iter().any(|known| {
-        let (core, holds) = contract.core(known.condition, known.holds);
-        let arena = contract.arena();
-        match arena.expr(core) {
-            Expr::Env(CALLVALUE) => !holds,
-            Expr::Op(ISZERO, [inner, ..]) => *arena.expr(*inner) == Expr::Env(CALLVALUE) && holds,
-            _ => false,
-        }
-    })
 }

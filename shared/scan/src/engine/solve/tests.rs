@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::opcode::CALLER;
+use crate::engine::query::DetectorSet;
 use crate::engine::{Budget, Deadline, scan_paths};
 
 /// An account that calls, with storage all zero but for one word.
@@ -33,7 +34,7 @@ impl World for Somebody {
 fn paths(code: &str) -> Paths {
     let code = hex::decode(code.replace(' ', "")).expect("hex");
     let deadline = Deadline::after(Budget::Standard.time());
-    let (report, paths) = scan_paths(&code, Budget::Standard, &deadline);
+    let (report, paths) = scan_paths(&code, Budget::Standard, DetectorSet::none(), &deadline);
     assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
     paths
 }
