@@ -55,8 +55,8 @@ async fn an_own_log_s_entries_end_and_those_of_the_shared_log_at_the_same_places
         let page = own.store.list(&ListQuery::all(format!("outbox#{partition}"))).await.expect("a page");
         for row in &page.records {
             let event: Event = row.document().expect("an event");
-            let fact = event.fact::<RetentionAdvanced>();
-            told.extend(fact.map(|fact| (event.aggregate.clone(), fact.expect("a fact"))));
+            let fact = event.fact::<RetentionAdvanced>().expect("a fact");
+            told.extend(fact.map(|fact| (event.aggregate.clone(), fact)));
         }
     }
     assert_eq!(told.len(), 1);
