@@ -23,6 +23,7 @@ mod opcode;
 mod recovery;
 mod report;
 mod rules;
+mod skeleton;
 mod solve;
 mod taint;
 mod writers;
@@ -36,6 +37,7 @@ pub use report::{
     Function, Given, GuardSeen, NotExplored, Replay, Report, Severity, Step,
 };
 pub use rules::{RULES, Rule, SOURCE_RULES, every_rule};
+pub use skeleton::Skeleton;
 pub use solve::{Attempt, Goal, Paths, Wanted, World};
 
 use code::Code;
