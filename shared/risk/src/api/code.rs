@@ -96,6 +96,9 @@ pub(super) fn of_ground(question: &Question, ground: Option<&Ground>) -> Vec<AtH
 impl Codes {
     /// Looks at what is `at_hand`, if a list of code or a model asks for it.
     pub(super) async fn look(app: &App, at_hand: Vec<AtHand>) -> Result<Self, Problem> {
+        if at_hand.is_empty() {
+            return Ok(Self::default());
+        }
         let snapshot = app.intel.current().await?;
         let lists = snapshot.as_ref().map(|snapshot| snapshot.lists()).unwrap_or_default();
         let has_list = lists.iter().any(|list| list.kind == ListKind::BadCode);

@@ -143,7 +143,7 @@ mod tests {
         assert!(FINDINGS.iter().all(|id| every_rule().any(|rule| rule.id == *id)));
         // CALLER, SELFDESTRUCT: anybody may end it.
         let code = [0x33, 0xff];
-        let numbers = of(&Sketch::of(&code), &scan(&alloy_primitives::Bytes::copy_from_slice(&code)));
+        let numbers = of(&Sketch::of(&code), &scan(&code));
         assert_eq!(numbers.len(), names.len());
         let at = |name: &str| numbers[names.iter().position(|other| other == name).expect("a feature")];
         assert_eq!((at("count:selfdestruct"), at("count:instructions"), at("has:owner")), (1, 2, 0));

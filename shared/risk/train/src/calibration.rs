@@ -38,11 +38,18 @@ pub fn isotonic(pairs: &[(f64, bool)]) -> Vec<Calibration> {
     pools.into_iter().map(step).collect()
 }
 
-/// What the curve says of `odds`, as a probability.
+/// What the curve says of `odds`, as a probability; between two steps in a straight line.
 pub(crate) fn read(curve: &[Calibration], odds: f64) -> f64 {
-    let at = curve.partition_point(|step| step.from as f64 <= odds * 1_000.0 + 0.5);
-    let step = curve.get(at.saturating_sub(1)).or_else(|| curve.first());
-    step.map_or(0.5, |step| step.share as f64 / 1_000_000.0)
+    let at = curve.partition_point(|step| step.from as f64 <= odds * 1_000.0);
+    let share = |step: &Calibration| step.share as f64 / 1_000_000.0;
+    match (at.checked_sub(1).and_then(|before| curve.get(before)), curve.get(at)) {
+        (Some(before), Some(after)) => {
+            let way = (odds * 1_000.0 - before.from as f64) / (after.from - before.from) as f64;
+            share(before) + way * (share(after) - share(before))
+        }
+        (Some(step), None) | (None, Some(step)) => share(step),
+        (None, None) => 0.5,
+    }
 }
 
 #[cfg(test)]
@@ -56,7 +63,7 @@ mod tests {
         let curve = isotonic(&[(0.0, false), (1.0, true), (2.0, false), (3.0, true)]);
         let shares: Vec<_> = curve.iter().map(|step| (step.from, step.share, step.rows)).collect();
         assert_eq!(shares, [(0, 0, 1), (1_000, 500_000, 2), (3_000, 1_000_000, 1)]);
-        assert_eq!((read(&curve, -5.0), read(&curve, 2.5), read(&curve, 9.0)), (0.0, 0.5, 1.0));
+        assert_eq!((read(&curve, -5.0), read(&curve, 2.0), read(&curve, 9.0)), (0.0, 0.75, 1.0));
     }
 
     proptest! {

@@ -27,8 +27,8 @@ const SHAPES: [Shape; 4] = [
     Shape { trees: 60, depth: 2 },
     Shape { trees: 60, depth: 3 },
 ];
-/// What a model may add and take away, in thousandths of log-odds.
-const BOUNDS: (i64, i64) = (3_000, 1_000);
+/// What a model may add and take away, in thousandths of log-odds: from the rules' prior it does not reach `caution` alone.
+const BOUNDS: (i64, i64) = (1_600, 1_000);
 /// A difference counts from so many standard errors.
 const ERRORS_MIN: f64 = 2.0;
 /// A class with fewer rows of either kind is not learned.

@@ -24,3 +24,6 @@ pub use cases::{Asked, BadCase, question};
 pub use learn::{Contender, LearnError, Outcome, Settings, learn};
 pub use measures::{AtRate, Measures};
 pub use set::{Builder, DataSet, Kind, Row, SetError};
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::Bytes;
 use scorpius_risk::code;
 use scorpius_risk::engine::ground::Teller;
 use scorpius_risk::engine::inputs::{Inputs, Question};
@@ -10,7 +9,7 @@ use scorpius_risk::engine::rules::{Class, RuleSet, SignalId};
 use scorpius_risk::engine::{ENGINE, decide};
 use scorpius_risk::lists::{List, ListKind, Lists};
 use scorpius_risk::model;
-use scorpius_risk::token::{CodeSeen, TokenSeen, scan};
+use scorpius_risk::token::{CodeSeen, TokenSeen, scan_whole};
 use scorpius_risk::{code::features::only_for_harm, domain};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -233,8 +232,7 @@ impl Builder {
 
     /// As `POST /v1/risk/token` would see code that it is told.
     fn code(&self, code: &[u8]) -> (Vec<i64>, Inputs) {
-        let bytes = Bytes::copy_from_slice(code);
-        let scanned = scan(&bytes);
+        let scanned = scan_whole(code);
         let account = scorpius_risk::address::Account::new([0x70; 20]);
         let (looked, _) = code::look(account, Teller::Asker, code, Some(&scanned));
         let chain = "eip155:1".parse().unwrap_or_else(|_| unreachable!("Ethereum is a known chain"));
