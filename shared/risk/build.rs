@@ -103,19 +103,29 @@ fn lists() -> String {
 /// The hash, the table and the function of each rule set.
 fn rules() -> String {
     let (_, base) = read("rules/base.json");
-    let (_, more) = read("rules/wallet.json");
-    let mut wallet = base.clone();
-    for (name, value) in object_of(&more) {
+    let (_, of_wallets) = read("rules/wallet.json");
+    let (_, of_code) = read("rules/extended.json");
+    let (wallet, extended) = (with(&base, &of_wallets), with(&base, &of_code));
+    let mut both = with(&wallet, &of_code);
+    both["name"] = Value::from("wallet-extended");
+    let sets = [("base", base), ("wallet", wallet), ("extended", extended), ("wallet_extended", both)];
+    sets.map(|(name, set)| rule_set(name, &set)).join("\n")
+}
+
+/// `base` with `more`: each signal is in one of both, and what `more` says of the rest replaces.
+fn with(base: &Value, more: &Value) -> Value {
+    let mut both = base.clone();
+    for (name, value) in object_of(more) {
         if name == "signals" {
             for (id, signal) in object_of(value) {
-                let signals = wallet["signals"].as_object_mut().expect("an object");
+                let signals = both["signals"].as_object_mut().expect("an object");
                 assert!(signals.insert(id.clone(), signal.clone()).is_none(), "{id}: twice");
             }
         } else {
-            wallet[name] = value.clone();
+            both[name] = value.clone();
         }
     }
-    format!("{}\n{}", rule_set("base", &base), rule_set("wallet", &wallet))
+    both
 }
 
 fn object_of(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -131,6 +141,9 @@ fn rule_set(set: &str, file: &Value) -> String {
     if file.get("wallet").is_none() {
         fields.push_str("        wallet: None,\n");
     }
+    if file.get("models").is_none() {
+        fields.push_str("        models: None,\n");
+    }
     for (name, value) in object_of(file) {
         let numbers = |numbers: &serde_json::Map<String, Value>| {
             let numbers: Vec<_> = numbers.iter().map(|(name, number)| format!("{name}: {number}")).collect();
@@ -139,6 +152,13 @@ fn rule_set(set: &str, file: &Value) -> String {
         let value = match (name.as_str(), value) {
             ("signals", _) => format!("signals(&{table})"),
             ("advice", words) => format!("BTreeMap::from([{}])", advice(words)),
+            ("models", models) => {
+                let model = |(class, sha256): (&String, &Value)| {
+                    let sha256 = owned(sha256.as_str().expect("a text"));
+                    format!("(crate::model::Class::{}, {sha256}), ", variant(class))
+                };
+                format!("Some(BTreeMap::from([{}]))", object_of(models).map(model).collect::<String>())
+            }
             (_, Value::String(text)) => owned(text),
             ("wallet", Value::Object(of)) => format!("Some({})", numbers(of)),
             (_, Value::Object(of)) => numbers(of),

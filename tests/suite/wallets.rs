@@ -86,6 +86,76 @@ async fn a_protected_wallet_s_drainer_is_blocked_told_to_a_webhook_in_the_ledger
 }
 
 #[tokio::test]
+async fn an_alert_is_raised_once_told_listed_and_closed() {
+    const RAISED: &str = "scorpius.alert.raised.v1";
+    let hooks = Hooks::start().await;
+    let address = hooks.address();
+    let desk = Desk::open_with(|settings| {
+        settings.egress_allow = vec![AllowedTarget { host: address.ip().to_string(), port: address.port() }];
+    })
+    .await;
+    desk.post("/v1/config/webhooks", &json!({"url": hooks.url(), "events": [RAISED]})).await.expect(201);
+    let wallet = protected(&desk).await;
+    assert_eq!(desk.get("/v1/alerts").await.expect(200)["alerts"], json!([]), "its own address is fine");
+
+    let first = analyzed(&desk, &wallet, &drainer()).await;
+    let second = analyzed(&desk, &wallet, &drainer()).await;
+    assert_ne!(first["verdict"]["id"], second["verdict"]["id"]);
+    analyzed(&desk, &wallet, &json!({"to": NOBODY, "value": "1"})).await;
+    let listed = desk.get("/v1/alerts?state=open").await.expect(200);
+    let alerts = listed["alerts"].as_array().expect("alerts");
+    assert_eq!(alerts.len(), 1, "{listed}");
+    assert_eq!(alerts[0]["verdict_id"], first["verdict"]["id"]);
+    let id = alerts[0]["alert_id"].as_str().expect("an id").to_owned();
+    desk.settle().await;
+    let seen = hooks.seen();
+    assert_eq!(seen.events.keys().collect::<Vec<_>>(), [&(RAISED.to_owned(), id.clone())]);
+    let text = ledger(&desk.host).await.values().find(|entry| entry["type"] == RAISED).map(Value::to_string);
+    let text = text.expect("the ledger has it").to_lowercase();
+    assert!(!text.contains(&NOBODY[2..].to_lowercase()), "{text}");
+
+    // Another amount is another subject; the list goes on by its cursor, and its filters hold.
+    let mut other = drainer();
+    other["data"] = json!(other["data"].as_str().expect("calldata").replace("ffff", "fffe"));
+    analyzed(&desk, &wallet, &other).await;
+    let page = desk.get("/v1/alerts?limit=1").await.expect(200);
+    assert_ne!(page["alerts"][0]["alert_id"], json!(id), "newest first");
+    let cursor = page["pagination"]["next_cursor"].as_str().expect("it goes on");
+    let rest = desk.get(&format!("/v1/alerts?limit=1&cursor={cursor}")).await.expect(200);
+    assert_eq!(rest["alerts"][0]["alert_id"], json!(id));
+    let of_another = format!("/v1/alerts?wallet_id=wal_{:032}", 1);
+    assert_eq!(desk.get(&of_another).await.expect(200)["alerts"], json!([]));
+    assert_eq!(desk.get("/v1/alerts?state=loud").await.status, 400);
+
+    let path = format!("/v1/alerts/{id}");
+    let change = async |body: Value| {
+        let headers = [("content-type", "application/json"), ("if-match", "*")];
+        desk.ask("PATCH", &path, &headers, body.to_string().as_bytes()).await
+    };
+    let acknowledged = change(json!({"state": "acknowledged"})).await.expect(200);
+    assert_eq!(acknowledged["state"], "acknowledged");
+    assert_eq!(change(json!({"state": "closed"})).await.status, 400, "a reason is needed");
+    assert_eq!(change(json!({"state": "open"})).await.status, 400);
+    let closed =
+        change(json!({"state": "closed", "reason": "harmful", "note": "a drainer"})).await.expect(200);
+    assert_eq!((&closed["reason"], &closed["note"]), (&json!("harmful"), &json!("a drainer")));
+    let again = change(json!({"state": "acknowledged"})).await;
+    assert_eq!(again.expect(409)["code"], "alert-closed");
+    let stale = [("content-type", "application/json"), ("if-match", "\"1\"")];
+    assert_eq!(desk.ask("PATCH", &path, &stale, br#"{"state": "acknowledged"}"#).await.status, 412);
+
+    // What was closed is not raised again, and it stays when its wallet is released.
+    analyzed(&desk, &wallet, &drainer()).await;
+    desk.ask("DELETE", &wallet, &[], b"").await.expect(204);
+    assert_eq!(desk.get(&path).await.expect(200)["state"], "closed");
+    assert_eq!(desk.get("/v1/alerts").await.expect(200)["alerts"].as_array().map(Vec::len), Some(2));
+    let foreign = desk.second_tenant().await;
+    let headers: Vec<_> = by_key(&foreign).into_iter().collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(desk.ask("GET", &path, &headers, b"").await.status, 404);
+}
+
+#[tokio::test]
 async fn a_change_of_the_policy_binds_the_next_request() {
     let desk = Desk::open().await;
     let wallet = protected(&desk).await;

@@ -5,9 +5,11 @@
 //! ```
 
 mod batch;
+mod code;
 mod dispute;
 mod documents;
 mod judge;
+mod outcome;
 mod search;
 mod token;
 
@@ -29,6 +31,7 @@ pub use crate::api::documents::{
     ProvedVerdict, Replay, SignatureRequest, TokenRequest, TransactionRequest, account, chain,
 };
 pub use crate::api::judge::{Asked, Judged, READING_MS_MAX, Run, judge};
+pub use crate::api::outcome::{ALREADY_RESOLVED, Outcome, OutcomeRequest};
 pub use crate::api::search::{
     FoundThreats, FoundVerdict, ThreatCounts, ThreatFilters, ThreatQuery, ThreatSearch,
 };
@@ -37,6 +40,7 @@ use crate::engine::verdict::Verdict;
 use crate::engine::{ENGINE, replay};
 use crate::intel::{BadSnapshot, Intel, IntelError};
 use crate::lists::Lists;
+use crate::model::Registry;
 use crate::verdicts::{KeepError, Verdicts};
 
 /// An address is mistyped: not 40 hex digits, or its EIP-55 checksum is wrong.
@@ -119,7 +123,8 @@ pub fn operations() -> Vec<Operation> {
             .answers(Answer::json::<Verdict>(200, "The verdict."))
             .fails(&INVALID_ADDRESS)
             .fails(&UNSUPPORTED_ADDRESS)
-            .fails(&UNSUPPORTED_CHAIN),
+            .fails(&UNSUPPORTED_CHAIN)
+            .fails(&INVALID_CODE),
         Operation::new(
             "POST /v1/risk/token",
             "scoreToken",
@@ -193,6 +198,23 @@ pub fn operations() -> Vec<Operation> {
         .answers(Answer::json::<Dispute>(201, "The dispute."))
         .fails(&ALREADY_DISPUTED),
         Operation::new(
+            "POST /v1/verdicts/{id}/outcome",
+            "resolveVerdict",
+            "Says what a verdict's subject turned out to be, which settles its disputes. The next training reads it.",
+            Access::Action("risk:score"),
+        )
+        .about(Kind::Verdict)
+        .takes::<OutcomeRequest>(r#"{"label": "harmless", "reason": "Our own treasury, checked with its signers."}"#)
+        .answers(Answer::json::<Outcome>(201, "The outcome."))
+        .fails(&ALREADY_RESOLVED),
+        Operation::new(
+            "GET /v1/risk/models",
+            "listModels",
+            "Lists the models of this release: which there are, by hash, which count, and what they measured.",
+            Access::Action("risk:read"),
+        )
+        .answers(Answer::json::<Registry>(200, "The models.")),
+        Operation::new(
             "POST /v1/verdicts/{id}/replay",
             "replayVerdict",
             "Makes a verdict again from its stored inputs and compares the bytes. Changes nothing.",
@@ -223,6 +245,8 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "scoreBatch" => batch::batch(app, &request).await,
         "disputeVerdict" => dispute::dispute(app, &request).await,
         "getVerdict" => show(app, &request).await,
+        "resolveVerdict" => outcome::resolve(app, &request).await,
+        "listModels" => Ok(Response::json(StatusCode::OK, &crate::model::listed())),
         "replayVerdict" => replay_kept(app, &request).await,
         "searchThreats" => search::search(app, &request).await,
         other => Err(NOT_FOUND.because(format_args!("no operation `{other}`"))),

@@ -54,6 +54,35 @@ pub struct Disputed {
     pub verdict_sha256: String,
 }
 
+/// What something turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Label {
+    /// It did harm, or tried to.
+    Harmful,
+    /// It did none.
+    Harmless,
+}
+
+/// What a verdict's subject turned out to be was said. How that is known is told to nobody: its hash binds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resolved {
+    /// `vrd_…`.
+    pub verdict_id: String,
+    /// What it is.
+    pub label: Label,
+    /// SHA-256 of the reason, in hex.
+    pub reason_sha256: String,
+    /// SHA-256 of the verdict's canonical JSON, in hex.
+    pub verdict_sha256: String,
+}
+
+impl Fact for Resolved {
+    const TYPE: &'static str = "scorpius.risk.resolved.v1";
+    const MEANING: &'static str = "What a verdict's subject turned out to be was said.";
+}
+
 impl Fact for Disputed {
     const TYPE: &'static str = "scorpius.risk.disputed.v1";
     const MEANING: &'static str = "Somebody said that a verdict is wrong.";
@@ -67,5 +96,5 @@ impl Fact for Scored {
 /// Every type of event of this capability.
 #[must_use]
 pub fn events() -> Vec<EventSchema> {
-    vec![EventSchema::of::<Disputed>(), EventSchema::of::<Scored>()]
+    vec![EventSchema::of::<Disputed>(), EventSchema::of::<Resolved>(), EventSchema::of::<Scored>()]
 }

@@ -110,7 +110,7 @@ impl TryFrom<Indicator> for ForeignAccount {
             Indicator::Bitcoin(text) => (Network::Bitcoin, text),
             Indicator::Solana(text) => (Network::Solana, text),
             Indicator::Tron(text) => (Network::Tron, text),
-            Indicator::Evm(_) | Indicator::Domain(_) | Indicator::Other { .. } => {
+            Indicator::Evm(_) | Indicator::Domain(_) | Indicator::Code { .. } | Indicator::Other { .. } => {
                 return Err(BadForeignAccount::Kind);
             }
         };

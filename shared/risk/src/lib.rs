@@ -24,6 +24,7 @@
 pub mod address;
 pub mod api;
 pub mod calldata;
+pub mod code;
 pub mod domain;
 pub mod engine;
 pub mod events;
@@ -32,6 +33,7 @@ pub mod intel;
 pub mod lists;
 pub mod lookalike;
 pub mod message;
+pub mod model;
 pub mod request;
 pub mod token;
 pub mod typed;

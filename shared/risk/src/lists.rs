@@ -34,6 +34,8 @@ pub enum ListKind {
     Threats,
     /// Contracts that many people use.
     Registry,
+    /// Code that was reported as harmful, by its print.
+    BadCode,
 }
 
 /// One row: an address and who says what about it.

@@ -12,6 +12,8 @@ use scorpius_core::{
     UnixMillis, Value, Write,
 };
 
+use crate::api::Outcome;
+
 /// Inputs of this many bytes and more are a blob. A record takes 350 KB, and a verdict needs its part.
 pub const INPUTS_INLINE_BYTES_MAX: usize = 65_536;
 /// Bytes of inputs that are read back: the largest state, calldata in hex and a full history are below.
@@ -161,6 +163,27 @@ impl Verdicts {
             verdicts.push(self.read(record, &record.key.sort).await?);
         }
         Ok((verdicts, page.cursor))
+    }
+
+    /// Some outcomes of all tenants, each with its verdict, and where to go on. For operators' jobs only.
+    ///
+    /// # Errors
+    /// `KeepError`.
+    pub async fn page_of_outcomes(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<(Outcome, Kept)>, Option<String>), KeepError> {
+        let page = self.store.scan(0, 1, cursor).await?;
+        let mut outcomes = Vec::new();
+        for record in &page.records {
+            let tenant = record.key.partition.strip_suffix("#outcome").map(str::parse::<TenantId>);
+            let Some(Ok(tenant)) = tenant else { continue };
+            let outcome: Outcome = record.document().map_err(StoreError::from)?;
+            let gone = || KeepError::Damaged { id: outcome.verdict_id.clone(), part: "verdict" };
+            let kept = self.whole(&tenant, &outcome.verdict_id).await?.ok_or_else(gone)?;
+            outcomes.push((outcome, kept));
+        }
+        Ok((outcomes, page.cursor))
     }
 
     async fn read(&self, record: &Record, id: &str) -> Result<Kept, KeepError> {

@@ -12,6 +12,7 @@ pub mod evaluation;
 pub mod external;
 pub mod proxy;
 pub mod sarif;
+pub mod sketch;
 pub mod source;
 
 pub mod api;

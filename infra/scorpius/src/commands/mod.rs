@@ -6,11 +6,13 @@ mod eval;
 mod invoke;
 mod key;
 mod ledger;
+mod prints;
 mod queues;
 mod scan;
 mod screen;
 mod smoke;
 mod token_key;
+mod train;
 mod up;
 mod verdicts;
 mod verify;
@@ -32,8 +34,12 @@ pub enum Command {
     Scan(scan::Scan),
     /// Measure on labelled sets, offline.
     Eval(eval::Eval),
+    /// Learn from labelled sets, offline.
+    Train(train::Train),
     /// Score an address, without a server.
     Screen(screen::Screen),
+    /// Print what a contract's code is known by in lists.
+    Prints(prints::Prints),
     /// Check evidence or a whole log offline.
     Verify(verify::Verify),
     /// Take verdicts out with all that they were made from, and make them again.
@@ -81,7 +87,9 @@ pub fn run(command: Command) -> ExitCode {
         Command::Up(up) => up.run(),
         Command::Scan(scan) => scan.run(),
         Command::Eval(eval) => eval.run(),
+        Command::Train(train) => train.run(),
         Command::Screen(screen) => screen.run(),
+        Command::Prints(prints) => prints.run(),
         Command::Verify(verify) => verify.run(),
         Command::Verdicts(verdicts) => verdicts.run(),
         Command::Ledger(ledger) => ledger.run(),

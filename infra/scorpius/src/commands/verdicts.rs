@@ -9,8 +9,9 @@ use std::time::Instant;
 use clap::{Args, Subcommand};
 use scorpius_core::error::chain;
 use scorpius_risk::engine::replay::{Exported, replay};
+use scorpius_risk::events::Label;
 use scorpius_risk::verdicts::Verdicts as Kept;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -34,12 +35,24 @@ pub struct Verdicts {
 enum What {
     /// Write every verdict of a data folder that no host uses, with its inputs: one JSON line each.
     Export(Export),
+    /// Write every verdict whose subject's nature was told, as feedback for `scorpius train risk`: one JSON line each.
+    Feedback(Feedback),
     /// Make every verdict of such a file again, with no store and no chain, and compare the bytes.
     Replay(Replay),
 }
 
 #[derive(Args)]
 struct Export {
+    /// The folder with all state.
+    #[arg(long, default_value = ".scorpius", value_name = "DIR")]
+    data: PathBuf,
+    /// A new file.
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+#[derive(Args)]
+struct Feedback {
     /// The folder with all state.
     #[arg(long, default_value = ".scorpius", value_name = "DIR")]
     data: PathBuf,
@@ -61,6 +74,7 @@ impl Verdicts {
     pub(crate) fn run(self) -> Done {
         match self.what {
             What::Export(export) => runtime()?.block_on(export.run()),
+            What::Feedback(feedback) => runtime()?.block_on(feedback.run()),
             What::Replay(replay) => replay.run(),
         }
     }
@@ -96,6 +110,42 @@ impl Export {
         Terminal::default().line(format!("{count} verdicts in {}", self.to.display()));
         Ok(Verdict::Fine)
     }
+}
+
+impl Feedback {
+    async fn run(self) -> Done {
+        let (host, _) = Host::open(Settings::in_folder(self.data.clone())).await?;
+        let store = Arc::new(host.local.store.clone());
+        let kept = Kept { store, blobs: Arc::new(host.local.blobs.clone()) };
+        let mut out = BufWriter::new(File::create_new(&self.to)?);
+        let (mut count, mut cursor) = (0_u64, None);
+        loop {
+            let (outcomes, next) = kept.page_of_outcomes(cursor.as_deref()).await?;
+            for (outcome, verdict) in outcomes {
+                let inputs: &RawValue = serde_json::from_slice(&verdict.inputs)?;
+                let line = FeedbackLine { verdict_id: &outcome.verdict_id, label: outcome.label, inputs };
+                serde_json::to_writer(&mut out, &line)?;
+                out.write_all(b"\n")?;
+                count += 1;
+            }
+            cursor = next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        out.flush()?;
+        out.get_ref().sync_all()?;
+        Terminal::default().line(format!("{count} outcomes in {}", self.to.display()));
+        Ok(Verdict::Fine)
+    }
+}
+
+/// What a verdict's subject turned out to be, with what the verdict was made from. Reasons and who gave them stay.
+#[derive(Serialize)]
+struct FeedbackLine<'a> {
+    verdict_id: &'a str,
+    label: Label,
+    inputs: &'a RawValue,
 }
 
 /// A line, as it is read again.

@@ -35,6 +35,8 @@ pub enum Format {
     Csv,
     /// A bundle of STIX 2.1 indicators.
     Stix21,
+    /// JSON: prints of code, each with its part; of kind `bad_code` alone.
+    CodePrints,
     /// The folder of a MISP feed, which has `manifest.json`.
     Misp,
 }
@@ -101,6 +103,9 @@ pub enum BadFeeds {
     /// A name that is none, or is said twice.
     #[error("`{0}` is no name for a feed, or is said twice")]
     Name(String),
+    /// Prints of code as another kind of list, or a list of code in another form.
+    #[error("feed `{0}`: the form `code-prints` and the kind `bad_code` go together")]
+    Kind(String),
     /// A number out of its range.
     #[error("feed `{feed}`: {what} is out of range")]
     Range {
@@ -131,6 +136,9 @@ pub fn feeds_of(text: &str) -> Result<Vec<Feed>, BadFeeds> {
         let range = |what| BadFeeds::Range { feed: feed.name.clone(), what };
         if feed.shrink_percent_max > 100 {
             return Err(range("shrink_percent_max"));
+        }
+        if (feed.kind == ListKind::BadCode) != (feed.format == Format::CodePrints) {
+            return Err(BadFeeds::Kind(feed.name.clone()));
         }
         if !(1..=BYTES_CEILING).contains(&feed.bytes_max) {
             return Err(range("bytes_max"));

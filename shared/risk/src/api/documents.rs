@@ -43,6 +43,12 @@ pub struct AddressRequest {
     /// everybody within three steps.
     #[serde(default)]
     pub dealings: Vec<DealingRequest>,
+    /// Its deployed code, hex after `0x`, at most 128 KiB, which is not checked: compared with code that lists report.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// Whether a node of the chain is asked for the code, where one is configured. That takes as long as the node takes.
+    #[serde(default)]
+    pub read_code: bool,
 }
 
 /// Something was sent. It is not checked; the verdict says who told it.
@@ -242,13 +248,12 @@ pub(super) fn address(request: &Request) -> Result<Asked, Problem> {
         }
     };
     let (history, dealings) = (history(&asked.history)?, dealings(&asked.dealings)?);
-    Ok(Asked { history, dealings, ..Asked::alone(question) })
+    let run = Run { code: code(asked.code)?, is_code_read: asked.read_code, ..Run::default() };
+    Ok(Asked { history, dealings, run, ..Asked::alone(question) })
 }
 
-pub(super) fn token(request: &Request) -> Result<Asked, Problem> {
-    let asked: TokenRequest = request.json()?;
-    let (chain, address) = (chain(&asked.chain)?, account("/address", &asked.address)?);
-    let code = asked.code.map(|text| {
+fn code(text: Option<String>) -> Result<Option<Bytes>, Problem> {
+    let code = text.map(|text| {
         let bad = |error: &dyn std::fmt::Display| {
             INVALID_CODE.because("`code` is not deployed code").at("/code", error)
         };
@@ -258,7 +263,13 @@ pub(super) fn token(request: &Request) -> Result<Asked, Problem> {
         let digits = text.strip_prefix("0x").ok_or_else(|| bad(&"not hex after `0x`"))?;
         hex::decode(digits).map(Bytes::from).map_err(|error| bad(&error))
     });
-    let run = Run { code: code.transpose()?, ..Run::default() };
+    code.transpose()
+}
+
+pub(super) fn token(request: &Request) -> Result<Asked, Problem> {
+    let asked: TokenRequest = request.json()?;
+    let (chain, address) = (chain(&asked.chain)?, account("/address", &asked.address)?);
+    let run = Run { code: code(asked.code)?, ..Run::default() };
     let accounts = accounts(&asked.accounts)?;
     Ok(Asked { accounts, run, ..Asked::alone(Question::Token { chain, address }) })
 }

@@ -6,6 +6,7 @@ use scorpius_edge::Request;
 use scorpius_edge::problem::{INTERNAL, Problem};
 use scorpius_evm::{Address, Limits, State, U256, Unread, prefetch, second_opinion};
 
+use super::code::{Codes, of_address, of_ground};
 use super::documents::{self, TransactionRequest};
 use super::{App, sha256, token};
 use crate::address::Account;
@@ -44,8 +45,10 @@ pub struct Asked {
 /// What is told of the chain, and how a transaction is to be run.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// A token's deployed code that the asker tells.
+    /// A token's or an address's deployed code that the asker tells.
     pub code: Option<Bytes>,
+    /// Whether a node is asked for the code of an address.
+    pub is_code_read: bool,
     /// State that the asker tells.
     pub state: Option<State>,
     /// Gas that it may use.
@@ -100,9 +103,19 @@ pub async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis
     let Asked { question, history, dealings, accounts, mut run, guard } = asked;
     let id = new_id("vrd", &*app.clock);
     let until = until.min(app.clock.now().plus_ms(READING_MS_MAX));
-    let token = token::look(app, &question, run.code.take(), until).await?;
+    let code = run.code.take();
+    let address = of_address(app, &question, code.clone(), run.is_code_read, until).await?;
+    let token = token::look(app, &question, code, until).await?;
     let ground = ground(app, &question, run, until).await;
+    let mut at_hand = of_ground(&question, ground.as_ref());
+    at_hand.extend(token.as_ref().and_then(|(_, _, code)| code.clone()));
+    let block = address.map(|(code, block)| {
+        at_hand.push(code);
+        block
+    });
+    let codes = Codes::look(app, at_hand).await?;
     let mut indicators = question.indicators();
+    indicators.extend(codes.indicators());
     indicators.extend(reached(&question, &dealings).into_iter().map(Indicator::Evm));
     let answers = app.intel.ask(&indicators).await?;
     let inputs = Inputs::gather(question, &history, &app.lists, id, request.received_at)
@@ -110,11 +123,13 @@ pub async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis
         .listed(&answers)
         .told(&accounts)
         .over(ground)
+        .coded(codes.told(&answers))
         .guarded(guard);
     let inputs = match token {
-        Some((token, block)) => inputs.seen(token, block, &app.lists),
+        Some((token, block, _)) => inputs.seen(token, block, &app.lists),
         None => inputs,
     };
+    let inputs = Inputs { block: block.flatten().or(inputs.block.clone()), ..inputs };
     let bytes = inputs.canonical();
     let Decided { verdict, moved } = decide_hashed(&inputs, sha256(&bytes), inputs.rules());
     let answer = verdict.canonical();

@@ -346,7 +346,7 @@ fn the_doors_are_described() {
         .collect();
     assert_eq!(offered, wired);
     let told: Vec<_> = crate::events().iter().map(|event| event.kind).collect();
-    assert_eq!(told, ["scorpius.risk.disputed.v1", "scorpius.risk.scored.v1"]);
+    assert_eq!(told, ["scorpius.risk.disputed.v1", "scorpius.risk.resolved.v1", "scorpius.risk.scored.v1"]);
 }
 
 #[test]
@@ -361,6 +361,7 @@ fn the_examples_of_the_operations_are_taken() {
             "scoreSignature" => assert!(serde_json::from_str::<SignatureRequest>(example).is_ok()),
             "scoreBatch" => assert!(serde_json::from_str::<BatchRequest>(example).is_ok()),
             "searchThreats" => assert!(serde_json::from_str::<ThreatSearch>(example).is_ok()),
+            "resolveVerdict" => assert!(serde_json::from_str::<OutcomeRequest>(example).is_ok()),
             "disputeVerdict" => assert!(serde_json::from_str::<DisputeRequest>(example).is_ok()),
             other => panic!("an example for `{other}`"),
         }
@@ -427,6 +428,7 @@ proptest! {
 
 mod many;
 mod messages;
+mod outcomes;
 mod search;
 mod simulation;
 mod sites;

@@ -3,23 +3,24 @@
 use alloy_primitives::Bytes as Code;
 use bytes::Bytes;
 use scorpius_core::UnixMillis;
-use scorpius_edge::problem::{INTERNAL, Problem};
+use scorpius_edge::problem::Problem;
 use scorpius_evm::{Unread, prefetch_view};
 
 use super::App;
+use super::code::{AtHand, scanned};
 use crate::engine::ground::{Teller, address};
 use crate::engine::inputs::Question;
 use crate::engine::verdict::Block;
-use crate::token::{CodeSeen, Read, TokenSeen, questions, scan, seen, slots};
+use crate::token::{CodeSeen, Read, TokenSeen, questions, seen, slots};
 
 /// What is seen of the token that `question` is about, and where: of the code that was `told`, else of what a node says.
-/// `None` when the question is about something else, and when neither is there.
+/// `None` when the question is about something else, and when neither is there. With the code that was scanned.
 pub(super) async fn look(
     app: &App,
     question: &Question,
     told: Option<Bytes>,
     until: UnixMillis,
-) -> Result<Option<(TokenSeen, Option<Block>)>, Problem> {
+) -> Result<Option<(TokenSeen, Option<Block>, Option<AtHand>)>, Problem> {
     let Question::Token { chain, address: token } = question else { return Ok(None) };
     let (read, block) = match (told, &app.chain) {
         (Some(code), _) => (of_code(Code::from(code)), None),
@@ -38,12 +39,15 @@ pub(super) async fn look(
         }
     };
     let Read { mut seen, code } = read;
-    if let Some(code) = code {
-        // It computes, for up to a second.
-        let scanned = tokio::task::spawn_blocking(move || scan(&code)).await;
-        seen.scan = Some(scanned.map_err(|error| INTERNAL.because(error))?);
-    }
-    Ok(Some((seen, block)))
+    let at_hand = match code {
+        Some(code) => {
+            let scan = scanned(code.clone()).await?;
+            seen.scan = Some(scan.clone());
+            Some(AtHand { account: *token, told_by: seen.told_by, code, scan: Some(scan) })
+        }
+        None => None,
+    };
+    Ok(Some((seen, block, at_hand)))
 }
 
 /// Of code alone nothing is known that a chain keeps.

@@ -8,6 +8,7 @@
 //! not found here is therefore `unknown`, and never `safe`.
 
 mod brands;
+pub mod features;
 mod fold;
 mod names;
 
@@ -56,6 +57,12 @@ impl Domain {
     #[must_use]
     pub fn unicode(&self) -> &str {
         &self.unicode
+    }
+
+    /// What was registered, as the names of endings that are known here tell: labels below it are its owner's.
+    #[must_use]
+    pub fn registered(&self) -> &str {
+        names::registered(self)
     }
 
     /// Whether it is `other` or below it.

@@ -15,19 +15,40 @@ const SECOND: [&str; 9] = ["co", "com", "org", "net", "gov", "edu", "ac", "or", 
 const WITHIN_CHARS_MIN: usize = 6;
 
 /// A name in its parts.
-struct Parts {
+pub(super) struct Parts {
     /// Labels before the ending, as they are looked at: confusable letters made Latin.
-    labels: Vec<String>,
+    pub(super) labels: Vec<String>,
     /// The label that was registered.
-    main: String,
+    pub(super) main: String,
     /// Labels cut at hyphens.
-    tokens: Vec<String>,
+    pub(super) tokens: Vec<String>,
     /// All of them together.
-    joined: String,
+    pub(super) joined: String,
     /// Whether anybody gets a name there for nothing.
-    hosted: bool,
+    pub(super) hosted: bool,
     /// Whether letters had to be made Latin.
-    international: bool,
+    pub(super) international: bool,
+}
+
+/// Labels of what names can be registered below: of a host where anybody gets one, or of an ending.
+fn ending_labels(domain: &Domain, hosted: Option<&str>) -> usize {
+    let all: Vec<&str> = domain.ascii().split('.').collect();
+    match (hosted, all.as_slice()) {
+        (Some(host), _) => host.split('.').count(),
+        (None, [_, .., second, last]) if last.len() == 2 && SECOND.contains(second) => 2,
+        (None, _) => 1,
+    }
+}
+
+fn host_of(domain: &Domain) -> Option<&'static str> {
+    brands().hosts.iter().copied().find(|host| domain.is_within(host) && domain.ascii() != *host)
+}
+
+pub(super) fn registered(domain: &Domain) -> &str {
+    let name = domain.ascii();
+    let labels = ending_labels(domain, host_of(domain)) + 1;
+    let start = name.rmatch_indices('.').nth(labels - 1).map_or(0, |(at, _)| at + 1);
+    name.get(start..).unwrap_or(name)
 }
 
 /// What speaks for or against the name: at most one thing about a brand, and one about its words.
@@ -157,14 +178,10 @@ fn distance(one: &str, two: &str, max: usize) -> Option<usize> {
 }
 
 impl Parts {
-    fn of(domain: &Domain) -> Self {
+    pub(super) fn of(domain: &Domain) -> Self {
         let all: Vec<&str> = domain.unicode().split('.').collect();
-        let hosted = brands().hosts.iter().find(|host| domain.is_within(host) && domain.ascii() != **host);
-        let ending = match (hosted, all.as_slice()) {
-            (Some(host), _) => host.split('.').count(),
-            (None, [_, .., second, last]) if last.len() == 2 && SECOND.contains(second) => 2,
-            (None, _) => 1,
-        };
+        let hosted = host_of(domain);
+        let ending = ending_labels(domain, hosted);
         let own = all.get(..all.len().saturating_sub(ending)).unwrap_or_default();
         let labels: Vec<String> = own.iter().map(|label| latin(label)).collect();
         let tokens: Vec<String> = labels
@@ -184,7 +201,7 @@ impl Parts {
     }
 
     /// Those of `words` that are a part, or, when they have `long` letters, within the name.
-    fn words(&self, words: &[&'static str], long: usize) -> Vec<&'static str> {
+    pub(super) fn words(&self, words: &[&'static str], long: usize) -> Vec<&'static str> {
         let is_there = |word: &&str| {
             self.tokens.iter().any(|token| token == word) || word.len() >= long && self.joined.contains(*word)
         };

@@ -10,18 +10,21 @@ use sha2::{Digest, Sha256};
 
 use crate::address::{Account, ChainId};
 use crate::calldata::{self, Role};
+use crate::code::Looked;
 use crate::domain::{self, Domain};
 pub use crate::engine::amounts::{BadCalldata, BadWei, Calldata, Wei};
 use crate::engine::exposure::{Dealing, reached};
 use crate::engine::ground::Ground;
 use crate::engine::guard::Guard;
+pub use crate::engine::listed::{Fact, Says};
 use crate::engine::listed::{SiteFact, facts};
 use crate::engine::rules::{RuleSet, SignalId};
 use crate::engine::verdict::{Block, Subject};
 use crate::foreign::ForeignAccount;
 use crate::intel::Indicator;
-use crate::lists::{ListRef, Lists, Row};
+use crate::lists::{ListRef, Lists};
 use crate::message::{Message, Note, Reading};
+use crate::model::Class;
 use crate::token::TokenSeen;
 
 /// Addresses of a history.
@@ -279,38 +282,6 @@ impl Question {
     }
 }
 
-/// What a list says of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Says {
-    /// It is sanctioned.
-    Sanctioned,
-    /// It was reported as a threat.
-    Threat,
-    /// It was, and is not any more.
-    Delisted,
-    /// It is well known on this chain.
-    WellKnown,
-    /// It has the ends of a well-known address, and is another.
-    Imitates,
-    /// It calls itself what a well-known token of this chain is called, and is another.
-    Namesake,
-}
-
-/// One answer of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fact {
-    /// Who was asked about.
-    pub account: Account,
-    /// What the list says.
-    pub says: Says,
-    /// Which list.
-    pub list: String,
-    /// The list's row.
-    pub row: Row,
-}
-
 /// All that the engine looks at. The same document gives the same verdict, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -346,6 +317,9 @@ pub struct Inputs {
     /// What was seen of a token that is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenSeen>,
+    /// Code that was looked at by itself, where it tells something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<Looked>,
     /// What the guard of the wallet adds whose transaction it is, if it is one's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
@@ -380,6 +354,7 @@ impl Inputs {
             sites: Vec::new(),
             simulation: None,
             token: None,
+            codes: Vec::new(),
             guard: None,
         }
     }
@@ -434,6 +409,13 @@ impl Inputs {
         self
     }
 
+    /// With code that was looked at, as far as it tells something.
+    #[must_use]
+    pub fn coded(self, mut codes: Vec<Looked>) -> Self {
+        codes.sort_by_key(|looked| looked.account);
+        Self { codes, ..self }
+    }
+
     /// With what the guard of the wallet adds.
     #[must_use]
     pub fn guarded(self, guard: Option<Guard>) -> Self {
@@ -443,7 +425,14 @@ impl Inputs {
     /// The rules of this release that judge it.
     #[must_use]
     pub fn rules(&self) -> &'static RuleSet {
-        if self.guard.is_some() { RuleSet::wallet() } else { RuleSet::base() }
+        let is_named = matches!(self.question, Question::Domain { .. })
+            && RuleSet::extended().model(Class::Domain).is_some();
+        match (self.guard.is_some(), is_named || !self.codes.is_empty()) {
+            (false, false) => RuleSet::base(),
+            (true, false) => RuleSet::wallet(),
+            (false, true) => RuleSet::extended(),
+            (true, true) => RuleSet::wallet_extended(),
+        }
     }
 
     /// Reads what `canonical` wrote.

@@ -5,9 +5,41 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Account, ChainId};
-use crate::engine::inputs::{Fact, Inputs, Says};
+use crate::engine::inputs::Inputs;
 use crate::intel::{Answers, Indicator, Listed};
 use crate::lists::{List, ListKind, ListRef, Lists, Row};
+
+/// What a list says of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Says {
+    /// It is sanctioned.
+    Sanctioned,
+    /// It was reported as a threat.
+    Threat,
+    /// It was, and is not any more.
+    Delisted,
+    /// It is well known on this chain.
+    WellKnown,
+    /// It has the ends of a well-known address, and is another.
+    Imitates,
+    /// It calls itself what a well-known token of this chain is called, and is another.
+    Namesake,
+}
+
+/// One answer of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    /// Who was asked about.
+    pub account: Account,
+    /// What the list says.
+    pub says: Says,
+    /// Which list.
+    pub list: String,
+    /// The list's row.
+    pub row: Row,
+}
 
 /// One answer of a list about a site, or about an account of a chain that is not an EVM chain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,6 +61,8 @@ impl Says {
             (ListKind::Threats, false) => Self::Threat,
             (ListKind::Sanctions | ListKind::Threats, true) => Self::Delisted,
             (ListKind::Registry, _) => Self::WellKnown,
+            // Of an account or a site: a list of code says nothing about either.
+            (ListKind::BadCode, _) => Self::Delisted,
         }
     }
 }
@@ -58,7 +92,7 @@ impl Inputs {
                         self.facts.push(fact);
                     }
                 }
-                (Indicator::Evm(_), None) => {}
+                (Indicator::Evm(_), None) | (Indicator::Code { .. }, _) => {}
                 _ => {
                     self.sites.push(SiteFact { says, list: list.name.clone(), row: row.clone() });
                 }

@@ -6,6 +6,7 @@
 //! ```
 
 mod amounts;
+mod code_rules;
 mod domain_rules;
 mod effect_rules;
 pub mod exposure;
@@ -62,6 +63,7 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
     let parties = inputs.question.parties(&reading);
     known.look(&parties, &mut findings);
     known.look_at_site(&mut findings);
+    code_rules::look(inputs, &parties, &mut findings);
     let mut simulation = None;
     let prior = match &inputs.question {
         Question::Address { .. } => {
@@ -99,6 +101,7 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
     let weighed: Vec<_> = findings
         .into_found()
         .filter_map(|found| Some((rules.signals.get(&found.id)?, signal(found, rules)?)))
+        .chain(code_rules::model(inputs, rules))
         .collect();
 
     let log_odds = prior + weighed.iter().map(|(_, signal)| signal.contribution).sum::<i64>();

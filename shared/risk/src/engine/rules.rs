@@ -4,13 +4,14 @@ mod base;
 mod signal;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use crate::engine::rules::signal::SignalId;
 use crate::engine::verdict::Level;
+use crate::model::{self, Model};
 
 /// Bytes of a rule set.
 const RULES_BYTES_MAX: usize = 1_000_000;
@@ -136,6 +137,9 @@ pub struct Rules {
     /// Of a wallet's guard; without it the rules judge no guarded wallet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wallet: Option<Wallet>,
+    /// The models that count, by the hash of each; without it the rules judge no code by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<BTreeMap<model::Class, String>>,
     /// All signals.
     pub signals: BTreeMap<SignalId, SignalRule>,
     /// What to do at each level, when no signal says more.
@@ -154,6 +158,9 @@ pub enum BadRules {
     /// A signal or a level has no entry.
     #[error("nothing is said of `{0}`")]
     Absent(String),
+    /// A model that it names is not there.
+    #[error("there is no model `{0}` of its class")]
+    NoModel(String),
     /// A number breaks a promise.
     #[error("{0}")]
     Promise(&'static str),
@@ -164,12 +171,31 @@ pub enum BadRules {
 pub struct RuleSet {
     rules: Rules,
     sha256: String,
+    models: BTreeMap<model::Class, Arc<Model>>,
 }
 
-static BASE: LazyLock<RuleSet> =
-    LazyLock::new(|| RuleSet { rules: base::base_rules(), sha256: base::BASE_SHA256.to_owned() });
-static WALLET: LazyLock<RuleSet> =
-    LazyLock::new(|| RuleSet { rules: base::wallet_rules(), sha256: base::WALLET_SHA256.to_owned() });
+static BASE: LazyLock<RuleSet> = LazyLock::new(|| shipped(base::base_rules(), base::BASE_SHA256));
+static WALLET: LazyLock<RuleSet> = LazyLock::new(|| shipped(base::wallet_rules(), base::WALLET_SHA256));
+static EXTENDED: LazyLock<RuleSet> = LazyLock::new(|| shipped(base::extended_rules(), base::EXTENDED_SHA256));
+static WALLET_EXTENDED: LazyLock<RuleSet> =
+    LazyLock::new(|| shipped(base::wallet_extended_rules(), base::WALLET_EXTENDED_SHA256));
+
+fn shipped(rules: Rules, sha256: &str) -> RuleSet {
+    let models = models(&rules, &[]).expect("a test of this crate reads every rule set with its models");
+    RuleSet { rules, sha256: sha256.to_owned(), models }
+}
+
+/// The models that `rules` name: `own` ones, or those of this release.
+fn models(rules: &Rules, own: &[Model]) -> Result<BTreeMap<model::Class, Arc<Model>>, BadRules> {
+    let named = rules.models.iter().flatten();
+    let found = named.map(|(class, sha256)| {
+        let own = own.iter().find(|model| model.sha256() == sha256);
+        let model = own.or_else(|| Model::shipped(sha256)).filter(|model| model.class() == *class);
+        let model = model.ok_or_else(|| BadRules::NoModel(sha256.clone()))?;
+        Ok((*class, Arc::new(model.clone())))
+    });
+    found.collect()
+}
 
 impl RuleSet {
     /// The rule set of this release for questions without a wallet's guard.
@@ -187,7 +213,31 @@ impl RuleSet {
     /// The rule set with this hash, if this release has it.
     #[must_use]
     pub fn known(sha256: &str) -> Option<&'static Self> {
-        [Self::base(), Self::wallet()].into_iter().find(|rules| rules.sha256 == sha256)
+        Self::all().into_iter().find(|rules| rules.sha256 == sha256)
+    }
+
+    /// The base rules, and those about code that was looked at by itself and about what models say.
+    #[must_use]
+    pub fn extended() -> &'static Self {
+        &EXTENDED
+    }
+
+    /// All of them together.
+    #[must_use]
+    pub fn wallet_extended() -> &'static Self {
+        &WALLET_EXTENDED
+    }
+
+    /// Every rule set of this release.
+    #[must_use]
+    pub fn all() -> [&'static Self; 4] {
+        [Self::base(), Self::wallet(), Self::extended(), Self::wallet_extended()]
+    }
+
+    /// The model of a class that counts, if there is one.
+    #[must_use]
+    pub fn model(&self, class: model::Class) -> Option<&Model> {
+        self.models.get(&class).map(|model| &**model)
     }
 
     /// Reads a rule set and checks that it keeps the engine's promises.
@@ -195,14 +245,23 @@ impl RuleSet {
     /// # Errors
     /// `BadRules`.
     pub fn parse(json: &[u8]) -> Result<Self, BadRules> {
+        Self::parse_with(json, &[])
+    }
+
+    /// The same, with models that are not in this release.
+    ///
+    /// # Errors
+    /// `BadRules`.
+    pub fn parse_with(json: &[u8], own: &[Model]) -> Result<Self, BadRules> {
         if json.len() > RULES_BYTES_MAX {
             return Err(BadRules::TooLong);
         }
         let rules: Rules = serde_json::from_slice(json)?;
-        check(&rules)?;
+        let models = models(&rules, own)?;
+        check(&rules, models.values().map(|model| model.up_max()).max().unwrap_or_default())?;
         // RFC 8785: the hash is the content's, not the layout's.
         let canonical = serde_json_canonicalizer::to_vec(&rules)?;
-        Ok(Self { rules, sha256: hex::encode(Sha256::digest(canonical)) })
+        Ok(Self { rules, sha256: hex::encode(Sha256::digest(canonical)), models })
     }
 
     /// SHA-256 of the canonical JSON, in hex.
@@ -220,9 +279,11 @@ impl std::ops::Deref for RuleSet {
     }
 }
 
-fn check(rules: &Rules) -> Result<(), BadRules> {
+fn check(rules: &Rules, model_up_max: i64) -> Result<(), BadRules> {
     let guard = SignalId::GUARD.into_iter().filter(|_| rules.wallet.is_some());
-    if let Some(absent) = SignalId::ALL.into_iter().chain(guard).find(|id| !rules.signals.contains_key(id)) {
+    let code = SignalId::CODE.into_iter().filter(|_| rules.models.is_some());
+    let mut wanted = SignalId::ALL.into_iter().chain(guard).chain(code);
+    if let Some(absent) = wanted.find(|id| !rules.signals.contains_key(id)) {
         return Err(BadRules::Absent(absent.name()));
     }
     let levels = BTreeSet::from(Level::ALL);
@@ -247,6 +308,7 @@ fn check(rules: &Rules) -> Result<(), BadRules> {
     )?;
     promise(rules.spread.down >= 0 && rules.spread.up >= 0, "the interval holds the estimate")?;
     promise(prior_max + sum(Class::Novelty) < rules.levels.danger, "novelty alone never reaches danger")?;
+    promise(prior_max + model_up_max < rules.levels.danger, "a model alone never reaches danger")?;
     promise(
         all().all(|rule| match rule.class {
             Class::Hard => {
@@ -301,7 +363,7 @@ mod tests {
         let without = SignalId::GUARD.into_iter().all(|id| {
             let mut rules = wallet.rules.clone();
             rules.signals.remove(&id);
-            matches!(check(&rules), Err(BadRules::Absent(name)) if name == id.name())
+            matches!(check(&rules, 0), Err(BadRules::Absent(name)) if name == id.name())
         });
         assert!(without, "rules with a part of a guard");
     }

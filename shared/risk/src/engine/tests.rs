@@ -426,6 +426,7 @@ impl SignalIds {
     }
 }
 
+mod code;
 mod guard;
 mod requests;
 pub(crate) mod simulation;

@@ -20,7 +20,11 @@ const TRON_VERSION: u8 = 0x41;
 /// Bytes of a public key of Solana.
 const SOLANA_BYTES: usize = 32;
 
-/// One account or site, in JSON `evm:0x…`, `bitcoin:…`, `tron:…`, `solana:…`, `domain:…`, or `other:TICKER:…`
+/// Hex digits of a print of code.
+const PRINT_DIGITS: usize = 32;
+
+/// One account, site or piece of code, in JSON `evm:0x…`, `bitcoin:…`, `tron:…`, `solana:…`, `domain:…`, `code:whole:…`,
+/// `code:function:…`, or `other:TICKER:…`
 /// where the form of the chain's addresses is not known here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -35,6 +39,13 @@ pub enum Indicator {
     Solana(String),
     /// A host name.
     Domain(Domain),
+    /// A contract's instructions, or those of one of its functions.
+    Code {
+        /// Which of both.
+        part: CodePart,
+        /// 32 hex digits in lower case.
+        print: String,
+    },
     /// What a list calls by its asset, taken as it is written.
     Other {
         /// The asset's ticker in capitals.
@@ -42,6 +53,15 @@ pub enum Indicator {
         /// The account's text.
         text: String,
     },
+}
+
+/// Of how much code a print is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CodePart {
+    /// A contract.
+    Whole,
+    /// What one function can reach.
+    Function,
 }
 
 /// Text that names neither an account nor a site.
@@ -136,6 +156,18 @@ impl Indicator {
         }
     }
 
+    /// A print of code: 32 hex digits, with or without `0x`.
+    ///
+    /// # Errors
+    /// Another form.
+    pub fn code(part: CodePart, text: &str) -> Result<Self, BadIndicator> {
+        let print = text.strip_prefix("0x").unwrap_or(text).to_ascii_lowercase();
+        match print.len() == PRINT_DIGITS && print.bytes().all(|b| b.is_ascii_hexdigit()) {
+            true => Ok(Self::Code { part, print }),
+            false => Err(bad(text, "not 32 hex digits")),
+        }
+    }
+
     /// What `text` looks like, where nothing says what it is: an account of an EVM chain, of Bitcoin or
     /// Tron, or a site. Solana's addresses have no checksum and are never guessed.
     ///
@@ -193,6 +225,8 @@ impl fmt::Display for Indicator {
             Self::Tron(text) => write!(f, "tron:{text}"),
             Self::Solana(text) => write!(f, "solana:{text}"),
             Self::Domain(domain) => write!(f, "domain:{}", domain.ascii()),
+            Self::Code { part: CodePart::Whole, print } => write!(f, "code:whole:{print}"),
+            Self::Code { part: CodePart::Function, print } => write!(f, "code:function:{print}"),
             Self::Other { asset, text } => write!(f, "other:{asset}:{text}"),
         }
     }
@@ -209,6 +243,11 @@ impl FromStr for Indicator {
             "tron" => Self::tron(rest),
             "solana" => Self::solana(rest),
             "domain" => rest.parse().map(Self::Domain).map_err(|_| bad(rest, "not a host name")),
+            "code" => match rest.split_once(':') {
+                Some(("whole", print)) => Self::code(CodePart::Whole, print),
+                Some(("function", print)) => Self::code(CodePart::Function, print),
+                _ => Err(bad(rest, "neither `whole` nor `function`")),
+            },
             "other" => {
                 let (asset, text) = rest.split_once(':').ok_or_else(|| bad(rest, "without its asset"))?;
                 Self::of_asset(asset, text)

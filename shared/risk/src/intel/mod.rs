@@ -13,7 +13,7 @@ mod tests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use indicator::{BadIndicator, Indicator};
+pub use indicator::{BadIndicator, CodePart, Indicator};
 pub use live::{Answers, Intel, IntelError, PINNED_FOR_S, Pointer, pointer_key};
 pub use snapshot::{BadSnapshot, Built, SNAPSHOT_ROWS_MAX, Snapshot, build};
 

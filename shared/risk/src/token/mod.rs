@@ -11,9 +11,8 @@
 mod abi;
 mod read;
 
-use alloy_primitives::Bytes;
 use scorpius_evm::Unread;
-use scorpius_scan::engine::{self, Budget, Severity};
+use scorpius_scan::engine::{self, Budget, Deadline, Report, Severity};
 use scorpius_scan::proxy::ProxyKind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -134,13 +133,24 @@ pub struct FindingSeen {
     pub functions: Vec<String>,
 }
 
+/// By then every limit on work was reached.
+const WHOLE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(300);
 /// `transfer`, `balanceOf` and `totalSupply`.
 const OF_TOKENS: [&str; 3] = ["0xa9059cbb", "0x70a08231", "0x18160ddd"];
 
 /// Scans `code` within the scanner's quick budget. It may take a second: call it where blocking is fine.
 #[must_use]
-pub fn scan(code: &Bytes) -> ScanSeen {
-    let report = engine::scan(code, Budget::Quick);
+pub fn scan(code: &[u8]) -> ScanSeen {
+    seen_by(engine::scan(code, Budget::Quick))
+}
+
+/// The same with the limits of the quick budget on work, and none on time: a slow machine finds what a fast one does.
+#[must_use]
+pub fn scan_whole(code: &[u8]) -> ScanSeen {
+    seen_by(engine::scan_until(code, Budget::Quick, &Deadline::after(WHOLE_TIME_MAX)))
+}
+
+fn seen_by(report: Report) -> ScanSeen {
     let has = |selector: &str| report.functions.iter().any(|function| function.selector == selector);
     let mut findings: Vec<_> = report
         .findings

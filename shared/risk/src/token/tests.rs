@@ -1,3 +1,4 @@
+use alloy_primitives::Bytes;
 use std::collections::BTreeSet;
 
 use scorpius_core::UnixMillis;

@@ -1,5 +1,6 @@
 //! The doors of `wallet-guard`.
 
+mod alerts;
 mod analyze;
 mod documents;
 mod lists;
@@ -19,6 +20,8 @@ use scorpius_risk::api::{INVALID_ADDRESS, INVALID_TRANSACTION, UNSUPPORTED_ADDRE
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use crate::alert::{AlertState, ClosedReason};
+pub use crate::api::alerts::{AlertList, AlertView, ChangeAlert};
 pub use crate::api::documents::{
     AnalysisRequest, AnalyzedTransaction, ChangeWallet, EntryRequest, EntryView, ListView, PolicyRequest,
     PolicyView, ProtectRequest, SeenTransaction, TransactionLimit, UnsignedTransaction, WalletDetail,
@@ -38,6 +41,9 @@ pub const LIST_FULL: ProblemType =
 /// The address is on the wallet's other list.
 pub const ON_OTHER_LIST: ProblemType =
     ProblemType { code: "on-other-list", title: "On the other list", status: StatusCode::CONFLICT };
+/// The alert is closed, which is its end.
+pub const ALERT_CLOSED: ProblemType =
+    ProblemType { code: "alert-closed", title: "The alert is closed", status: StatusCode::CONFLICT };
 /// This installation has no endpoint of the wallet's chain.
 pub const NO_ENDPOINT: ProblemType = ProblemType {
     code: "no-endpoint",
@@ -57,6 +63,15 @@ pub struct App {
 
 const CHAIN: Parameter =
     Parameter { name: "chain", meaning: "Wallets of this chain alone, by address.", required: false };
+
+const ALERT_FILTERS: [Parameter; 2] = [
+    Parameter { name: "wallet_id", meaning: "Alerts of this wallet alone.", required: false },
+    Parameter {
+        name: "state",
+        meaning: "Of this state alone: open, acknowledged or closed.",
+        required: false,
+    },
+];
 
 /// What is offered.
 #[must_use]
@@ -126,6 +141,21 @@ pub fn operations() -> Vec<Operation> {
         .fails(&UNSUPPORTED_ADDRESS)
         .fails(&INVALID_TRANSACTION)
         .fails(&NO_ENDPOINT),
+        Operation::new("GET /v1/alerts", "listAlerts", "Lists the alerts of the tenant's wallets, newest first.", read)
+            .asks(&PAGING)
+            .asks(&ALERT_FILTERS)
+            .answers(Answer::json::<AlertList>(200, "A page of alerts.")),
+        about("GET /v1/alerts/{id}", "getAlert", "Shows an alert.", read)
+            .answers(Answer::json::<AlertView>(200, "The alert; its version is in `ETag`.")),
+        about(
+            "PATCH /v1/alerts/{id}",
+            "changeAlert",
+            "Acknowledges or closes an alert; what is closed stays closed. Heeds `If-Match`.",
+            write,
+        )
+        .takes::<ChangeAlert>(r#"{"state": "closed", "reason": "false_alarm", "note": "Our own new vault."}"#)
+        .answers(Answer::json::<AlertView>(200, "The alert."))
+        .fails(&ALERT_CLOSED),
         Operation::new(
             "GET /v1/config/security-policies",
             "getSecurityPolicy",
@@ -157,6 +187,9 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "putEntry" => lists::put(app, &request).await,
         "deleteEntry" => lists::delete(app, &request).await,
         "analyzeTransaction" => analyze::analyze(app, &request).await,
+        "listAlerts" => alerts::list(app, &request).await,
+        "getAlert" => alerts::show(app, &request).await,
+        "changeAlert" => alerts::change(app, &request).await,
         "getSecurityPolicy" => policy::show(app, &request).await,
         "putSecurityPolicy" => policy::put(app, &request).await,
         other => Err(INTERNAL.because(format_args!("no door for `{other}`"))),

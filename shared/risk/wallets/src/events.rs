@@ -6,6 +6,7 @@ use scorpius_risk::engine::guard::{Action, DecisionRule, Monitoring};
 use scorpius_risk::engine::verdict::Level;
 use serde::{Deserialize, Serialize};
 
+use crate::alert::{AlertState, ClosedReason};
 use crate::lists::ListName;
 
 /// A wallet is under guard from now on.
@@ -104,6 +105,49 @@ pub struct ThreatDetected {
     pub score: u8,
 }
 
+/// A verdict about a wallet reached its threshold, for the first time with this rule and subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertRaised {
+    /// `alr_…`.
+    pub alert_id: String,
+    /// `wal_…`.
+    pub wallet_id: String,
+    /// `vrd_…`: the verdict has the reasons.
+    pub verdict_id: String,
+    /// Which rule raised it.
+    pub rule: DecisionRule,
+    /// What to think of the subject.
+    pub level: Level,
+    /// 0 to 100.
+    pub score: u8,
+}
+
+/// Somebody acknowledged or closed an alert. The note is told to nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertChanged {
+    /// `alr_…`.
+    pub alert_id: String,
+    /// `wal_…`.
+    pub wallet_id: String,
+    /// What became of it.
+    pub state: AlertState,
+    /// Why it was closed.
+    pub reason: Option<ClosedReason>,
+}
+
+impl Fact for AlertRaised {
+    const TYPE: &'static str = "scorpius.alert.raised.v1";
+    const MEANING: &'static str =
+        "A verdict about a wallet reached its threshold; once for each rule and subject.";
+}
+
+impl Fact for AlertChanged {
+    const TYPE: &'static str = "scorpius.alert.changed.v1";
+    const MEANING: &'static str = "Somebody acknowledged or closed an alert.";
+}
+
 impl Fact for WalletProtected {
     const TYPE: &'static str = "scorpius.wallet.protected.v1";
     const MEANING: &'static str = "A wallet is under guard from now on.";
@@ -144,6 +188,8 @@ impl Fact for ThreatDetected {
 #[must_use]
 pub fn events() -> Vec<EventSchema> {
     vec![
+        EventSchema::of::<AlertRaised>(),
+        EventSchema::of::<AlertChanged>(),
         EventSchema::of::<WalletProtected>(),
         EventSchema::of::<WalletChanged>(),
         EventSchema::of::<WalletReleased>(),

@@ -6,6 +6,7 @@
 //!
 //! Judging is risk's: the same engine as for a transaction of nobody's, with more to judge by.
 
+mod alert;
 pub mod api;
 pub mod events;
 mod explain;

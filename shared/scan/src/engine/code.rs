@@ -109,7 +109,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    fn sweep(&self) -> impl Iterator<Item = (usize, Op)> {
+    pub(crate) fn sweep(&self) -> impl Iterator<Item = (usize, Op)> {
         let mut pc = 0;
         std::iter::from_fn(move || {
             let op = (pc < self.end).then(|| self.bytes.get(pc).copied()).flatten()?;

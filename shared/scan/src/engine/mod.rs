@@ -25,6 +25,7 @@ mod recovery;
 mod report;
 mod rules;
 mod run;
+mod skeleton;
 mod solve;
 mod taint;
 mod writers;
@@ -40,6 +41,7 @@ pub use report::{
 };
 pub use rules::{RULES, Rule, SOURCE_RULES, every_rule};
 pub use run::{Run, Seen, Stage};
+pub use skeleton::Skeleton;
 pub use solve::{Attempt, Goal, Paths, Wanted, World};
 
 use code::Code;

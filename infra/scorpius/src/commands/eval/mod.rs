@@ -1,6 +1,6 @@
 //! `scorpius eval`: measures what the product says on labelled sets, offline. No label is read while measuring.
 
-mod corpus;
+pub(crate) mod corpus;
 mod ledger;
 mod risk;
 mod risk_score;

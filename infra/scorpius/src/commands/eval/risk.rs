@@ -10,12 +10,10 @@ use clap::Args;
 use scorpius_core::UnixMillis;
 use scorpius_risk::address::Account;
 use scorpius_risk::engine::decide;
-use scorpius_risk::engine::inputs::{Calldata, Inputs, Question};
-use scorpius_risk::engine::rules::RuleSet;
+use scorpius_risk::engine::inputs::Inputs;
 use scorpius_risk::engine::verdict::Verdict as Judged;
-use scorpius_risk::intel::Indicator;
 use scorpius_risk::lists::{List, ListKind, Lists};
-use scorpius_risk::request;
+use scorpius_train::{BadCase, question};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -143,7 +141,7 @@ impl EvalRisk {
                 error: None,
             },
             // What is of no chain that is screened is not known, which is no error.
-            Err(error) if error.is::<NotScreened>() => Line {
+            Err(error) if matches!(error.downcast_ref(), Some(BadCase::NotScreened)) => Line {
                 id,
                 level: Some("unknown".to_owned()),
                 score: None,
@@ -178,7 +176,7 @@ impl EvalRisk {
                 .collect::<Vec<_>>();
             inputs = inputs.told(&states);
         }
-        Ok(decide(&inputs, RuleSet::base()))
+        Ok(decide(&inputs, inputs.rules()))
     }
 }
 
@@ -190,54 +188,6 @@ fn state(address: Account, kind: &str) -> scorpius_risk::engine::inputs::Account
         "fresh" => AccountState { address, code: contract, age_days: Some(1), verified: None },
         _ => AccountState { address, code: contract, age_days: None, verified: Some(false) },
     }
-}
-
-/// An address of a chain whose form is not known.
-#[derive(Debug, thiserror::Error)]
-#[error("not of a chain that is screened")]
-struct NotScreened;
-
-type Asked = (Question, Vec<Account>);
-
-/// The question of a line. Labels, and what stems from them, are no part of it.
-fn question(case: &Value) -> Result<Asked, Box<dyn std::error::Error>> {
-    let text = |name: &str| case.get(name).and_then(Value::as_str);
-    let id = text("id").ok_or("no `id`")?;
-    let chain = match case.get("chain") {
-        Some(Value::Number(number)) => format!("eip155:{number}").parse()?,
-        Some(Value::String(name)) => name.parse().or_else(|_| "eip155:1".parse())?,
-        _ => "eip155:1".parse()?,
-    };
-    if let (Some(sender), Some(recipient)) = (text("sender"), text("recipient")) {
-        let history = match case.get("intended") {
-            Some(Value::Array(all)) => {
-                all.iter().filter_map(Value::as_str).map(str::parse).collect::<Result<_, _>>()?
-            }
-            Some(Value::String(one)) => vec![one.parse()?],
-            _ => Vec::new(),
-        };
-        let question = Question::Transaction {
-            chain,
-            from: Some(sender.parse()?),
-            to: recipient.parse()?,
-            value: "1".to_owned().try_into()?,
-            data: Calldata::default(),
-            irregular: Vec::new(),
-        };
-        return Ok((question, history));
-    }
-    if case.get("method").is_some() {
-        return Ok((request::read_document(chain, case)?, Vec::new()));
-    }
-    if id.starts_with("0x") {
-        return Ok((Question::Address { chain, address: id.to_lowercase().parse()? }, Vec::new()));
-    }
-    if id.contains('.') {
-        return Ok((Question::Domain { domain: id.parse()?, age_days: None }, Vec::new()));
-    }
-    let account = Indicator::guess(id).or_else(|_| Indicator::solana(id)).map_err(|_| NotScreened)?;
-    let account = account.try_into().map_err(|_| NotScreened)?;
-    Ok((Question::ForeignAddress { account }, Vec::new()))
 }
 
 fn stem(path: &Path) -> String {

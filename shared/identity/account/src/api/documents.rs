@@ -466,7 +466,7 @@ pub struct Exported {
 #[derive(Serialize, JsonSchema)]
 pub struct ExportedRecord {
     /// `tenant`, `users`, `api_keys`, `verdicts`, `scans`, `webhooks`, `decisions`, `wallets`,
-    /// `wallet_lists`, `wallet_pasts`, `security_policy`.
+    /// `wallet_lists`, `wallet_pasts`, `security_policy`, `alerts`, `outcomes`.
     pub part: &'static str,
     /// Its id.
     pub id: String,

@@ -27,7 +27,7 @@ const PURGE_PAGES_MAX: usize = 6;
 const EXPORT_RECORDS: usize = 50;
 
 /// What an export has, part by part: the part's name, and its partition after the tenant's id.
-const PARTS: [(&str, &str); 11] = [
+const PARTS: [(&str, &str); 14] = [
     ("users", "user"),
     ("api_keys", "apikey"),
     ("verdicts", "verdict"),
@@ -40,6 +40,8 @@ const PARTS: [(&str, &str); 11] = [
     ("wallet_lists", "wallet-lists"),
     ("wallet_pasts", "wallet-past"),
     ("security_policy", "security-policy"),
+    ("alerts", "alerts"),
+    ("outcomes", "outcome"),
 ];
 /// Members that are secrets, wrapped or hashed: an export must not help anybody to use or to guess them.
 const SECRETS: [&str; 6] = ["sha256", "secret", "wrapped", "sealed", "salt", "hash"];

@@ -1,5 +1,6 @@
 //! The forms that feeds come in.
 
+mod code;
 mod misp;
 mod ofac;
 mod phishing_detect;
@@ -111,6 +112,7 @@ pub fn parse(feed: &Feed, body: &[u8]) -> Result<Parsed, Refusal> {
         Format::PhishingDetect => phishing_detect::parse(&source, body),
         Format::Json => plain::json(&source, body),
         Format::Csv => plain::csv(&source, body),
+        Format::CodePrints => code::json(&source, body),
         Format::Stix21 => stix::parse(&source, body),
         Format::Misp => Err(Refusal::Form("a MISP feed is a folder".to_owned())),
     }

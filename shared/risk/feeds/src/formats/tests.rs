@@ -217,3 +217,24 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn prints_of_code_are_read_with_their_part() {
+    let print = "0123456789abcdef0123456789ABCDEF";
+    let body = format!(
+        r#"{{"as_of": "2026-11-20", "rows": [
+            {{"print": "0x{print}", "name": "Drainer 7", "date": "2026-11-19"}},
+            {{"print": "{print}", "part": "function"}},
+            {{"print": "{print}", "part": "half"}}, {{"print": "12"}}, 7
+        ]}}"#
+    );
+    let parsed = read(Format::CodePrints, &body).expect("a list");
+    let print = print.to_lowercase();
+    assert_eq!(texts(&parsed.rows), [format!("code:whole:{print}"), format!("code:function:{print}")]);
+    assert_eq!((parsed.skipped, parsed.as_of.as_deref()), (3, Some("2026-11-20")));
+    assert_eq!((parsed.rows[0].name.as_str(), parsed.rows[1].name.as_str()), ("Drainer 7", "reported"));
+    for text in texts(&parsed.rows) {
+        assert_eq!(text.parse::<Indicator>().expect("an indicator").to_string(), text);
+    }
+    assert!(matches!(read(Format::CodePrints, "{}"), Err(Refusal::Form(_))));
+}

@@ -1,4 +1,5 @@
-//! The rule sets of this release as tables that `build.rs` makes of `rules/base.json` and `rules/wallet.json`.
+//! The rule sets of this release as tables that `build.rs` makes of `rules/base.json`, `rules/wallet.json` and
+//! `rules/extended.json`.
 
 use std::collections::BTreeMap;
 

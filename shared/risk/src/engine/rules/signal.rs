@@ -105,6 +105,9 @@ pub enum SignalId {
     AllowListed,
     AllowNotCounted,
     Guarded,
+    KnownBadCode,
+    CodeModel,
+    NameModel,
 }
 
 impl SignalId {
@@ -211,6 +214,9 @@ impl SignalId {
         Self::AllowNotCounted,
         Self::Guarded,
     ];
+
+    /// What code that is looked at by itself, and models, can find besides.
+    pub const CODE: [Self; 3] = [Self::KnownBadCode, Self::CodeModel, Self::NameModel];
 
     /// As verdicts name it.
     #[must_use]

@@ -15,10 +15,11 @@ use scorpius_risk::address::{Account, ChainId};
 use scorpius_risk::api::{
     Asked, INVALID_TRANSACTION, Judged, READING_MS_MAX, Run, TransactionRequest, judge,
 };
-use scorpius_risk::engine::guard::Action;
+use scorpius_risk::engine::guard::{Action, DecisionRule};
 use scorpius_risk::engine::inputs::{Calldata, Question, Wei};
 use serde_json::value::RawValue;
 
+use super::alerts;
 use super::documents::{AnalysisRequest, AnalyzedTransaction, SeenTransaction, UnsignedTransaction};
 use super::{App, NO_ENDPOINT, below, invalid, no_such_wallet, thing, wallet_id};
 use crate::events::ThreatDetected;
@@ -29,9 +30,10 @@ use crate::wallet::Wallet;
 
 /// Tries against others who ask about the same wallet.
 const TRIES_MAX: usize = 6;
-/// Where the past and the wallet are among the writes.
+/// Where the past, the wallet and an alert are among the writes.
 const PAST: usize = 0;
 const WALLET: usize = 1;
+const ALERT: usize = 2;
 
 /// What is asked, and how it became known.
 #[derive(Clone)]
@@ -84,6 +86,13 @@ async fn attempt(
         Write::put(Remembered::key(tenant, &wallet.id), &past, as_read),
         Write::Check { key: Wallet::key(tenant, &wallet.id), condition: Condition::Present },
     ];
+    let is_over = verdict.score >= wallet.risk_threshold || verdict.score >= policy.global_risk_threshold;
+    let alerted = match is_over || decision.rule == DecisionRule::HardRule {
+        true => alerts::raising(app, request, wallet, &verdict, decision.rule).await?,
+        false => Vec::new(),
+    };
+    let has_alert = !alerted.is_empty();
+    writes.extend(alerted);
     writes.extend(told);
     if decision.action != Action::Allow {
         let fact = ThreatDetected {
@@ -116,6 +125,11 @@ async fn attempt(
     let response = Response::json(StatusCode::OK, &shown);
     let raced = AtomicBool::new(false);
     let conflict = |index| match index {
+        // Whoever raised the alert meanwhile was first.
+        ALERT if has_alert => {
+            raced.store(true, Ordering::Relaxed);
+            None
+        }
         PAST => {
             raced.store(true, Ordering::Relaxed);
             None

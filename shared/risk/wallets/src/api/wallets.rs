@@ -7,8 +7,10 @@ use scorpius_edge::idempotency::Once;
 use scorpius_edge::{Problem, Request, Response};
 use scorpius_risk::address::{Account, ChainId};
 use scorpius_risk::api::{Asked, Judged, READING_MS_MAX, account, chain, judge};
+use scorpius_risk::engine::guard::DecisionRule;
 use scorpius_risk::engine::inputs::Question;
 
+use super::alerts;
 use super::documents::{ChangeWallet, LastTransaction, ProtectRequest, WalletDetail, WalletList, WalletView};
 use super::{ALREADY_PROTECTED, App, TOO_MANY_WALLETS, check_version, invalid, tag, thing, threshold, words};
 use crate::events::{WalletChanged, WalletProtected, WalletReleased};
@@ -56,6 +58,7 @@ pub(super) async fn protect(app: &App, request: &Request) -> Result<Response, Pr
     };
     let mut writes = Vec::from(wallet.adding(tenant));
     writes.push(app.emit(request, &fact, &wallet)?);
+    writes.extend(alerted(app, request, &wallet, &judged).await?);
     writes.extend(judged.writes);
     let shown = detail(&wallet, &Remembered::default(), now);
     let response = Response::json(StatusCode::CREATED, &shown).with_header("etag", &tag(wallet.events));
@@ -65,6 +68,19 @@ pub(super) async fn protect(app: &App, request: &Request) -> Result<Response, Pr
         _ => None,
     };
     once.commit_or(&*app.store, &*app.clock, writes, response, conflict).await
+}
+
+/// What raises an alert, where the wallet's own address reaches its threshold.
+async fn alerted(
+    app: &App,
+    request: &Request,
+    wallet: &Wallet,
+    judged: &Judged,
+) -> Result<Vec<Write>, Problem> {
+    match judged.verdict.score >= wallet.risk_threshold {
+        true => alerts::raising(app, request, wallet, &judged.verdict, DecisionRule::RiskThreshold).await,
+        false => Ok(Vec::new()),
+    }
 }
 
 /// The address itself, judged as its own door would.
@@ -137,6 +153,7 @@ pub(super) async fn change(app: &App, request: &Request) -> Result<Response, Pro
     let tenant = request.tenant()?;
     let put = Write::put(Wallet::key(tenant, &wallet.id), &wallet, Condition::VersionIs(version));
     let mut writes = vec![put, app.emit(request, &fact, &wallet)?];
+    writes.extend(alerted(app, request, &wallet, &judged).await?);
     writes.extend(judged.writes);
     let past = app.store.get(&Remembered::key(tenant, &wallet.id)).await?;
     let shown = detail(&wallet, &document_or_default(past.as_ref())?, request.received_at);

@@ -335,6 +335,7 @@ fn the_examples_of_the_operations_are_taken() {
         let taken = match operation.id {
             "protectWallet" => serde_json::from_str::<ProtectRequest>(example).is_ok(),
             "changeWallet" => serde_json::from_str::<ChangeWallet>(example).is_ok(),
+            "changeAlert" => serde_json::from_str::<ChangeAlert>(example).is_ok(),
             "putEntry" => serde_json::from_str::<EntryRequest>(example).is_ok(),
             "analyzeTransaction" => serde_json::from_str::<AnalysisRequest>(example).is_ok(),
             "putSecurityPolicy" => serde_json::from_str::<PolicyRequest>(example).is_ok(),

@@ -1,0 +1,131 @@
+//! What is at an address, as code: like code that a list reports, and what a model makes of it.
+
+use std::sync::Arc;
+
+use alloy_primitives::Bytes as Code;
+use bytes::Bytes;
+use scorpius_core::UnixMillis;
+use scorpius_edge::problem::{INTERNAL, Problem};
+use scorpius_evm::{Unread, prefetch_view};
+
+use super::App;
+use crate::address::Account;
+use crate::code::{Looked, Part, look};
+use crate::engine::ground::{Ground, Teller, account, address};
+use crate::engine::inputs::Question;
+use crate::engine::rules::RuleSet;
+use crate::engine::verdict::Block;
+use crate::intel::{Answers, Indicator};
+use crate::lists::ListKind;
+use crate::model::Class;
+use crate::token::{ScanSeen, questions, scan, seen, slots};
+
+/// Accounts of one question whose code is looked at.
+const CODES_MAX: usize = 64;
+
+/// Code that is at hand.
+#[derive(Clone, Debug)]
+pub(super) struct AtHand {
+    pub(super) account: Account,
+    pub(super) told_by: Teller,
+    pub(super) code: Code,
+    /// What the scanner found in it, where it was asked.
+    pub(super) scan: Option<ScanSeen>,
+}
+
+/// Code that was looked at, each with the prints that lists are asked about.
+#[derive(Default)]
+pub(super) struct Codes(Vec<(Looked, Vec<Part>)>);
+
+/// The code of an address, where the asker tells it or wants it read, and the block of which it is.
+pub(super) async fn of_address(
+    app: &App,
+    question: &Question,
+    told: Option<Bytes>,
+    is_read: bool,
+    until: UnixMillis,
+) -> Result<Option<(AtHand, Option<Block>)>, Problem> {
+    let Question::Address { chain, address: asked } = question else { return Ok(None) };
+    let (told_by, code, block) = match (told, &app.chain) {
+        (Some(code), _) => (Teller::Asker, Some(Code::from(code)), None),
+        (None, Some(node)) if is_read => {
+            let late = || app.clock.now() >= until;
+            let read =
+                prefetch_view(&**node, chain.number(), address(asked), &questions(), &slots(), &late).await;
+            if read.unread == Some(Unread::NoEndpoint) {
+                return Ok(None);
+            }
+            let block = read.state.as_ref().map(|state| &state.block);
+            let block = block.map(|block| Block { number: block.number, hash: block.hash.to_string() });
+            (Teller::Chain, seen(*asked, Teller::Chain, read.state.as_ref(), read.unread).code, block)
+        }
+        _ => return Ok(None),
+    };
+    let Some(code) = code.filter(|code| !code.is_empty()) else { return Ok(None) };
+    let scan = match RuleSet::extended().model(Class::Contract) {
+        Some(_) => Some(scanned(code.clone()).await?),
+        None => None,
+    };
+    Ok(Some((AtHand { account: *asked, told_by, code, scan }, block)))
+}
+
+/// It computes, for up to a second.
+pub(super) async fn scanned(code: Code) -> Result<ScanSeen, Problem> {
+    tokio::task::spawn_blocking(move || scan(&code)).await.map_err(|error| INTERNAL.because(error))
+}
+
+/// The code of everybody in a transaction whose state was told or read.
+pub(super) fn of_ground(question: &Question, ground: Option<&Ground>) -> Vec<AtHand> {
+    let Some((ground, state)) = ground.and_then(|ground| Some((ground, ground.state.as_ref()?))) else {
+        return Vec::new();
+    };
+    let parties = question.accounts();
+    let known = state
+        .accounts
+        .iter()
+        .filter(|(at, known)| !known.code.is_empty() && parties.binary_search(&account(**at)).is_ok());
+    let at_hand = known.map(|(at, known)| AtHand {
+        account: account(*at),
+        told_by: ground.told_by,
+        code: known.code.clone(),
+        scan: None,
+    });
+    at_hand.take(CODES_MAX).collect()
+}
+
+impl Codes {
+    /// Looks at what is `at_hand`, if a list of code or a model asks for it.
+    pub(super) async fn look(app: &App, at_hand: Vec<AtHand>) -> Result<Self, Problem> {
+        if at_hand.is_empty() {
+            return Ok(Self::default());
+        }
+        let snapshot = app.intel.current().await?;
+        let lists = snapshot.as_ref().map(|snapshot| snapshot.lists()).unwrap_or_default();
+        let has_list = lists.iter().any(|list| list.kind == ListKind::BadCode);
+        let has_model = RuleSet::extended().model(Class::Contract).is_some();
+        let wanted: Vec<_> =
+            at_hand.into_iter().filter(|code| has_list || has_model && code.scan.is_some()).collect();
+        if wanted.is_empty() {
+            return Ok(Self::default());
+        }
+        let wanted = Arc::new(wanted);
+        let looked = tokio::task::spawn_blocking(move || {
+            let look = |code: &AtHand| {
+                look(code.account, code.told_by, &code.code, code.scan.as_ref().filter(|_| has_model))
+            };
+            wanted.iter().map(look).collect()
+        });
+        Ok(Self(looked.await.map_err(|error| INTERNAL.because(error))?))
+    }
+
+    /// What lists are asked about.
+    pub(super) fn indicators(&self) -> impl Iterator<Item = Indicator> {
+        self.0.iter().flat_map(|(_, parts)| parts.iter().map(|(_, indicator)| indicator.clone()))
+    }
+
+    /// As far as it tells something: a list has it, or a model was asked.
+    pub(super) fn told(self, answers: &Answers) -> Vec<Looked> {
+        let listed = self.0.into_iter().map(|(looked, parts)| looked.listed(&parts, answers));
+        listed.filter(|looked| !looked.listed.is_empty() || !looked.features.is_empty()).collect()
+    }
+}
