@@ -358,7 +358,8 @@ fn events(all: &Everything) -> usize {
 }
 
 /// Operations that answer with success and change nothing when there is nothing to change.
-const QUIET: [&str; 13] = [
+const QUIET: [&str; 14] = [
+    "checkDetector",
     "checkPolicies",
     "explainPolicies",
     // Going on with an export is no fact any more.
