@@ -47,7 +47,7 @@ const OWNED: [(&str, &[&str]); 23] = [
     ("evmole", &["shared/scan"]),
     ("tree-sitter", &["shared/scan/source"]),
     ("xorf", &["shared/risk"]),
-    ("libm", &["shared/risk"]),
+    ("libm", &["shared/risk", "shared/risk/train"]),
     ("hyper", &["shared/egress", "infra/scorpius"]),
     ("rustls", &["shared/egress"]),
     ("tokio-rustls", &["shared/egress"]),

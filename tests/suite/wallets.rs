@@ -117,6 +117,7 @@ async fn an_alert_is_raised_once_told_listed_and_closed() {
     // Another amount is another subject; the list goes on by its cursor, and its filters hold.
     let mut other = drainer();
     other["data"] = json!(other["data"].as_str().expect("calldata").replace("ffff", "fffe"));
+    desk.clock.advance_ms(1_000);
     analyzed(&desk, &wallet, &other).await;
     let page = desk.get("/v1/alerts?limit=1").await.expect(200);
     assert_ne!(page["alerts"][0]["alert_id"], json!(id), "newest first");

@@ -120,7 +120,7 @@ impl TrainRisk {
         for entry in entries {
             let entry = entry?;
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            if self.skip.iter().any(|skip| name == *skip) {
+            if self.skip.contains(&name) {
                 continue;
             }
             // Links are not followed, so that no folder is its own.
