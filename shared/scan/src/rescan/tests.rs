@@ -177,7 +177,7 @@ async fn a_target_is_scanned_once_a_period_and_what_changes_is_told() {
     );
     let next: UnixMillis =
         schedule(&world, &id).await["next_at"].as_str().expect("a time").parse().expect("one");
-    assert!(next > world.clock.now() && (next.0 - NOW.0) % (2 * HOUR_MS) == 0);
+    assert!(next > world.clock.now() && (next.0 - NOW.0).is_multiple_of(2 * HOUR_MS));
 }
 
 #[tokio::test]
