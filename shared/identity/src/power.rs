@@ -3,13 +3,15 @@
 use scorpius_edge::{Principal, Role};
 
 /// What a key can be cut down to, besides `<capability>:*`. The operator's actions are no permissions: no door gives them.
-pub const PERMISSIONS: [&str; 26] = [
+pub const PERMISSIONS: [&str; 28] = [
     "audit:erase",
     "audit:hold",
     "audit:read",
     "audit:separate",
     "config:read",
     "config:write",
+    "detector:read",
+    "detector:write",
     "elevation:approve",
     "elevation:read",
     "elevation:write",

@@ -37,6 +37,7 @@ pub use problems::{
     CHAIN_UNREACHABLE, NO_CONTRACT, NO_ENDPOINT, SCAN_FAILED, SCAN_FINISHED, SCAN_NOT_FINISHED,
     TOO_MANY_SCHEDULES,
 };
+use problems::{ShowError, problem};
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 100;
@@ -380,31 +381,6 @@ fn filter<T: DeserializeOwned>(request: &Request, name: &'static str) -> Result<
             .because(format_args!("`{name}` is none of its words"))
             .at(format!("/{name}"), "unknown")
     })
-}
-
-/// Why there is no report to show.
-#[derive(Debug, thiserror::Error)]
-enum ShowError {
-    #[error("there is no scan `{id}`")]
-    Unknown { id: String },
-    #[error("the scan is still queued; ask again in a moment")]
-    NotFinished,
-    #[error("the scan failed or was called off, so there is no report")]
-    Failed,
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Port(#[from] PortError),
-}
-
-fn problem(error: ShowError) -> Problem {
-    match error {
-        ShowError::Unknown { .. } => NOT_FOUND.because(error),
-        ShowError::NotFinished => SCAN_NOT_FINISHED.because(error).retry_after_s(1),
-        ShowError::Failed => SCAN_FAILED.because(error),
-        ShowError::Store(error) => error.into(),
-        ShowError::Port(error) => error.into(),
-    }
 }
 
 async fn find(app: &App, request: &Request) -> Result<ScanRecord, Problem> {

@@ -12,7 +12,7 @@ use crate::testing::{NOW, World};
 
 /// Each action, the roles that may do it, and a permission that does not cover it. Typed by hand:
 /// it is what `Role::may` is held to.
-const MAY: [(&str, &[Role], &str); 30] = [
+const MAY: [(&str, &[Role], &str); 32] = [
     // Of people only; keys are what this table tries.
     ("account:own", &[], ""),
     ("admin:read", &[Role::Operator], "risk:read"),
@@ -23,6 +23,8 @@ const MAY: [(&str, &[Role], &str); 30] = [
     ("audit:separate", &[Role::Admin], "audit:read"),
     ("config:read", &[Role::Admin, Role::Security, Role::Auditor], "config:write"),
     ("config:write", &[Role::Admin], "config:read"),
+    ("detector:read", &[Role::Admin, Role::Security, Role::Auditor, Role::Viewer], "detector:write"),
+    ("detector:write", &[Role::Admin, Role::Security], "detector:read"),
     ("elevation:approve", &[Role::Admin, Role::Security], "elevation:read"),
     ("elevation:read", &[Role::Admin, Role::Security, Role::Auditor], "elevation:write"),
     ("elevation:write", &[Role::Admin, Role::Security], "elevation:read"),

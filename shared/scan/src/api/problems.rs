@@ -1,7 +1,9 @@
 //! What is wrong with requests about scans.
 
 use http::StatusCode;
-use scorpius_edge::ProblemType;
+use scorpius_core::{PortError, StoreError};
+use scorpius_edge::problem::NOT_FOUND;
+use scorpius_edge::{Problem, ProblemType};
 
 /// The scan has no report yet.
 pub const SCAN_NOT_FINISHED: ProblemType =
@@ -36,3 +38,28 @@ pub const TOO_MANY_SCHEDULES: ProblemType = ProblemType {
     title: "Too many scan schedules",
     status: StatusCode::CONFLICT,
 };
+
+/// Why there is no report to show.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ShowError {
+    #[error("there is no scan `{id}`")]
+    Unknown { id: String },
+    #[error("the scan is still queued; ask again in a moment")]
+    NotFinished,
+    #[error("the scan failed or was called off, so there is no report")]
+    Failed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+pub(super) fn problem(error: ShowError) -> Problem {
+    match error {
+        ShowError::Unknown { .. } => NOT_FOUND.because(error),
+        ShowError::NotFinished => SCAN_NOT_FINISHED.because(error).retry_after_s(1),
+        ShowError::Failed => SCAN_FAILED.because(error),
+        ShowError::Store(error) => error.into(),
+        ShowError::Port(error) => error.into(),
+    }
+}
