@@ -126,6 +126,19 @@ pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
             }
         }
     }
+    // One alert: its own wallet gives everything to an account without code.
+    let sent = json!({
+        "to": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "value": "0",
+        "data": format!("0x095ea7b3{:0>64}{}", "fb6916095ca1df60bb79ce92ce3ea74c37c5d359", "f".repeat(64)),
+        "accounts": [{"address": "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", "code": "none"}],
+    });
+    let analyze = format!("{}/analyze-transaction", real["/v1/wallets/{id}"]);
+    desk.post(&analyze, &json!({"transaction": sent})).await.expect(200);
+    let alerts = desk.get("/v1/alerts").await.expect(200);
+    real.insert(
+        "/v1/alerts/{id}",
+        format!("/v1/alerts/{}", alerts["alerts"][0]["alert_id"].as_str().expect("an alert")),
+    );
     // That tenant has the tier of the example already; one's own is to stay unlimited.
     let tier = format!("{}/tier", real["/v1/admin/tenants/{id}"]);
     let body = br#"{"tier": "professional"}"#;

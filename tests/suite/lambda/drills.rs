@@ -93,6 +93,7 @@ fn a_consumer_that_throws_and_a_key_that_does_not_sign_lose_nothing() {
         let asked = json!({"QueueUrl": stage.queue(queue, "live"), "Attributes": {"VisibilityTimeout": "1"}});
         stage.call("sqs", "AmazonSQS.SetQueueAttributes", &asked);
     }
+    stage.gives_up_early("audit");
 
     say("drill: a new version of scan-job does not start");
     let before = stage.releases_without("scan-job", "BUCKET");

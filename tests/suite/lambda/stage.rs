@@ -63,6 +63,19 @@ impl Stage {
         self.output("queue_urls", &format!("/{name}/{which}"))
     }
 
+    /// Makes dead letters of what the queue handed out six times, so that nobody waits for the hours that its pauses add up to.
+    #[track_caller]
+    pub(crate) fn gives_up_early(&self, queue: &str) {
+        let url = self.queue(queue, "live");
+        let asked = json!({"QueueUrl": url, "AttributeNames": ["RedrivePolicy"]});
+        let said = self.call("sqs", "AmazonSQS.GetQueueAttributes", &asked);
+        let policy = said["Attributes"]["RedrivePolicy"].as_str().expect("a queue has dead letters");
+        let mut policy: Value = serde_json::from_str(policy).expect("JSON");
+        policy["maxReceiveCount"] = json!(6);
+        let asked = json!({"QueueUrl": url, "Attributes": {"RedrivePolicy": policy.to_string()}});
+        self.call("sqs", "AmazonSQS.SetQueueAttributes", &asked);
+    }
+
     /// Calls a service that speaks JSON by targets: `TrentService.DisableKey`.
     #[track_caller]
     pub(crate) fn call(&self, service: &str, target: &str, body: &Value) -> Value {

@@ -118,7 +118,7 @@ fn each_rule_finds_its_fault() {
     // And exactly what was planted, by name.
     let (_, finds) = RULES[0];
     let found = finds(&state);
-    assert!(found.iter().all(|it| it.contains("may not send to")) && found.len() == 4, "{found:?}");
+    assert!(found.iter().all(|it| it.contains("may not send to")) && found.len() == 6, "{found:?}");
     let (_, finds) = RULES[3];
     let found = finds(&state);
     assert!(

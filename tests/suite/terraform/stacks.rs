@@ -374,7 +374,7 @@ fn a_queue_gets_what_it_subscribed_to_tenant_by_tenant() {
     assert_eq!(
         rules["scorpius-dev-notify"],
         json!(
-            ["audit", "identity", "intel", "policy", "risk", "scan", "wallet"]
+            ["alert", "audit", "identity", "intel", "policy", "risk", "scan", "wallet"]
                 .map(|name| json!({"prefix": format!("scorpius.{name}.")}))
         )
     );
