@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use schemars::JsonSchema;
 use scorpius_core::id::is_id;
-use scorpius_core::{Blobs, Chain, Clock, Event, PortError, Store, StoreError, Write, new_id};
+use scorpius_core::{Blobs, Chain, Clock, Event, PortError, Store, Write, new_id};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::operation::{PAGING, Parameter};
