@@ -271,18 +271,14 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         Given::Solidity(project) => (Input::Solidity, project.sha256(), project.size_bytes()),
     };
     let lines = input::lines(&asked, &given)?;
-    let compiled = match &lines {
-        Some(lines) => Some(app.scans.keep_lines(lines).await?),
-        None => None,
-    };
-    let scan = ScanRecord {
+    let mut scan = ScanRecord {
         id: new_id("scn", &*app.clock),
         label: asked.label.map(label).transpose()?,
         sensitivity: asked.sensitivity.map(sensitivity).transpose()?,
         status: Status::Queued,
         input,
         deployed,
-        compiled,
+        compiled: None,
         priority: asked.priority,
         rescan: None,
         budget: asked.budget,
@@ -300,6 +296,9 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
     match &given {
         Given::Bytecode(code) => app.scans.keep_code(code).await?,
         Given::Solidity(project) => app.scans.keep_project(project).await?,
+    }
+    if let Some(lines) = &lines {
+        scan.compiled = Some(app.scans.keep_lines(lines).await?);
     }
     let mut writes = vec![scans::put_new(tenant, &scan), Write::emit(event)];
     if scan.priority == Priority::High {

@@ -60,6 +60,7 @@ pub struct CompilerInput {
 
 /// A file of a standard JSON input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CompilerInputFile")]
 pub struct InputFile {
     /// Its text. Nothing is fetched: a file without it has no lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]

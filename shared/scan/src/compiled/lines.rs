@@ -23,6 +23,7 @@ const PLACES: usize = 2;
 /// What an instruction is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "FindingOrigin")]
 pub enum Origin {
     /// Text of a file.
     Source {
@@ -71,12 +72,10 @@ impl Lines {
     ) -> Self {
         let mut table = Self { contract, files: Vec::new(), places: Vec::new(), runs: Vec::new() };
         let numbers = table.add_places(entries, texts, generated);
-        for (pc, number) in instruction_places(code).into_iter().zip(
-            entries
-                .iter()
-                .map(|entry| number_of(entry, &numbers, generated))
-                .chain(std::iter::repeat(UNKNOWN)),
-        ) {
+        let known = entries.iter().map(|entry| number_of(entry, &numbers, generated));
+        // After the last entry comes data.
+        let all = known.chain(std::iter::repeat(UNKNOWN));
+        for (pc, number) in instruction_places(code).into_iter().zip(all) {
             if table.runs.last().is_none_or(|&(_, before)| before != number) {
                 table.runs.push((pc, number));
             }

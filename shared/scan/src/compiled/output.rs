@@ -81,6 +81,7 @@ pub struct DeployedBytecode {
 
 /// Bytes of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CodeStretch")]
 pub struct Stretch {
     /// The first one.
     pub start: usize,
