@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use scorpius_scan::Bytecode;
+use scorpius_scan::compiled::Compiled;
 use scorpius_scan::engine::query::{Detector, DetectorSet};
 use scorpius_scan::engine::{self, Budget};
 use scorpius_scan::sarif;
 use scorpius_scan::source::Project;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::aws::tools::{found, run, say, tools};
 use crate::tree;
@@ -86,6 +88,19 @@ fn microsofts_validator_has_nothing_against_our_reports() {
             let report = scorpius_replay::scan(&[0x33, 0xff], Budget::Standard, DetectorSet::none());
             assert!(report.findings.iter().all(|finding| finding.replay.is_some()));
             serde_json::to_value(sarif::document(&report)).expect("JSON")
+        }),
+        ("a finding in bytecode with its line", {
+            let fixture: Value =
+                serde_json::from_str(&tree::read("shared/scan/fixtures/compiled/old.json")).expect("JSON");
+            let output = &fixture["output"]["contracts"]["contracts/Old.sol"]["Old"];
+            let code = output["evm"]["deployedBytecode"]["object"].as_str().expect("code");
+            let code: Bytecode = format!("0x{code}").parse().expect("code");
+            let compiled: Compiled =
+                serde_json::from_value(json!({"output": fixture["output"], "sources": fixture["input"]}))
+                    .expect("an output");
+            let lines = compiled.lines(code.as_bytes()).expect("lines");
+            let report = engine::scan(code.as_bytes(), Budget::Quick);
+            serde_json::to_value(sarif::document_with(&report, Some(&lines))).expect("JSON")
         }),
         // Jumps to where the caller says.
         ("bytecode that is not wholly followed", bytecode(&[0x5f, 0x35, 0x56])),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::desk::Desk;
 use crate::entries::ledger;
+use crate::tree;
 
 /// PUSH1 0 CALLDATALOAD SELFDESTRUCT: a contract that anyone may destroy.
 const OPEN_TO_ALL: &str = "0x600035ff";
@@ -76,6 +77,56 @@ async fn a_scan_says_how_far_it_is_until_it_is_over() {
         assert_eq!((text(&over, "status"), over.get("progress")), (status, None));
     }
     assert_eq!(told(&desk, "scorpius.scan.completed.v1").await, 1);
+}
+
+#[tokio::test]
+async fn a_scan_with_the_compilers_output_has_lines_and_nobody_elses_of_the_same_code_has() {
+    let desk = Desk::open().await;
+    let theirs = desk.second_tenant().await;
+    let fixture: Value =
+        serde_json::from_str(&tree::read("shared/scan/fixtures/compiled/old.json")).expect("JSON");
+    let contract = &fixture["output"]["contracts"]["contracts/Old.sol"]["Old"];
+    let code = format!("0x{}", text(&contract["evm"]["deployedBytecode"], "object"));
+    let source = text(&fixture["input"]["sources"]["contracts/Old.sol"], "content");
+    let fault = 1 + source.lines().position(|line| line.contains("selfdestruct(heir)")).expect("a line");
+    let plain = json!({"bytecode": code});
+    let with =
+        json!({"bytecode": code, "compiled": {"output": fixture["output"], "sources": fixture["input"]}});
+    let scanned = async |key: &str, body: &Value| {
+        let headers = [("content-type", "application/json"), ("x-api-key", key)];
+        let made = desk.ask("POST", "/v1/scans", &headers, body.to_string().as_bytes()).await.expect(202);
+        desk.settle().await;
+        let path = format!("/v1/scans/{}", text(&made, "id"));
+        let shown = desk.ask("GET", &path, &headers, b"").await.expect(200);
+        let sarif = desk.ask("GET", &format!("{path}/sarif"), &headers, b"").await.expect(200);
+        (shown, sarif)
+    };
+    let destroys = |shown: &Value| {
+        let findings = shown["report"]["findings"].as_array().expect("findings").clone();
+        let found = findings.into_iter().find(|it| it["detector"] == "unguarded-selfdestruct");
+        found.expect("the finding")
+    };
+    let (shown, sarif) = scanned(&desk.api_key, &with).await;
+    let origin = &destroys(&shown)["origin"];
+    assert_eq!((text(origin, "kind"), &origin["place"]["line"]), ("source", &json!(fault)));
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let result = results.iter().find(|it| it["ruleId"] == "unguarded-selfdestruct").expect("the result");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "contracts/Old.sol");
+    assert_eq!(place["region"]["startLine"], json!(fault));
+    for key in [&desk.api_key, &theirs] {
+        let (bare, sarif) = scanned(key, &plain).await;
+        assert_eq!(bare["result"]["report_sha256"], shown["result"]["report_sha256"]);
+        assert_eq!(destroys(&bare).get("origin"), None);
+        assert!(!sarif.to_string().contains("Old.sol"));
+    }
+    // What is told to others names no file.
+    for entry in ledger(&desk.host).await.into_values() {
+        assert!(!entry.to_string().contains("Old.sol"), "{entry}");
+    }
+    let other = json!({"bytecode": OPEN_TO_ALL, "compiled": with["compiled"]});
+    let refused = desk.post("/v1/scans", &other).await.expect(422);
+    assert_eq!(text(&refused, "code"), "other-code");
 }
 
 #[tokio::test]

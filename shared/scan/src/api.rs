@@ -5,6 +5,7 @@ pub mod findings;
 mod input;
 mod problems;
 pub mod schedules;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use schemars::JsonSchema;
 use scorpius_core::id::is_id;
-use scorpius_core::{Blobs, Chain, Clock, Event, PortError, Store, Write, new_id};
+use scorpius_core::{Blobs, Chain, Clock, Event, Store, Write, new_id};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::operation::{PAGING, Parameter};
@@ -21,6 +22,7 @@ use scorpius_edge::{Access, Answer, Kind, Operation, Problem, Request, Response,
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::compiled::Compiled;
 use crate::deployed::Deployed;
 use crate::detectors::Detectors;
 use crate::engine::{Budget, Report};
@@ -28,16 +30,17 @@ use crate::facts::ScanCancelled;
 use crate::priority::{self, Priority};
 use crate::progress::Progress;
 use crate::sarif;
-use crate::scans::{self, Input, ResultSummary, ScanRecord, Scans, Status};
+use crate::scans::{self, Input, ScanRecord, Scans, Status};
 use crate::schedules::Schedules;
 use crate::source::SourceReport;
 use crate::triage::{Decision, Triage};
 use input::{Given, given};
 pub use problems::{
-    CHAIN_UNREACHABLE, NO_CONTRACT, NO_ENDPOINT, SCAN_FAILED, SCAN_FINISHED, SCAN_NOT_FINISHED,
+    CHAIN_UNREACHABLE, NO_CONTRACT, NO_ENDPOINT, OTHER_CODE, SCAN_FAILED, SCAN_FINISHED, SCAN_NOT_FINISHED,
     TOO_MANY_SCHEDULES,
 };
 use problems::{ShowError, problem};
+use shown::{Shown, lines_of, report_of, shown_with_lines};
 
 /// Characters of a label.
 const LABEL_CHARS_MAX: usize = 100;
@@ -100,6 +103,9 @@ pub struct NewScan {
     /// A contract by its address: the code that runs there, behind proxies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployed>,
+    /// With `bytecode` or `deployed`: what the compiler said of this code, so that findings have lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiled: Option<Compiled>,
     /// Solidity files by path: relative, with `/`, at most 1 MiB each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<BTreeMap<String, String>>,
@@ -183,6 +189,7 @@ pub fn operations() -> Vec<Operation> {
         .fails(&NO_ENDPOINT)
         .fails(&CHAIN_UNREACHABLE)
         .fails(&NO_CONTRACT)
+        .fails(&OTHER_CODE)
         .fails(&TOO_MANY_REQUESTS),
         Operation::new(
             "GET /v1/scans",
@@ -263,13 +270,15 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
         Given::Bytecode(code) => (Input::Bytecode, code.sha256(), code.as_bytes().len()),
         Given::Solidity(project) => (Input::Solidity, project.sha256(), project.size_bytes()),
     };
-    let scan = ScanRecord {
+    let lines = input::lines(&asked, &given)?;
+    let mut scan = ScanRecord {
         id: new_id("scn", &*app.clock),
         label: asked.label.map(label).transpose()?,
         sensitivity: asked.sensitivity.map(sensitivity).transpose()?,
         status: Status::Queued,
         input,
         deployed,
+        compiled: None,
         priority: asked.priority,
         rescan: None,
         budget: asked.budget,
@@ -287,6 +296,9 @@ async fn create(app: &App, request: &Request) -> Result<Response, Problem> {
     match &given {
         Given::Bytecode(code) => app.scans.keep_code(code).await?,
         Given::Solidity(project) => app.scans.keep_project(project).await?,
+    }
+    if let Some(lines) = &lines {
+        scan.compiled = Some(app.scans.keep_lines(lines).await?);
     }
     let mut writes = vec![scans::put_new(tenant, &scan), Write::emit(event)];
     if scan.priority == Priority::High {
@@ -328,21 +340,6 @@ fn sensitivity(level: u8) -> Result<u8, Problem> {
 fn thing<'a>(request: &'a Request, scan: &'a ScanRecord) -> Result<Thing<'a>, Problem> {
     let thing = Thing::new(Kind::Scan, &scan.id, request.tenant()?);
     Ok(thing.owned_by(&scan.requested_by).sensitive(scan.sensitivity))
-}
-
-/// A report of either engine.
-enum Shown {
-    Bytecode(Box<Report>),
-    Solidity(Box<SourceReport>),
-}
-
-impl Shown {
-    fn fingerprints(&self) -> Vec<&str> {
-        match self {
-            Self::Bytecode(report) => report.findings.iter().map(|it| it.fingerprint.as_str()).collect(),
-            Self::Solidity(report) => report.findings.iter().map(|it| it.fingerprint.as_str()).collect(),
-        }
-    }
 }
 
 fn view(scan: ScanRecord, shown: Option<Shown>) -> ScanView {
@@ -426,7 +423,7 @@ async fn cancel(app: &App, request: &Request) -> Result<Response, Problem> {
 async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
     let scan = find(app, request).await?;
     let report = match &scan.result {
-        Some(result) => Some(shown(app, scan.input, result).await?),
+        Some(result) => Some(shown_with_lines(app, &scan, result).await?),
         None => None,
     };
     let decided = match &report {
@@ -444,7 +441,7 @@ async fn show_sarif(app: &App, request: &Request) -> Result<Response, Problem> {
     let scan = find(app, request).await?;
     let report = report_of(app, &scan).await.map_err(problem)?;
     let mut document = match &report {
-        Shown::Bytecode(report) => sarif::document(report),
+        Shown::Bytecode(report) => sarif::document_with(report, lines_of(app, &scan).await?.as_ref()),
         Shown::Solidity(report) => sarif::source_document(report),
     };
     let fingerprints = report.fingerprints().into_iter();
@@ -458,21 +455,8 @@ async fn show_sarif(app: &App, request: &Request) -> Result<Response, Problem> {
     Ok(response.with_header("content-type", sarif::CONTENT_TYPE))
 }
 
-async fn shown(app: &App, input: Input, result: &ResultSummary) -> Result<Shown, PortError> {
-    Ok(match input {
-        Input::Bytecode => Shown::Bytecode(Box::new(app.scans.report(result).await?)),
-        Input::Solidity => Shown::Solidity(Box::new(app.scans.report(result).await?)),
-    })
-}
-
-async fn report_of(app: &App, scan: &ScanRecord) -> Result<Shown, ShowError> {
-    match (scan.status, &scan.result) {
-        (Status::Completed, Some(result)) => Ok(shown(app, scan.input, result).await?),
-        (Status::Failed | Status::Cancelled, _) => Err(ShowError::Failed),
-        (Status::Queued | Status::Completed, _) => Err(ShowError::NotFinished),
-    }
-}
-
+#[cfg(test)]
+mod compiled_tests;
 #[cfg(test)]
 mod findings_tests;
 #[cfg(test)]

@@ -33,6 +33,8 @@ async fn the_examples_go_through_doors_and_worker() {
     assert_eq!(made.status_code, 202, "{}", made.body);
     let made: Value = serde_json::from_str(&made.body).expect("JSON");
     let id = made["id"].as_str().expect("an id");
+    let compiled = answered(&world, include_str!("../../../events/scan/create-compiled.json")).await;
+    assert!(compiled.body.contains("src/Heir.sol:Heir"), "{}", compiled.body);
     let refused = answered(&world, include_str!("../../../events/scan/not-bytecode.json")).await;
     assert_eq!(refused.status_code, 400, "{}", refused.body);
 

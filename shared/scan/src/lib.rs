@@ -3,9 +3,10 @@
 //! ```text
 //! POST /v1/scans ─> code blob + record + `scan.requested` ─> queue `scan` ─> worker: engine ─> report blob
 //!                                                                              └─> record + `scan.completed`
-//! GET /v1/scans/{id} · /sarif <─ record + report
+//! GET /v1/scans/{id} · /sarif <─ record + report + lines, if a compiler's output came along
 //! ```
 
+pub mod compiled;
 pub mod engine;
 mod engines;
 pub mod evaluation;
@@ -45,7 +46,7 @@ pub use facts::{
 pub use priority::Priority;
 pub use progress::Progress;
 pub use rescan::Rescans;
-pub use scans::{Input, ScanRecord, Scans, Status};
+pub use scans::{CompiledAs, Input, ScanRecord, Scans, Status};
 pub use schedules::{GivenOnce, Missed, Schedule, Target};
 pub use triage::{Decision, State};
 

@@ -131,6 +131,10 @@ impl Rescans {
             status: Status::Queued,
             input,
             deployed,
+            compiled: match &schedule.target {
+                Target::Given(given) => given.compiled.clone(),
+                Target::Deployed(_) => None,
+            },
             priority: Priority::Low,
             rescan: Some(Rescan {
                 schedule_id: schedule.id.clone(),

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::bytecode::Bytecode;
+use crate::compiled::Lines;
 use crate::deployed::DeployedAt;
 use crate::engine::{Budget, CODE_BYTES_MAX};
 use crate::facts::{FailureReason, FindingCounts};
@@ -20,6 +21,8 @@ use crate::source::Project;
 
 /// Bytes of a report; the engine's own limits keep it well below.
 const REPORT_BYTES_MAX: u64 = 5_000_000;
+/// Bytes of a table of lines: what the texts have at most, and 60 for each instruction of the longest code.
+const LINES_BYTES_MAX: u64 = 32 << 20;
 /// Bytes of a project as JSON: what is taken at most, every byte escaped.
 const PROJECT_JSON_BYTES_MAX: u64 = 48 << 20;
 /// How long a report is given again for the same code.
@@ -69,6 +72,9 @@ pub struct ScanRecord {
     /// Where the code was read, if it was read from a chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<DeployedAt>,
+    /// What the compiler said of the code, if its output was handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiled: Option<CompiledAs>,
     /// Which scans it overtakes.
     #[serde(default)]
     pub priority: Priority,
@@ -94,6 +100,15 @@ pub struct ScanRecord {
     /// Why there is no report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReason>,
+}
+
+/// What the compiler said of a scan's code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CompiledAs {
+    /// The contract, `path:Name`.
+    pub contract: String,
+    /// SHA-256 of the table of lines, as it is stored.
+    pub lines_sha256: String,
 }
 
 /// Which schedule started a scan.
@@ -131,8 +146,8 @@ pub struct Scans {
 
 /// Bytes under a name that are not what was put there.
 #[derive(Debug, thiserror::Error)]
-#[error("blob `{name}` does not hold a report")]
-struct BadReport {
+#[error("blob `{name}` does not hold what was put there")]
+struct BadBlob {
     name: BlobName,
     #[source]
     source: Option<serde_json::Error>,
@@ -208,8 +223,18 @@ impl Scans {
 
     /// Keeps a report; answers with its SHA-256.
     pub(crate) async fn keep_report<R: Serialize>(&self, report: &R) -> Result<String, PortError> {
-        let json = serde_json::to_vec(report).map_err(|error| PortError::new("blobs", error))?;
-        let name = BlobName::of_content("scan-reports", &json);
+        self.keep_json("scan-reports", report).await
+    }
+
+    /// Keeps what the compiler said of a scan's code.
+    pub(crate) async fn keep_lines(&self, lines: &Lines) -> Result<CompiledAs, PortError> {
+        let lines_sha256 = self.keep_json("scan-lines", lines).await?;
+        Ok(CompiledAs { contract: lines.contract().to_owned(), lines_sha256 })
+    }
+
+    async fn keep_json<T: Serialize>(&self, folder: &str, document: &T) -> Result<String, PortError> {
+        let json = serde_json::to_vec(document).map_err(|error| PortError::new("blobs", error))?;
+        let name = BlobName::of_content(folder, &json);
         self.blobs.put_if_absent(&name, Bytes::from(json)).await?;
         Ok(name.as_str().rsplit('/').next().unwrap_or_default().to_owned())
     }
@@ -219,10 +244,26 @@ impl Scans {
     /// # Errors
     /// What the blobs say; a report that is gone or is none.
     pub async fn report<R: DeserializeOwned>(&self, summary: &ResultSummary) -> Result<R, PortError> {
-        let bad = |name, source| PortError::new("blobs", BadReport { name, source });
-        let name = content_name("scan-reports", &summary.report_sha256)
-            .unwrap_or_else(|| BlobName::of_content("scan-reports", b""));
-        let Some(json) = self.blobs.get(&name, REPORT_BYTES_MAX).await? else { return Err(bad(name, None)) };
+        self.json("scan-reports", &summary.report_sha256, REPORT_BYTES_MAX).await
+    }
+
+    /// Which lines the code of a scan is made of.
+    ///
+    /// # Errors
+    /// What the blobs say; a table that is gone or is none.
+    pub(crate) async fn lines(&self, compiled: &CompiledAs) -> Result<Lines, PortError> {
+        self.json("scan-lines", &compiled.lines_sha256, LINES_BYTES_MAX).await
+    }
+
+    async fn json<T: DeserializeOwned>(
+        &self,
+        folder: &str,
+        sha256: &str,
+        bytes_max: u64,
+    ) -> Result<T, PortError> {
+        let bad = |name, source| PortError::new("blobs", BadBlob { name, source });
+        let name = content_name(folder, sha256).unwrap_or_else(|| BlobName::of_content(folder, b""));
+        let Some(json) = self.blobs.get(&name, bytes_max).await? else { return Err(bad(name, None)) };
         serde_json::from_slice(&json).map_err(|error| bad(name, Some(error)))
     }
 

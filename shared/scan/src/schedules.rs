@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deployed::Deployed;
 use crate::engine::Budget;
-use crate::scans::Input;
+use crate::scans::{CompiledAs, Input};
 
 /// Schedules of one tenant.
 pub(crate) const SCHEDULES_MAX: i64 = 50;
@@ -47,6 +47,9 @@ pub struct GivenOnce {
     pub code_sha256: String,
     /// Bytes of code, or of all files.
     pub size_bytes: usize,
+    /// What the compiler said of the code, if its output was handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiled: Option<CompiledAs>,
 }
 
 /// Why a schedule's last turn brought no scan.

@@ -10,7 +10,8 @@ use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Kind, Operation, Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{App, SCAN_FAILED, SCAN_NOT_FINISHED, Shown, find_as, problem, report_of};
+use super::shown::{Shown, report_of};
+use super::{App, SCAN_FAILED, SCAN_NOT_FINISHED, find_as, problem};
 use crate::engine::Severity;
 use crate::facts::FindingTriaged;
 use crate::triage::{self, Decision, State};

@@ -6,8 +6,9 @@ use scorpius_core::Chain;
 use scorpius_edge::Problem;
 use scorpius_edge::problem::{INVALID_REQUEST, TOO_LARGE};
 
-use super::{CHAIN_UNREACHABLE, NO_CONTRACT, NO_ENDPOINT, NewScan};
+use super::{CHAIN_UNREACHABLE, NO_CONTRACT, NO_ENDPOINT, NewScan, OTHER_CODE};
 use crate::bytecode::{Bytecode, NotBytecode};
+use crate::compiled::{Lines, NotCompiled};
 use crate::deployed::{DeployedAt, NoCode};
 use crate::source::{NotAProject, NotAnArchive, Project};
 
@@ -25,6 +26,12 @@ pub(super) async fn given(
         return Err(INVALID_REQUEST
             .because("`remappings` goes with `files`")
             .at("/remappings", "without `files`"));
+    }
+    let is_code = asked.bytecode.is_some() || asked.deployed.is_some();
+    if asked.compiled.is_some() && !is_code {
+        return Err(INVALID_REQUEST
+            .because("`compiled` goes with `bytecode` or `deployed`")
+            .at("/compiled", "without `bytecode` or `deployed`"));
     }
     let said = (&asked.bytecode, &asked.deployed, &asked.files, &asked.standard_json, &asked.archive);
     let project = match said {
@@ -55,6 +62,35 @@ pub(super) async fn given(
         }
     };
     project.map(|project| (Given::Solidity(project), None))
+}
+
+/// Which lines the code is made of, if the compiler's output came along.
+pub(super) fn lines(asked: &NewScan, given: &Given) -> Result<Option<Lines>, Problem> {
+    match (&asked.compiled, given) {
+        (Some(compiled), Given::Bytecode(code)) => {
+            compiled.lines(code.as_bytes()).map(Some).map_err(not_compiled)
+        }
+        (Some(_), Given::Solidity(_)) | (None, _) => Ok(None),
+    }
+}
+
+fn not_compiled(error: NotCompiled) -> Problem {
+    let (kind, at) = match &error {
+        NotCompiled::TooMuch(_) => (&TOO_LARGE, "/compiled"),
+        NotCompiled::NoMatch => (&OTHER_CODE, "/compiled/output"),
+        NotCompiled::UnknownContract(_) | NotCompiled::OtherCode { .. } => {
+            (&OTHER_CODE, "/compiled/contract")
+        }
+        NotCompiled::Several(_) => (&INVALID_REQUEST, "/compiled/contract"),
+        NotCompiled::BadCode { .. }
+        | NotCompiled::BadMap { .. }
+        | NotCompiled::NoMap(_)
+        | NotCompiled::BadMetadata(_) => (&INVALID_REQUEST, "/compiled/output"),
+        NotCompiled::NoText(_) | NotCompiled::OtherText(_) | NotCompiled::BadPath(_) => {
+            (&INVALID_REQUEST, "/compiled/sources")
+        }
+    };
+    kind.because(&error).at(at, &error)
 }
 
 fn no_code(error: NoCode) -> Problem {

@@ -32,6 +32,12 @@ pub const NO_CONTRACT: ProblemType = ProblemType {
     title: "No contract is at this address",
     status: StatusCode::UNPROCESSABLE_ENTITY,
 };
+/// The compiler's output is of other code.
+pub const OTHER_CODE: ProblemType = ProblemType {
+    code: "other-code",
+    title: "The compiler's output is of other code",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+};
 /// The tenant has as many schedules as it may have.
 pub const TOO_MANY_SCHEDULES: ProblemType = ProblemType {
     code: "too-many-scan-schedules",

@@ -180,6 +180,7 @@ async fn target(
                     input: scan.input,
                     code_sha256: scan.code_sha256,
                     size_bytes: scan.size_bytes,
+                    compiled: scan.compiled,
                 }),
             };
             let first_at = now.plus_s(u64::from(asked.interval_hours) * HOUR_S);

@@ -120,6 +120,16 @@ impl<'a> Code<'a> {
     }
 }
 
+/// Where the instructions of `bytes` end and the compiler's metadata starts, or the code itself ends.
+pub(crate) fn instructions_end(bytes: &[u8]) -> usize {
+    metadata(bytes).map_or(bytes.len(), |(end, _)| end)
+}
+
+/// The program counter of each instruction before the metadata, in one sweep from the start.
+pub(crate) fn instruction_places(bytes: &[u8]) -> Vec<usize> {
+    Code::new(bytes).sweep().map(|(pc, _)| pc).collect()
+}
+
 /// Where terminal CBOR metadata starts, and the compiler that it names.
 fn metadata(bytes: &[u8]) -> Option<(usize, Option<String>)> {
     // evmole makes no promise about arbitrary bytes.

@@ -42,6 +42,7 @@ pub(crate) fn finding(
         severity: best.severity,
         confidence: best.confidence,
         pc: best.pc,
+        origin: None,
         fingerprint: fingerprint(rule.id, selector.as_deref(), &subject),
         selector,
         selectors: selectors.into_iter().take(SELECTORS_MAX).map(hex_selector).collect(),
@@ -69,7 +70,7 @@ fn path(explored: &Explored, to: usize) -> (Vec<usize>, Vec<Branch>) {
         {
             let condition = render(&explored.arena, taken.condition);
             let block = explored.visits.get(parent).map_or(taken.pc, |visit| visit.state.pc);
-            branches.push(Branch { block, pc: taken.pc, condition, holds: taken.holds });
+            branches.push(Branch { block, pc: taken.pc, place: None, condition, holds: taken.holds });
         }
         // A parent is older than its child, so this ends.
         at = visit.parent.map(|(parent, _)| parent);

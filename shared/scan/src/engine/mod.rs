@@ -34,6 +34,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use code::Shape;
+pub(crate) use code::{instruction_places, instructions_end};
 pub use deadline::{Budget, Deadline};
 pub use report::{
     Branch, Change, Confidence, Coverage, CrossCheck, DetectorsAsked, ENGINE, Effect, EffectKind, Evidence,

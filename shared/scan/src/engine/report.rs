@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::code::Shape;
 use super::deadline::Budget;
 use super::query::{DetectorAbout, DetectorSet};
+use crate::compiled::Origin;
+use crate::source::Place;
 
 /// Which engine made a report; changes whenever a report for the same bytes may.
 pub const ENGINE: &str = concat!("scorpius-scan/", env!("CARGO_PKG_VERSION"), "+3");
@@ -194,6 +196,9 @@ pub struct Finding {
     pub confidence: Confidence,
     /// Where in the code.
     pub pc: usize,
+    /// What that is made of, where a compiler's output says so. No engine sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// The function through which it is reached; `None` is the fallback or code before any function.
     pub selector: Option<String>,
     /// All functions through which it is reached, at most 50.
@@ -229,6 +234,9 @@ pub struct Branch {
     pub block: usize,
     /// The `JUMPI`.
     pub pc: usize,
+    /// The text that it is made of, where a compiler's output says so. No engine sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// Its condition.
     pub condition: String,
     /// Whether the condition is non-zero on the path.

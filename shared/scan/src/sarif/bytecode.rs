@@ -1,17 +1,26 @@
 //! Reports on bytecode.
 
+use super::source::uri;
 use super::{
     Address, Artifact, ArtifactLocation, AutomationDetails, CodeFlow, DescriptorReference, Document,
     Fingerprints, Hashes, Invocation, Location, LogicalLocation, Notification, PhysicalLocation, Region,
     ResultProperties, Run, SarifResult, Text, ThreadFlow, ThreadFlowLocation, Tool, caveat, driver,
     given_rule, level, sarif_rule,
 };
+use crate::compiled::{Lines, Origin};
 use crate::engine::{CrossCheck, Finding, RULES, Report};
+use crate::source::Place;
 
 /// The document for one report.
 #[must_use]
 pub fn document(report: &Report) -> Document {
-    let code = Code { uri: format!("bytecode/{}.bin", report.code.code_sha256) };
+    document_with(report, None)
+}
+
+/// The same with regions of the files that the code is made of.
+#[must_use]
+pub fn document_with(report: &Report, lines: Option<&Lines>) -> Document {
+    let code = Code { uri: format!("bytecode/{}.bin", report.code.code_sha256), lines };
     let given = report.detectors.iter().flat_map(|asked| &asked.detectors);
     let rules = RULES.iter().map(|rule| sarif_rule(rule)).chain(given.map(given_rule));
     Document {
@@ -22,13 +31,8 @@ pub fn document(report: &Report) -> Document {
             automation_details: AutomationDetails {
                 id: format!("scorpius-scan/{}/", report.code.code_sha256),
             },
-            artifacts: vec![Artifact {
-                location: code.location(),
-                length: report.code.size_bytes,
-                hashes: Hashes { sha256: report.code.code_sha256.clone() },
-                mime_type: "application/octet-stream",
-            }],
-            // Columns are not used; viewers still want to know.
+            artifacts: code.artifacts(report),
+            // Without lines no column is used; viewers still want to know.
             column_kind: "unicodeCodePoints",
             invocations: [Invocation {
                 execution_successful: true,
@@ -39,30 +43,85 @@ pub fn document(report: &Report) -> Document {
     }
 }
 
-struct Code {
+struct Code<'a> {
     uri: String,
+    lines: Option<&'a Lines>,
 }
 
-impl Code {
+impl Code<'_> {
     fn location(&self) -> ArtifactLocation {
         ArtifactLocation { uri: self.uri.clone(), index: 0 }
     }
 
+    /// The code, then the files that it is made of.
+    fn artifacts(&self, report: &Report) -> Vec<Artifact> {
+        let mut all = vec![Artifact {
+            location: self.location(),
+            length: report.code.size_bytes,
+            hashes: Hashes { sha256: report.code.code_sha256.clone() },
+            mime_type: "application/octet-stream",
+        }];
+        let files = self.lines.map(Lines::files).unwrap_or_default();
+        all.extend((1..).zip(files).map(|(index, file)| Artifact {
+            location: ArtifactLocation { uri: uri(&file.path), index },
+            length: file.size_bytes,
+            hashes: Hashes { sha256: file.sha256.clone() },
+            mime_type: if file.path.ends_with(".sol") { "text/x-solidity" } else { "text/plain" },
+        }));
+        all
+    }
+
     fn at(&self, pc: usize) -> Location {
+        self.shown(pc, false)
+    }
+
+    /// The instruction at `pc`, with its line where that is asked for and known.
+    fn shown(&self, pc: usize, with_snippet: bool) -> Location {
+        let origin = self.lines.and_then(|lines| lines.at(pc));
+        let (artifact_location, region, message) = match origin {
+            Some(Origin::Source { place, excerpt }) => {
+                let snippet = (with_snippet && !excerpt.is_empty()).then_some(Text { text: excerpt });
+                let (artifact, region) = self.region(&place, snippet);
+                (artifact, region, None)
+            }
+            Some(Origin::Compiler) => {
+                let message = Text { text: "Code that the compiler adds.".to_owned() };
+                (self.location(), bytes(pc), Some(message))
+            }
+            None => (self.location(), bytes(pc), None),
+        };
         Location {
             id: None,
             physical_location: PhysicalLocation {
-                artifact_location: self.location(),
-                region: Region::Bytes { byte_offset: pc, byte_length: 1 },
+                artifact_location,
+                region,
                 address: Some(Address { absolute_address: pc, length: 1, kind: "instruction" }),
             },
             logical_locations: Vec::new(),
-            message: None,
+            message,
         }
+    }
+
+    fn region(&self, place: &Place, snippet: Option<Text>) -> (ArtifactLocation, Region) {
+        let files = self.lines.map(Lines::files).unwrap_or_default();
+        // INVARIANT: the place is of the table itself, so that its file is there. The first artifact is the code.
+        let index = files.iter().position(|file| file.path == place.path).map_or(0, |index| index + 1);
+        let region = Region::Text {
+            start_line: place.line,
+            start_column: place.column,
+            end_line: place.end_line,
+            end_column: place.end_column,
+            snippet,
+        };
+        (ArtifactLocation { uri: uri(&place.path), index }, region)
     }
 }
 
-fn notifications(report: &Report, code: &Code) -> Vec<Notification> {
+fn bytes(pc: usize) -> Region {
+    Region::Bytes { byte_offset: pc, byte_length: 1 }
+}
+
+fn notifications(report: &Report, code: &Code<'_>) -> Vec<Notification> {
     let incomplete = report.not_explored.iter().map(|gap| Notification {
         descriptor: DescriptorReference { id: "incomplete", index: 0 },
         level: "warning",
@@ -87,8 +146,8 @@ fn rule_index(id: &str, report: &Report) -> Option<usize> {
     RULES.iter().map(|rule| rule.id).chain(given).position(|rule| rule == id)
 }
 
-fn result(finding: &Finding, report: &Report, code: &Code) -> SarifResult {
-    let mut location = code.at(finding.pc);
+fn result(finding: &Finding, report: &Report, code: &Code<'_>) -> SarifResult {
+    let mut location = code.shown(finding.pc, true);
     location.logical_locations = vec![LogicalLocation {
         name: finding.selector.clone().unwrap_or_else(|| "fallback".to_owned()),
         kind: "function",
@@ -115,7 +174,7 @@ fn result(finding: &Finding, report: &Report, code: &Code) -> SarifResult {
 }
 
 /// The path to a finding: the blocks, each with the branch that leads on, and the instruction itself.
-fn code_flow(finding: &Finding, code: &Code) -> Option<CodeFlow> {
+fn code_flow(finding: &Finding, code: &Code<'_>) -> Option<CodeFlow> {
     let step =
         |pc, text| ThreadFlowLocation { location: Location { message: Some(Text { text }), ..code.at(pc) } };
     // From the end: both lists are cut at the start.

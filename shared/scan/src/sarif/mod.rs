@@ -1,7 +1,8 @@
 //! Reports as SARIF 2.1.0 (OASIS standard), for code-scanning services and editors.
 //!
 //! A finding in bytecode is an address of kind `instruction`, and the same as a byte region of the artifact, for
-//! viewers that know only regions. A finding in Solidity is a region of lines and columns.
+//! viewers that know only regions; where a compiler's output says what it is made of, it is that address and a region of
+//! lines and columns. A finding in Solidity is such a region.
 
 mod bytecode;
 mod source;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use crate::engine::query::DetectorAbout;
 use crate::engine::{Confidence, Replay, Rule, Severity};
 
-pub use bytecode::document;
+pub use bytecode::{document, document_with};
 pub use source::source_document;
 
 /// The media type of SARIF.

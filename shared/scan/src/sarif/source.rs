@@ -103,7 +103,7 @@ fn at(report: &SourceReport, place: &Place, excerpt: Option<&str>) -> Location {
 }
 
 /// A path as a relative reference (RFC 3986): what is not unreserved is percent-encoded.
-fn uri(path: &str) -> String {
+pub(super) fn uri(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     for byte in path.bytes() {
         match byte {

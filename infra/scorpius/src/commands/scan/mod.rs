@@ -1,6 +1,7 @@
 //! `scorpius scan`: the scanner as a program for a repository's own checks.
 
 mod address;
+mod compiled;
 mod detectors;
 mod files;
 mod source;
@@ -46,6 +47,16 @@ pub struct Scan {
     /// A folder of detectors: each file `*.det` in it is asked about bytecode, too.
     #[arg(long, value_name = "DIR")]
     detectors: Option<PathBuf>,
+    /// The standard JSON output of the compiler that made the bytecode, or a build-info file of Hardhat or Foundry:
+    /// findings then have the file and line that they are made of.
+    #[arg(long, value_name = "FILE")]
+    compiled: Option<PathBuf>,
+    /// With `--compiled`: the standard JSON input, or an object of texts by path. A build-info file has it in it.
+    #[arg(long, value_name = "FILE", requires = "compiled")]
+    sources: Option<PathBuf>,
+    /// With `--compiled`: which contract it is, `path:Name`, where more than one has this code.
+    #[arg(long, value_name = "NAME", requires = "compiled")]
+    contract: Option<String>,
     /// Fail when something at least this bad is found.
     #[arg(long, value_enum, default_value = "high")]
     fail_on: SeverityName,
@@ -123,6 +134,9 @@ impl Scan {
         if self.detectors.is_some() {
             return Err("`--detectors` goes with bytecode".into());
         }
+        if self.compiled.is_some() {
+            return Err("`--compiled` goes with bytecode".into());
+        }
         let mut imported = Vec::new();
         for path in &self.import {
             imported.extend(others(path)?);
@@ -151,10 +165,21 @@ impl Scan {
         if !self.import.is_empty() {
             return Err("`--import` goes with Solidity".into());
         }
-        let report = scorpius_replay::scan(code, self.budget.budget(), set);
+        // Read first: an output of other code fails before time is spent.
+        let lines = match &self.compiled {
+            Some(output) => {
+                Some(compiled::lines(output, self.sources.as_deref(), self.contract.as_ref(), code)?)
+            }
+            None => None,
+        };
+        let mut report = scorpius_replay::scan(code, self.budget.budget(), set);
+        if let Some(lines) = &lines {
+            lines.mark(&mut report);
+        }
         let terminal = Terminal::default();
         if self.sarif {
-            terminal.text(&(serde_json::to_string_pretty(&scorpius_scan::sarif::document(&report))? + "\n"));
+            let document = scorpius_scan::sarif::document_with(&report, lines.as_ref());
+            terminal.text(&(serde_json::to_string_pretty(&document)? + "\n"));
         } else if self.json {
             terminal.text(&(serde_json::to_string_pretty(&report)? + "\n"));
         } else {
@@ -269,6 +294,9 @@ fn table(report: &Report, known: &BTreeSet<String>, terminal: &Terminal) {
             finding.selector.as_deref().unwrap_or("fallback"),
             finding.summary,
         ));
+        if let Some(origin) = &finding.origin {
+            terminal.line(compiled::explain(origin));
+        }
         if let Some(replay) = &finding.replay {
             steps(replay, terminal);
         }
