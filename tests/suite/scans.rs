@@ -121,8 +121,13 @@ async fn a_scan_with_the_compilers_output_has_lines_and_nobody_elses_of_the_same
         assert!(!sarif.to_string().contains("Old.sol"));
     }
     // What is told to others names no file.
-    for entry in ledger(&desk.host).await.into_values() {
-        assert!(!entry.to_string().contains("Old.sol"), "{entry}");
+    let now = desk.clock.now();
+    let (from, to) = (UnixMillis(now.0 - HOUR_MS), now.plus_s(60));
+    for kind in ["scorpius.scan.requested.v1", "scorpius.scan.completed.v1"] {
+        let path = format!("/v1/audit/events?from={from}&to={to}&type={kind}");
+        let events = desk.get(&path).await.expect(200);
+        assert_eq!(events["events"].as_array().map(Vec::len), Some(2), "{events}");
+        assert!(!events.to_string().contains("Old.sol"), "{events}");
     }
     let other = json!({"bytecode": OPEN_TO_ALL, "compiled": with["compiled"]});
     let refused = desk.post("/v1/scans", &other).await.expect(422);

@@ -265,7 +265,13 @@ async fn a_turn_without_a_scan_says_why_and_one_of_a_silent_chain_is_tried_again
 async fn what_was_handed_in_once_is_scanned_again_and_compared_with_its_scan() {
     let world = World::new();
     stands(&world, "active").await;
-    let first = world.scan("0x33ff").await;
+    let map = json!({"object": "33ff", "sourceMap": "0:6:0;"});
+    let output =
+        json!({"contracts": {"A.sol": {"A": {"evm": {"deployedBytecode": map}}}}, "sourceList": ["A.sol"]});
+    let compiled = json!({"output": output, "sources": {"A.sol": "end();"}});
+    let asked = json!({"bytecode": "0x33ff", "budget": "quick", "compiled": compiled});
+    let first = body_of(&asking(&world, post("createScan", &asked)).await);
+    let first = first["id"].as_str().expect("an id").to_owned();
     worked(&world).await;
     let made =
         asking(&world, post("createScanSchedule", &json!({"scan_id": first, "interval_hours": 1}))).await;
@@ -278,6 +284,8 @@ async fn what_was_handed_in_once_is_scanned_again_and_compared_with_its_scan() {
         (&again["status"], &again["rescan"]["previous_scan_id"]),
         (&"completed".into(), &first.into())
     );
+    // The code is the same, and so are its lines.
+    assert_eq!(again["report"]["findings"][0]["origin"]["place"]["line"], 1, "{again}");
 }
 
 #[tokio::test]
