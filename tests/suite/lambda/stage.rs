@@ -16,6 +16,9 @@ use crate::terraform::{Deployment, deployed};
 /// Between two looks at something that is to come about.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// Hand-outs of a queue that gives up early.
+pub(crate) const EARLY: u32 = 6;
+
 /// One platform, and the emulator that it runs on.
 pub(crate) struct Stage {
     pub(crate) deployment: Deployment,
@@ -63,7 +66,7 @@ impl Stage {
         self.output("queue_urls", &format!("/{name}/{which}"))
     }
 
-    /// Makes dead letters of what the queue handed out six times, so that nobody waits for the hours that its pauses add up to.
+    /// Makes dead letters of what the queue handed out `EARLY` times, so that nobody waits for the hours that its pauses add up to.
     #[track_caller]
     pub(crate) fn gives_up_early(&self, queue: &str) {
         let url = self.queue(queue, "live");
@@ -71,7 +74,7 @@ impl Stage {
         let said = self.call("sqs", "AmazonSQS.GetQueueAttributes", &asked);
         let policy = said["Attributes"]["RedrivePolicy"].as_str().expect("a queue has dead letters");
         let mut policy: Value = serde_json::from_str(policy).expect("JSON");
-        policy["maxReceiveCount"] = json!(6);
+        policy["maxReceiveCount"] = json!(EARLY);
         let asked = json!({"QueueUrl": url, "Attributes": {"RedrivePolicy": policy.to_string()}});
         self.call("sqs", "AmazonSQS.SetQueueAttributes", &asked);
     }
