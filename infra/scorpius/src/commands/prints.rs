@@ -15,7 +15,7 @@ use crate::terminal::Terminal;
 /// Print what a contract's code, and each of its functions, is known by: rows for a feed of the form `code-prints`.
 #[derive(Args)]
 pub struct Prints {
-    /// A file with runtime bytecode in hex.
+    /// A file with runtime bytecode in hex; of a proxy, that of what it runs: proxies of one library are all the same.
     file: PathBuf,
     /// What the rows are called.
     #[arg(long, default_value = "reported", value_name = "NAME")]

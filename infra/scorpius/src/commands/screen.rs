@@ -44,7 +44,7 @@ impl Screen {
         let question = question(&self.subject, &self.chain)?;
         let id = new_id("vrd", &SystemClock);
         let inputs = Inputs::gather(question, &self.history, &Lists::seed(), id, SystemClock.now());
-        let verdict = engine::decide(&inputs, RuleSet::base());
+        let verdict = engine::decide(&inputs, inputs.rules());
         let terminal = Terminal::default();
         match self.json {
             true => terminal.text(&(serde_json::to_string_pretty(&verdict)? + "\n")),
@@ -93,9 +93,10 @@ fn explain(verdict: &Judged, terminal: &Terminal) {
         let of = primary_type.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
         terminal.line(format!("signs {scheme}{of}, hash {hash}"));
     }
-    let rules = RuleSet::base();
+    let rules = RuleSet::known(&verdict.rules_sha256);
     for signal in &verdict.signals {
-        let rule = rules.signals.iter().find(|(id, _)| id.name() == signal.id).map(|(_, rule)| rule);
+        let mut signals = rules.iter().flat_map(|rules| &rules.signals);
+        let rule = signals.find(|(id, _)| id.name() == signal.id).map(|(_, rule)| rule);
         let meaning = rule.map_or("Where counting starts.", |rule| rule.meaning.as_str());
         terminal.line(format!("{:>+7}  {}: {meaning} ({})", signal.contribution, signal.id, signal.source));
         for found in signal.evidence["found"].as_array().into_iter().flatten() {

@@ -36,23 +36,13 @@ enum What {
     /// Write every verdict of a data folder that no host uses, with its inputs: one JSON line each.
     Export(Export),
     /// Write every verdict whose subject's nature was told, as feedback for `scorpius train risk`: one JSON line each.
-    Feedback(Feedback),
+    Feedback(Export),
     /// Make every verdict of such a file again, with no store and no chain, and compare the bytes.
     Replay(Replay),
 }
 
 #[derive(Args)]
 struct Export {
-    /// The folder with all state.
-    #[arg(long, default_value = ".scorpius", value_name = "DIR")]
-    data: PathBuf,
-    /// A new file.
-    #[arg(long, value_name = "FILE")]
-    to: PathBuf,
-}
-
-#[derive(Args)]
-struct Feedback {
     /// The folder with all state.
     #[arg(long, default_value = ".scorpius", value_name = "DIR")]
     data: PathBuf,
@@ -73,58 +63,59 @@ struct Replay {
 impl Verdicts {
     pub(crate) fn run(self) -> Done {
         match self.what {
-            What::Export(export) => runtime()?.block_on(export.run()),
-            What::Feedback(feedback) => runtime()?.block_on(feedback.run()),
+            What::Export(export) => runtime()?.block_on(export.verdicts()),
+            What::Feedback(feedback) => runtime()?.block_on(feedback.outcomes()),
             What::Replay(replay) => replay.run(),
         }
     }
 }
 
+/// Lines of one page, and where to go on.
+type Lines = Result<(Vec<Vec<u8>>, Option<String>), Box<dyn std::error::Error>>;
+
 impl Export {
-    async fn run(self) -> Done {
-        let (host, _) = Host::open(Settings::in_folder(self.data.clone())).await?;
-        let store = Arc::new(host.local.store.clone());
-        let kept = Kept { store, blobs: Arc::new(host.local.blobs.clone()) };
-        let mut out = BufWriter::new(File::create_new(&self.to)?);
-        let (mut count, mut cursor) = (0_u64, None);
-        loop {
-            let (verdicts, next) = kept.page_of_all(cursor.as_deref()).await?;
+    async fn verdicts(self) -> Done {
+        self.write("verdicts", async |kept: &Kept, cursor: Option<&str>| -> Lines {
+            let (verdicts, next) = kept.page_of_all(cursor).await?;
+            let mut lines = Vec::with_capacity(verdicts.len());
             for verdict in verdicts {
                 let (inputs, judged) = (std::str::from_utf8(&verdict.inputs)?, verdict.verdict.as_str());
-                let line = Exported {
+                lines.push(serde_json::to_vec(&Exported {
                     event_id: &verdict.event_id,
                     inputs: serde_json::from_str(inputs)?,
                     verdict: serde_json::from_str(judged)?,
-                };
-                serde_json::to_writer(&mut out, &line)?;
-                out.write_all(b"\n")?;
-                count += 1;
+                })?);
             }
-            cursor = next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        out.flush()?;
-        out.get_ref().sync_all()?;
-        Terminal::default().line(format!("{count} verdicts in {}", self.to.display()));
-        Ok(Verdict::Fine)
+            Ok((lines, next))
+        })
+        .await
     }
-}
 
-impl Feedback {
-    async fn run(self) -> Done {
+    async fn outcomes(self) -> Done {
+        self.write("outcomes", async |kept: &Kept, cursor: Option<&str>| -> Lines {
+            let (outcomes, next) = kept.page_of_outcomes(cursor).await?;
+            let mut lines = Vec::with_capacity(outcomes.len());
+            for (outcome, verdict) in outcomes {
+                let inputs: &RawValue = serde_json::from_slice(&verdict.inputs)?;
+                let line = FeedbackLine { verdict_id: &outcome.verdict_id, label: outcome.label, inputs };
+                lines.push(serde_json::to_vec(&line)?);
+            }
+            Ok((lines, next))
+        })
+        .await
+    }
+
+    /// Writes every line that the pages have.
+    async fn write(self, what: &str, page: impl AsyncFn(&Kept, Option<&str>) -> Lines) -> Done {
         let (host, _) = Host::open(Settings::in_folder(self.data.clone())).await?;
         let store = Arc::new(host.local.store.clone());
         let kept = Kept { store, blobs: Arc::new(host.local.blobs.clone()) };
         let mut out = BufWriter::new(File::create_new(&self.to)?);
         let (mut count, mut cursor) = (0_u64, None);
         loop {
-            let (outcomes, next) = kept.page_of_outcomes(cursor.as_deref()).await?;
-            for (outcome, verdict) in outcomes {
-                let inputs: &RawValue = serde_json::from_slice(&verdict.inputs)?;
-                let line = FeedbackLine { verdict_id: &outcome.verdict_id, label: outcome.label, inputs };
-                serde_json::to_writer(&mut out, &line)?;
+            let (lines, next) = page(&kept, cursor.as_deref()).await?;
+            for line in lines {
+                out.write_all(&line)?;
                 out.write_all(b"\n")?;
                 count += 1;
             }
@@ -135,7 +126,7 @@ impl Feedback {
         }
         out.flush()?;
         out.get_ref().sync_all()?;
-        Terminal::default().line(format!("{count} outcomes in {}", self.to.display()));
+        Terminal::default().line(format!("{count} {what} in {}", self.to.display()));
         Ok(Verdict::Fine)
     }
 }

@@ -1,7 +1,5 @@
 //! What is at an address, as code: like code that a list reports, and what a model makes of it.
 
-use std::sync::Arc;
-
 use alloy_primitives::Bytes as Code;
 use bytes::Bytes;
 use scorpius_core::UnixMillis;
@@ -18,7 +16,7 @@ use crate::engine::verdict::Block;
 use crate::intel::{Answers, Indicator};
 use crate::lists::ListKind;
 use crate::model::Class;
-use crate::token::{ScanSeen, questions, scan, seen, slots};
+use crate::token::{Read, ScanSeen, questions, runs, scan, seen, slots};
 
 /// Accounts of one question whose code is looked at.
 const CODES_MAX: usize = 64;
@@ -33,40 +31,59 @@ pub(super) struct AtHand {
     pub(super) scan: Option<ScanSeen>,
 }
 
+impl AtHand {
+    /// A proxy's `own` code, where it is one, and the `code` that runs, with what was found in that. Whatever a contract says
+    /// that it is a proxy for, its own code is looked at.
+    pub(super) fn both(
+        account: Account,
+        told_by: Teller,
+        own: Option<Code>,
+        code: Option<Code>,
+        scan: Option<ScanSeen>,
+    ) -> Vec<Self> {
+        let of = |code, scan| Self { account, told_by, code, scan };
+        own.map(|code| of(code, None)).into_iter().chain(code.map(|code| of(code, scan))).collect()
+    }
+}
+
 /// Code that was looked at, each with the prints that lists are asked about.
 #[derive(Default)]
 pub(super) struct Codes(Vec<(Looked, Vec<Part>)>);
 
-/// The code of an address, where the asker tells it or wants it read, and the block of which it is.
+/// The code of an address and of what it is a proxy for, where the asker tells it or wants it read, and the block of which
+/// it is.
 pub(super) async fn of_address(
     app: &App,
     question: &Question,
     told: Option<Bytes>,
     is_read: bool,
     until: UnixMillis,
-) -> Result<Option<(AtHand, Option<Block>)>, Problem> {
-    let Question::Address { chain, address: asked } = question else { return Ok(None) };
-    let (told_by, code, block) = match (told, &app.chain) {
-        (Some(code), _) => (Teller::Asker, Some(Code::from(code)), None),
+) -> Result<(Vec<AtHand>, Option<Block>), Problem> {
+    let Question::Address { chain, address: asked } = question else { return Ok((Vec::new(), None)) };
+    let (told_by, own, code, block) = match (told, &app.chain) {
+        (Some(code), _) => (Teller::Asker, None, Some(Code::from(code)), None),
         (None, Some(node)) if is_read => {
             let late = || app.clock.now() >= until;
             let read =
                 prefetch_view(&**node, chain.number(), address(asked), &questions(), &slots(), &late).await;
             if read.unread == Some(Unread::NoEndpoint) {
-                return Ok(None);
+                return Ok((Vec::new(), None));
             }
             let block = read.state.as_ref().map(|state| &state.block);
             let block = block.map(|block| Block { number: block.number, hash: block.hash.to_string() });
-            (Teller::Chain, seen(*asked, Teller::Chain, read.state.as_ref(), read.unread).code, block)
+            let Read { code, own, .. } = seen(*asked, Teller::Chain, read.state.as_ref(), read.unread);
+            (Teller::Chain, own, code, block)
         }
-        _ => return Ok(None),
+        _ => return Ok((Vec::new(), None)),
     };
-    let Some(code) = code.filter(|code| !code.is_empty()) else { return Ok(None) };
-    let scan = match RuleSet::extended().model(Class::Contract) {
-        Some(_) => Some(scanned(code.clone()).await?),
-        None => None,
+    let code = code.filter(|code| !code.is_empty());
+    let scan = match (&code, RuleSet::extended().model(Class::Contract)) {
+        (Some(code), Some(_)) => Some(scanned(code.clone()).await?),
+        _ => None,
     };
-    Ok(Some((AtHand { account: *asked, told_by, code, scan }, block)))
+    let at_hand = AtHand::both(*asked, told_by, own, code, scan);
+    let block = block.filter(|_| !at_hand.is_empty());
+    Ok((at_hand, block))
 }
 
 /// It computes, for up to a second.
@@ -74,7 +91,7 @@ pub(super) async fn scanned(code: Code) -> Result<ScanSeen, Problem> {
     tokio::task::spawn_blocking(move || scan(&code)).await.map_err(|error| INTERNAL.because(error))
 }
 
-/// The code of everybody in a transaction whose state was told or read.
+/// The code of everybody in a transaction whose state was told or read, and of what they are proxies for.
 pub(super) fn of_ground(question: &Question, ground: Option<&Ground>) -> Vec<AtHand> {
     let Some((ground, state)) = ground.and_then(|ground| Some((ground, ground.state.as_ref()?))) else {
         return Vec::new();
@@ -84,13 +101,12 @@ pub(super) fn of_ground(question: &Question, ground: Option<&Ground>) -> Vec<AtH
         .accounts
         .iter()
         .filter(|(at, known)| !known.code.is_empty() && parties.binary_search(&account(**at)).is_ok());
-    let at_hand = known.map(|(at, known)| AtHand {
-        account: account(*at),
-        told_by: ground.told_by,
-        code: known.code.clone(),
-        scan: None,
+    let at_hand = known.take(CODES_MAX).flat_map(|(at, known)| {
+        let (proxy, code) = runs(state, *at);
+        let own = proxy.map(|_| known.code.clone());
+        AtHand::both(account(*at), ground.told_by, own, code, None)
     });
-    at_hand.take(CODES_MAX).collect()
+    at_hand.collect()
 }
 
 impl Codes {
@@ -108,7 +124,6 @@ impl Codes {
         if wanted.is_empty() {
             return Ok(Self::default());
         }
-        let wanted = Arc::new(wanted);
         let looked = tokio::task::spawn_blocking(move || {
             let look = |code: &AtHand| {
                 look(code.account, code.told_by, &code.code, code.scan.as_ref().filter(|_| has_model))

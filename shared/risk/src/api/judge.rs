@@ -104,15 +104,12 @@ pub async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis
     let id = new_id("vrd", &*app.clock);
     let until = until.min(app.clock.now().plus_ms(READING_MS_MAX));
     let code = run.code.take();
-    let address = of_address(app, &question, code.clone(), run.is_code_read, until).await?;
+    let (of_asked, read_at) = of_address(app, &question, code.clone(), run.is_code_read, until).await?;
     let token = token::look(app, &question, code, until).await?;
     let ground = ground(app, &question, run, until).await;
     let mut at_hand = of_ground(&question, ground.as_ref());
-    at_hand.extend(token.as_ref().and_then(|(_, _, code)| code.clone()));
-    let block = address.map(|(code, block)| {
-        at_hand.push(code);
-        block
-    });
+    at_hand.extend(token.iter().flat_map(|(_, _, codes)| codes.clone()));
+    at_hand.extend(of_asked);
     let codes = Codes::look(app, at_hand).await?;
     let mut indicators = question.indicators();
     indicators.extend(codes.indicators());
@@ -129,7 +126,7 @@ pub async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis
         Some((token, block, _)) => inputs.seen(token, block, &app.lists),
         None => inputs,
     };
-    let inputs = Inputs { block: block.flatten().or(inputs.block.clone()), ..inputs };
+    let inputs = Inputs { block: read_at.or(inputs.block.clone()), ..inputs };
     let bytes = inputs.canonical();
     let Decided { verdict, moved } = decide_hashed(&inputs, sha256(&bytes), inputs.rules());
     let answer = verdict.canonical();

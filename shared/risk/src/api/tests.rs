@@ -426,6 +426,7 @@ proptest! {
     }
 }
 
+mod codes;
 mod many;
 mod messages;
 mod outcomes;

@@ -14,13 +14,14 @@ use crate::engine::verdict::Block;
 use crate::token::{CodeSeen, Read, TokenSeen, questions, seen, slots};
 
 /// What is seen of the token that `question` is about, and where: of the code that was `told`, else of what a node says.
-/// `None` when the question is about something else, and when neither is there. With the code that was scanned.
+/// `None` when the question is about something else, and when neither is there. With the code that was
+/// scanned, and a proxy's own.
 pub(super) async fn look(
     app: &App,
     question: &Question,
     told: Option<Bytes>,
     until: UnixMillis,
-) -> Result<Option<(TokenSeen, Option<Block>, Option<AtHand>)>, Problem> {
+) -> Result<Option<(TokenSeen, Option<Block>, Vec<AtHand>)>, Problem> {
     let Question::Token { chain, address: token } = question else { return Ok(None) };
     let (read, block) = match (told, &app.chain) {
         (Some(code), _) => (of_code(Code::from(code)), None),
@@ -38,15 +39,12 @@ pub(super) async fn look(
             (seen(*token, Teller::Chain, read.state.as_ref(), read.unread), block)
         }
     };
-    let Read { mut seen, code } = read;
-    let at_hand = match code {
-        Some(code) => {
-            let scan = scanned(code.clone()).await?;
-            seen.scan = Some(scan.clone());
-            Some(AtHand { account: *token, told_by: seen.told_by, code, scan: Some(scan) })
-        }
-        None => None,
-    };
+    let Read { mut seen, code, own } = read;
+    if let Some(code) = &code {
+        seen.scan = Some(scanned(code.clone()).await?);
+    }
+    let scan = seen.scan.clone();
+    let at_hand = AtHand::both(*token, seen.told_by, own, code, scan);
     Ok(Some((seen, block, at_hand)))
 }
 
@@ -60,5 +58,5 @@ fn of_code(code: Code) -> Read {
         answers: None,
         scan: None,
     };
-    Read { seen, code: (!code.is_empty()).then_some(code) }
+    Read { seen, code: (!code.is_empty()).then_some(code), own: None }
 }

@@ -60,6 +60,12 @@ pub fn indicators(sketch: &Sketch) -> Vec<Part> {
 }
 
 impl Looked {
+    /// Whether it is what a model is asked about `account`.
+    #[must_use]
+    pub fn is_of(&self, account: &Account) -> bool {
+        self.account == *account && !self.features.is_empty()
+    }
+
     /// With what the lists of code say of its `parts`. What was taken back is not told.
     #[must_use]
     pub fn listed(mut self, parts: &[Part], answers: &Answers) -> Self {

@@ -32,7 +32,7 @@ pub(super) struct Parts {
 
 /// Labels of what names can be registered below: of a host where anybody gets one, or of an ending.
 fn ending_labels(domain: &Domain, hosted: Option<&str>) -> usize {
-    let all: Vec<&str> = domain.ascii().split('.').collect();
+    let all: Vec<&str> = domain.unicode().split('.').collect();
     match (hosted, all.as_slice()) {
         (Some(host), _) => host.split('.').count(),
         (None, [_, .., second, last]) if last.len() == 2 && SECOND.contains(second) => 2,

@@ -40,7 +40,7 @@ pub(super) fn look(inputs: &Inputs, parties: &[Party], findings: &mut Findings) 
 pub(super) fn model<'a>(inputs: &Inputs, rules: &'a RuleSet) -> Option<(&'a SignalRule, Signal)> {
     let (id, features) = match &inputs.question {
         Question::Address { address, .. } | Question::Token { address, .. } => {
-            let looked = inputs.codes.iter().find(|looked| looked.account == *address)?;
+            let looked = inputs.codes.iter().find(|looked| looked.is_of(address))?;
             (SignalId::CodeModel, looked.features.clone())
         }
         Question::Domain { domain, .. } => (SignalId::NameModel, domain::features::of(domain)),

@@ -14,7 +14,7 @@ const TREES_MAX: usize = 500;
 /// Nodes of all trees together.
 const NODES_MAX: usize = 20_000;
 /// Any number of a node: sums of all trees stay far from the limits of 64 bits.
-const NUMBER_MAX: i64 = 1_000_000_000_000;
+const NUMBER_MAX: u64 = 1_000_000_000_000;
 /// What a model may add: from the prior of two percent it does not reach `danger` alone.
 const UP_MAX: i64 = 4_000;
 /// What a model may take away: no report, imitation or trap is outweighed by it.
@@ -261,9 +261,9 @@ fn check(file: &File) -> Result<(), BadModel> {
     };
     file.roots.iter().try_for_each(|root| reach(*root))?;
     for (place, node) in file.nodes.iter().enumerate() {
-        number(node.value.abs() <= NUMBER_MAX, "a value is at most a billion")?;
+        number(node.value.unsigned_abs() <= NUMBER_MAX, "a value is at most a million millions")?;
         let Some(split) = node.split else { continue };
-        number(split.at_most.abs() <= NUMBER_MAX, "a threshold is at most a billion")?;
+        number(split.at_most.unsigned_abs() <= NUMBER_MAX, "a threshold is at most a million millions")?;
         if split.left <= place || split.right <= place || split.feature >= file.features.len() {
             return Err(BadModel::Tree(place));
         }
@@ -356,7 +356,12 @@ mod tests {
         }
         let over = Parts { bounds: (UP_MAX + 1, 0), ..parts(vec![leaf(0)], vec![0]) };
         assert!(matches!(Model::of(over), Err(BadModel::Number(_))));
-        assert!(matches!(Model::of(parts(vec![leaf(i64::MAX)], vec![0])), Err(BadModel::Number(_))));
+        for number in [i64::MIN, -1 - NUMBER_MAX as i64, 1 + NUMBER_MAX as i64, i64::MAX] {
+            let value = Model::of(parts(vec![leaf(number)], vec![0]));
+            let threshold = Model::of(parts(vec![split(0, 0, number, 1, 2), leaf(0), leaf(0)], vec![0]));
+            assert!(matches!(value, Err(BadModel::Number(_))), "{number}");
+            assert!(matches!(threshold, Err(BadModel::Number(_))), "{number}");
+        }
         assert!(matches!(Model::parse(b"{}"), Err(BadModel::Form(_))));
     }
 

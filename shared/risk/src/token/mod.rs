@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::address::Account;
 use crate::engine::ground::Teller;
 
-pub use read::{Read, questions, seen, slots};
+pub use read::{Read, questions, runs, seen, slots};
 
 /// Characters of a token's name and of its symbol that are kept.
 pub const NAME_CHARS_MAX: usize = 64;

@@ -42,16 +42,15 @@ pub struct Read {
     pub seen: TokenSeen,
     /// The token's own code, or the one that its proxy runs; `None` where there is none or it is not known.
     pub code: Option<Bytes>,
+    /// The token's own code, where it is a proxy.
+    pub own: Option<Bytes>,
 }
 
-/// What `state` says of `token`.
+/// What `at` is a proxy for, and the code that it runs: its own where it is none; `None` where there is none or it is not
+/// known.
 #[must_use]
-pub fn seen(token: Account, told_by: Teller, state: Option<&State>, unread: Option<Unread>) -> Read {
-    let nothing = TokenSeen { told_by, unread, code: None, proxy: None, answers: None, scan: None };
-    let at = address(&token);
-    let Some((state, own)) = state.and_then(|state| Some((state, state.accounts.get(&at)?))) else {
-        return Read { seen: nothing, code: None };
-    };
+pub fn runs(state: &State, at: Address) -> (Option<ProxySeen>, Option<Bytes>) {
+    let Some(own) = state.accounts.get(&at) else { return (None, None) };
     let slot = |place: &[u8; 32]| own.storage.get(&B256::from(*place)).copied().unwrap_or_default().0;
     let proxy = proxy::proxy(&own.code, slot).map(|proxy| ProxySeen {
         kind: proxy.kind,
@@ -73,11 +72,24 @@ pub fn seen(token: Account, told_by: Teller, state: Option<&State>, unread: Opti
         }
         Some(proxy) => code_of(address(&proxy.points_to)),
     };
+    (proxy, code)
+}
+
+/// What `state` says of `token`.
+#[must_use]
+pub fn seen(token: Account, told_by: Teller, state: Option<&State>, unread: Option<Unread>) -> Read {
+    let nothing = TokenSeen { told_by, unread, code: None, proxy: None, answers: None, scan: None };
+    let at = address(&token);
+    let Some((state, own)) = state.and_then(|state| Some((state, state.accounts.get(&at)?))) else {
+        return Read { seen: nothing, code: None, own: None };
+    };
+    let (proxy, code) = runs(state, at);
     // What could not be read to the end says nothing.
     let answers = answers(state, at, &questions()).ok().filter(|answers| answers.missing.is_empty());
     let answers = answers.filter(|_| !own.code.is_empty()).map(|answers| told(&answers.answers));
     let seen = TokenSeen { code: Some(CodeSeen::of(&own.code)), proxy, answers, ..nothing };
-    Read { seen, code }
+    let own = seen.proxy.is_some().then(|| own.code.clone());
+    Read { seen, code, own }
 }
 
 fn told(answers: &[Option<Bytes>]) -> TokenAnswers {

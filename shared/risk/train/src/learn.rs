@@ -1,7 +1,7 @@
 //! Learns, and measures what was learned on groups that it was not learned from.
 //!
-//! Four contenders say how likely harm is: the rules as they are, with the best start; weights of evidence that are learned;
-//! and each with trees on top. How many trees and how deep is chosen within each fold, by folds of its own.
+//! Three contenders say how likely harm is: the rules as they are, with the best start; weights of evidence that are
+//! learned; and the rules with trees on top. How many trees and how deep is chosen within each fold, by folds of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cases::{inputs, label, question, trap};
 
-/// Rows of one class.
+/// Rows of all classes together.
 const ROWS_MAX: usize = 200_000;
 /// Hex digits of code that are read.
 const CODE_DIGITS_MAX: usize = 2 * 128 * 1_024 + 2;
@@ -91,7 +91,7 @@ pub enum SetError {
     #[error("not JSON")]
     Json(#[from] serde_json::Error),
     /// Over the limit.
-    #[error("more than {ROWS_MAX} rows of one class")]
+    #[error("more than {ROWS_MAX} rows")]
     TooMany,
     /// A line of feedback that is none.
     #[error("a line of feedback: {0}")]
@@ -327,9 +327,8 @@ impl Builder {
                 (Kind::Domain, domain.registered().to_owned(), domain::features::of(domain))
             }
             Question::Address { address, .. } | Question::Token { address, .. } => {
-                let looked = inputs.codes.iter().find(|looked| looked.account == *address);
-                let Some(looked) = looked.filter(|looked| !looked.features.is_empty()) else {
-                    return self.skip("feedback about an account without code");
+                let Some(looked) = inputs.codes.iter().find(|looked| looked.is_of(address)) else {
+                    return self.skip("feedback about an account whose code no model was asked about");
                 };
                 (Kind::Contract, looked.code.sha256.clone(), looked.features.clone())
             }

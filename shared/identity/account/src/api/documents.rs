@@ -465,8 +465,8 @@ pub struct Exported {
 /// One record.
 #[derive(Serialize, JsonSchema)]
 pub struct ExportedRecord {
-    /// `tenant`, `users`, `api_keys`, `verdicts`, `scans`, `webhooks`, `decisions`, `wallets`,
-    /// `wallet_lists`, `wallet_pasts`, `security_policy`, `alerts`, `outcomes`.
+    /// `tenant`, `users`, `api_keys`, `verdicts`, `scans`, `scan_schedules`, `webhooks`, `decisions`, `detectors`,
+    /// `wallets`, `wallet_lists`, `wallet_pasts`, `security_policy`, `alerts`, `outcomes`.
     pub part: &'static str,
     /// Its id.
     pub id: String,

@@ -6,22 +6,17 @@ use super::*;
 async fn a_site_is_judged_by_its_name_and_made_again_as_the_same_bytes() {
     let bench = bench();
     for (asked, level, signal) in [
-        (json!({"domain": "metamask.io"}), &["safe"][..], "known_domain"),
+        (json!({"domain": "metamask.io"}), "safe", "known_domain"),
         // What the model says of the name tips what the rules find, and alone reaches nothing.
-        (json!({"domain": "m\u{435}tamask.io"}), &["danger", "critical"], "brand_homograph"),
-        (
-            json!({"domain": "https://metamask-restore.com/x", "age_days": 3}),
-            &["danger", "critical"],
-            "brand_lure",
-        ),
-        (json!({"domain": "claim-eth.net"}), &["caution", "danger"], "lure_name"),
-        (json!({"domain": "example.com"}), &["unknown"], "no_domain_data"),
-        (json!({"domain": "a-long-name-1234567.xyz"}), &["unknown"], "name_model"),
-        (json!({"domain": "example.com", "age_days": 0}), &["unknown"], "fresh_domain"),
+        (json!({"domain": "m\u{435}tamask.io"}), "critical", "brand_homograph"),
+        (json!({"domain": "https://metamask-restore.com/x", "age_days": 3}), "critical", "brand_lure"),
+        (json!({"domain": "claim-eth.net"}), "caution", "lure_name"),
+        (json!({"domain": "example.com"}), "unknown", "no_domain_data"),
+        (json!({"domain": "a-long-name-1234567.xyz"}), "unknown", "name_model"),
+        (json!({"domain": "example.com", "age_days": 0}), "unknown", "fresh_domain"),
     ] {
         let (status, verdict, _) = bench.ask(ask("scoreDomain", &asked)).await;
-        assert_eq!(status, 200, "{verdict}");
-        assert!(level.iter().any(|level| verdict["level"] == *level), "{verdict}");
+        assert_eq!((status, &verdict["level"]), (200, &json!(level)), "{verdict}");
         assert!(
             verdict["signals"].as_array().expect("signals").iter().any(|found| found["id"] == signal),
             "{verdict}"

@@ -83,13 +83,17 @@ async fn a_token_in_a_batch_is_judged_as_alone() {
 async fn bad_tokens_get_a_clear_problem() {
     let bench = bench();
     let with_code = |code: &str| json!({"chain": "ethereum", "address": TOKEN, "code": code});
+    for code in ["6001".to_owned(), "0x600".to_owned(), format!("0x{}", "00".repeat(131_073))] {
+        for door in ["scoreToken", "scoreAddress"] {
+            let (status, problem, _) = bench.ask(ask(door, &with_code(&code))).await;
+            assert_eq!((status, problem["code"].as_str()), (400, Some("invalid-code")), "{problem}");
+            assert_eq!(problem["errors"][0]["pointer"], "/code", "{problem}");
+        }
+    }
     for (body, code, pointer) in [
         (token_at("0x1"), "invalid-address", "/address"),
         (token_at("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"), "unsupported-address", "/address"),
         (json!({"chain": "bitcoin", "address": TOKEN}), "unsupported-chain", "/chain"),
-        (with_code("6001"), "invalid-code", "/code"),
-        (with_code("0x600"), "invalid-code", "/code"),
-        (with_code(&format!("0x{}", "00".repeat(131_073))), "invalid-code", "/code"),
     ] {
         let (status, problem, _) = bench.ask(ask("scoreToken", &body)).await;
         assert_eq!((status, problem["code"].as_str()), (400, Some(code)), "{problem}");

@@ -150,6 +150,22 @@ fn what_a_model_says_is_one_term_that_lists_how_it_came_to_it() {
 }
 
 #[test]
+fn verdicts_of_sites_from_before_the_model_replay_as_they_were() {
+    for name in ["claim-eth.net", "a-long-name-1234567.xyz", "short.example"] {
+        let inputs = Inputs::gather(site(name), &[], &Lists::seed(), "vrd_1".to_owned(), ASKED_AT);
+        let (before, now) = (decide(&inputs, RuleSet::base()), decide(&inputs, inputs.rules()));
+        assert!(!ids(&before).contains("name_model") && ids(&now).contains("name_model"));
+        for verdict in [before, now] {
+            let text = String::from_utf8(verdict.canonical()).expect("text");
+            assert!(
+                crate::engine::replay::replay(&text, &inputs.canonical()).expect("a replay").same,
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
 fn rules_name_models_that_are_there() {
     assert!(matches!(rules(&"0".repeat(64), &[]), Err(BadRules::NoModel(_))));
     let (one, other) = (model(1_000), model(2_000));

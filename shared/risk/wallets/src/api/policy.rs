@@ -16,7 +16,7 @@ use crate::events::SecurityPolicyChanged;
 use crate::guarded::document_or_default;
 use crate::policy::{Changed, LIMITS_MAX, LIMITS_OF_CHAIN_MAX, LimitOnChain, SecurityPolicy};
 
-async fn current(app: &App, request: &Request) -> Result<(SecurityPolicy, Condition), Problem> {
+pub(super) async fn current(app: &App, request: &Request) -> Result<(SecurityPolicy, Condition), Problem> {
     let record = app.store.get(&SecurityPolicy::key(request.tenant()?)).await?;
     let as_read = record.as_ref().map_or(Condition::Absent, |record| Condition::VersionIs(record.version));
     Ok((document_or_default(record.as_ref())?, as_read))

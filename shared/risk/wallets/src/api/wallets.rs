@@ -10,9 +10,9 @@ use scorpius_risk::api::{Asked, Judged, READING_MS_MAX, account, chain, judge};
 use scorpius_risk::engine::guard::DecisionRule;
 use scorpius_risk::engine::inputs::Question;
 
-use super::alerts;
 use super::documents::{ChangeWallet, LastTransaction, ProtectRequest, WalletDetail, WalletList, WalletView};
 use super::{ALREADY_PROTECTED, App, TOO_MANY_WALLETS, check_version, invalid, tag, thing, threshold, words};
+use super::{alerts, policy};
 use crate::events::{WalletChanged, WalletProtected, WalletReleased};
 use crate::explain::factors;
 use crate::guarded::document_or_default;
@@ -70,17 +70,20 @@ pub(super) async fn protect(app: &App, request: &Request) -> Result<Response, Pr
     once.commit_or(&*app.store, &*app.clock, writes, response, conflict).await
 }
 
-/// What raises an alert, where the wallet's own address reaches its threshold.
+/// What raises an alert, where the wallet's own address reaches its threshold or its tenant's.
 async fn alerted(
     app: &App,
     request: &Request,
     wallet: &Wallet,
     judged: &Judged,
 ) -> Result<Vec<Write>, Problem> {
-    match judged.verdict.score >= wallet.risk_threshold {
-        true => alerts::raising(app, request, wallet, &judged.verdict, DecisionRule::RiskThreshold).await,
-        false => Ok(Vec::new()),
-    }
+    let (policy, _) = policy::current(app, request).await?;
+    let rule = match judged.verdict.score {
+        score if score >= wallet.risk_threshold => DecisionRule::RiskThreshold,
+        score if score >= policy.global_risk_threshold => DecisionRule::GlobalRiskThreshold,
+        _ => return Ok(Vec::new()),
+    };
+    alerts::raising(app, request, wallet, &judged.verdict, rule).await
 }
 
 /// The address itself, judged as its own door would.

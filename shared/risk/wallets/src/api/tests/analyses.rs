@@ -166,6 +166,24 @@ async fn requests_at_once_are_all_counted_and_together_stay_within_a_day_s_limit
 }
 
 #[tokio::test]
+async fn asked_at_once_one_alert_is_raised_and_names_a_verdict_that_was_answered() {
+    let bench = bench();
+    let wallet = bench.protected().await;
+    let drainer = drainer();
+    let (one, two, three) = tokio::join!(
+        bench.analyzed(&wallet, &drainer),
+        bench.analyzed(&wallet, &drainer),
+        bench.analyzed(&wallet, &drainer),
+    );
+    let raised = bench.told("scorpius.alert.raised.v1").await;
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    assert!([one, two, three].iter().any(|answer| answer["verdict"]["id"] == raised[0].data["verdict_id"]));
+    let listed = bench.expect(200, ask("listAlerts", &Value::Null)).await;
+    assert_eq!(listed["alerts"].as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(listed["alerts"][0]["alert_id"], raised[0].data["alert_id"]);
+}
+
+#[tokio::test]
 async fn the_same_key_is_counted_once() {
     let bench = bench();
     let wallet = bench.protected().await;

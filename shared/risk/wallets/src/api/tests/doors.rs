@@ -159,6 +159,31 @@ async fn a_policy_is_replaced_by_its_version() {
 }
 
 #[tokio::test]
+async fn a_wallet_s_own_address_raises_an_alert_at_either_threshold() {
+    let bench = bench();
+    let wallet = bench.protected().await;
+    let alerts = async || bench.expect(200, ask("listAlerts", &Value::Null)).await["alerts"].clone();
+    assert_eq!(alerts().await, json!([]), "its score is below both");
+    let mut low = policy(json!([]));
+    low["global_risk_threshold"] = json!(1);
+    bench.expect(200, ask("putSecurityPolicy", &low).with("if-match", "*")).await;
+    let change = |threshold: u8| ask("changeWallet", &json!({"risk_threshold": threshold})).of(&wallet);
+    for (threshold, rule) in [(100, "global_risk_threshold"), (1, "risk_threshold")] {
+        let changed = bench.expect(200, change(threshold)).await;
+        bench.expect(200, change(threshold)).await;
+        let raised = alerts().await;
+        let raised: Vec<_> =
+            raised.as_array().expect("alerts").iter().filter(|it| it["rule"] == rule).collect();
+        assert_eq!(raised.len(), 1, "once: {raised:?}");
+        assert_eq!(
+            (&raised[0]["verdict_id"], &raised[0]["subject_kind"]),
+            (&changed["verdict_id"], &json!("address"))
+        );
+    }
+    assert_eq!(bench.told("scorpius.alert.raised.v1").await.len(), 2);
+}
+
+#[tokio::test]
 async fn what_is_not_of_its_form_is_a_clear_problem_at_each_door() {
     let bench = bench();
     let wallet = bench.protected().await;
