@@ -222,6 +222,9 @@ impl Alarm {
 
     /// What a report on evidence shows to be false. What is no evidence of this log, or unreadable, is nobody's alarm.
     pub(crate) fn of_evidence(report: &Report) -> Option<Self> {
+        if let Some(alarm) = report.own.as_deref().and_then(Self::of_evidence) {
+            return Some(alarm);
+        }
         let size = report.believed.as_ref().map(|believed| believed.checkpoint.size);
         match (report.verdict, report.continues, &report.refusal) {
             (Verdict::Verified, ..) => None,

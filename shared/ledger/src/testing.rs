@@ -15,7 +15,7 @@ use crate::hash::to_text;
 use crate::note::{Checkpoint, Origin, VerifierKey};
 use crate::tree::{Edge, Tiles};
 
-pub(crate) use doors::{body, request};
+pub(crate) use doors::{body, request, told};
 pub(crate) use whole::{
     batch, begun, begun_small, check, each_exactly_once, objects_never_changed, published, released,
     released_checkpoints_agree,

@@ -72,6 +72,9 @@ pub enum Refusal {
     /// The checkpoint cannot be believed.
     #[error("the checkpoint is refused: {0}")]
     Checkpoint(NoteError),
+    /// Neither a proof of it nor one against it.
+    #[error("the checkpoint that you kept is of another log than the evidence")]
+    KeptOfOtherLog,
     /// The bundle names one log and its checkpoint another.
     #[error("the bundle says it is of another log than its checkpoint")]
     OtherOrigin,
@@ -381,11 +384,12 @@ impl Report {
         self.believed.as_ref().is_some_and(|believed| believed.checkpoint.origin == *origin)
     }
 
-    /// The checkpoint that `against` holds against `kept`: that of the same log, if there are two.
+    /// The checkpoint that `against` holds against `kept`: that of the same log, if the evidence has one.
     #[must_use]
     pub fn held_against(&self, kept: &Checkpoint) -> Option<&Checkpoint> {
         let own = self.own.as_deref().filter(|own| own.is_of(&kept.origin));
-        own.unwrap_or(self).believed.as_ref().map(|believed| &believed.checkpoint)
+        let believed = own.unwrap_or(self).believed.as_ref();
+        believed.map(|believed| &believed.checkpoint).filter(|checkpoint| checkpoint.origin == kept.origin)
     }
 
     /// Holds the checkpoint against one that was kept from earlier: the same history, or a longer one by `proof`.
@@ -399,8 +403,10 @@ impl Report {
             return self;
         }
         let Some(Believed { checkpoint, .. }) = &self.believed else { return self };
-        let same_log = kept.origin == checkpoint.origin;
-        let fine = same_log && continues(checkpoint, kept, proof);
+        if kept.origin != checkpoint.origin {
+            return Self::refused(Refusal::KeptOfOtherLog);
+        }
+        let fine = continues(checkpoint, kept, proof);
         self.continues = Some(if fine { Continues::Yes(kept.size) } else { Continues::No(kept.size) });
         if !fine {
             self.verdict = Verdict::Failed;

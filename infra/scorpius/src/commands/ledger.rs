@@ -89,7 +89,11 @@ impl Export {
             Ok(log) => {
                 let (size, tiles) = (log.checkpoint.size, log.tiles);
                 terminal.good(&format!("{}: {size} entries in {tiles} tiles", log.checkpoint.origin));
-                terminal.note(&format!("scorpius verify --log {} --key KEY", self.to.display()));
+                let log_of = match &self.log {
+                    LogName::Shared => String::new(),
+                    LogName::Own(tenant) => format!(" --log-of {tenant}"),
+                };
+                terminal.note(&format!("scorpius verify --log {}{log_of} --key KEY", self.to.display()));
                 Ok(Verdict::Fine)
             }
             Err(error) => {

@@ -2,8 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use scorpius_core::store::OUTBOX_PARTITIONS;
-use scorpius_core::{BlobName, Blobs, ListQuery, SystemClock, operator};
+use scorpius_core::{BlobName, Blobs, SystemClock, operator};
 use scorpius_edge::queue::AuditBatch;
 use scorpius_edge::{Message, Outcome, Role};
 use serde_json::json;
@@ -29,13 +28,8 @@ async fn started(world: &World) {
 
 /// The alarms that wait in the outbox, each with whose it is.
 async fn alarms(world: &World) -> Vec<(TenantId, AlarmRaised)> {
-    let mut events = Vec::new();
-    for partition in 0..OUTBOX_PARTITIONS {
-        let page = world.store.list(&ListQuery::all(format!("outbox#{partition}"))).await.expect("a page");
-        events.extend(page.records.iter().map(|row| row.document::<Event>().expect("an event")));
-    }
-    let fact = |event: Event| Some((event.tenantid.clone(), event.fact::<AlarmRaised>().expect("a fact")?));
-    events.into_iter().filter_map(fact).collect()
+    let told = testing::told::<AlarmRaised>(&*world.store).await;
+    told.into_iter().map(|(event, alarm)| (event.tenantid, alarm)).collect()
 }
 
 async fn kinds(world: &World) -> Vec<AlarmKind> {

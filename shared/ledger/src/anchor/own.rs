@@ -41,15 +41,16 @@ impl Anchorer {
                 Some(last) => is_around && start.as_ref().is_none_or(|start| last >= start),
                 None => is_around || start.is_none(),
             };
+            let next = last.filter(|_| !had_all);
+            // At once: a run that is ended before its time keeps no log from its turn.
+            if next != after {
+                self.remember(next.as_deref()).await?;
+            }
             if had_all {
-                after = None;
                 break;
             }
-            is_around |= last.is_none();
-            after = last;
-        }
-        if after != start {
-            self.remember(after.as_deref()).await?;
+            is_around |= next.is_none();
+            after = next;
         }
         first
     }

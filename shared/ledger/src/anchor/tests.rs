@@ -1,13 +1,12 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use scorpius_core::store::OUTBOX_PARTITIONS;
-use scorpius_core::{CommitId, Event, Fact, ListQuery, SystemClock, operator};
+use scorpius_core::{CommitId, SystemClock, operator};
 
 use super::*;
 use crate::alarm::AlarmRaised;
 use crate::policy::Policy;
-use crate::testing::{MemoryBlobs, Script, Trouble, World, batch, origin, published, tenant};
+use crate::testing::{MemoryBlobs, Script, Trouble, World, batch, origin, published, tenant, told};
 
 async fn world() -> World {
     let world = World::new();
@@ -17,17 +16,8 @@ async fn world() -> World {
 }
 
 async fn raised(world: &World) -> BTreeSet<&'static str> {
-    let mut kinds = BTreeSet::new();
-    for partition in 0..OUTBOX_PARTITIONS {
-        let page = world.store.list(&ListQuery::all(format!("outbox#{partition}"))).await.expect("a page");
-        for row in &page.records {
-            let event: Event = row.document().expect("an event");
-            if event.kind == AlarmRaised::TYPE {
-                kinds.extend(event.fact::<AlarmRaised>().expect("a fact").map(|alarm| alarm.kind.name()));
-            }
-        }
-    }
-    kinds
+    let told = told::<AlarmRaised>(&*world.store).await;
+    told.into_iter().map(|(_, alarm)| alarm.kind.name()).collect()
 }
 
 fn anchorer(world: &World, anchors: &Arc<MemoryBlobs>) -> Anchorer {

@@ -167,10 +167,10 @@ async fn against(
         let alarm = Alarm::about(AlarmKind::RolledBack, "a kept checkpoint").sizes(published, kept.size);
         app.alarms.clone().of_log(&log).raise(alarm).await;
     }
-    let Some(size) = report.held_against(&kept).map(|checkpoint| checkpoint.size) else {
-        return Ok(report);
+    let proof = match report.held_against(&kept).map(|checkpoint| checkpoint.size) {
+        Some(size) => proof(app, &log, &kept, size).await?,
+        None => Vec::new(),
     };
-    let proof = proof(app, &log, &kept, size).await?;
     Ok(report.against(&kept, &proof))
 }
 

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api;
 use crate::erasure::RECOVERY_S;
+use crate::facts::OwnLogAsked;
+use crate::sequencer::Sequencer;
 use crate::testing::{self, PERSON, World, body, event, event_of, tenant};
 use crate::verify::{self, Verdict};
 
@@ -137,4 +139,17 @@ fn operations_are_those_of_the_manifest() {
     for (route, access) in offered {
         assert!(matches!(access, Access::Action(action) if routes[route] == action), "{route}");
     }
+}
+
+#[tokio::test]
+async fn a_log_that_could_have_no_name_is_not_begun() {
+    let world = World::new();
+    let long = format!("example.com/{}", "a".repeat(180)).parse().expect("an origin");
+    let clock = Arc::new(SystemClock);
+    let sequencer = Sequencer::new(world.store.clone(), world.blobs.clone(), world.keys.clone(), clock, long);
+    sequencer.append("bat_1", &[event(1)]).await.expect("appended");
+    let answer = handle(&app(&world), request("askOwnLog", &tenant(1))).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let beginning = OwnLogs::new(world.store.clone()).of(&tenant(1)).await.expect("an answer");
+    assert_eq!((beginning, testing::told::<OwnLogAsked>(&*world.store).await.len()), (None, 0));
 }

@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use scorpius_core::store::OUTBOX_PARTITIONS;
 use scorpius_core::{
-    Actor, Blobs, Clock, CommitId, Event, Fact, ListQuery, ManualClock, SystemClock, TenantId, operator,
+    Actor, Blobs, Clock, CommitId, Event, ListQuery, ManualClock, SystemClock, TenantId, operator,
 };
 use scorpius_edge::{Response, Role};
 use serde_json::json;
@@ -29,7 +28,7 @@ use crate::proofs::Proofs;
 use crate::read::prove_between;
 use crate::records::{Records, root_of};
 use crate::testing::{
-    self, MemoryBlobs, NOW, PERSON, Script, Trouble, World, body, event_of, origin, published, tenant,
+    self, MemoryBlobs, NOW, PERSON, Script, Trouble, World, body, event_of, origin, published, tenant, told,
 };
 
 const KEEP: KeepDays = KeepDays(90);
@@ -127,21 +126,10 @@ impl Kept {
     }
 
     async fn told(&self) -> Vec<(u64, u64)> {
-        let mut told = Vec::new();
-        for partition in 0..OUTBOX_PARTITIONS {
-            let query = ListQuery::all(format!("outbox#{partition}"));
-            let page = self.world.store.list(&query).await.expect("a page");
-            for row in &page.records {
-                let event: Event = row.document().expect("an event");
-                if event.kind == RetentionAdvanced::TYPE {
-                    assert_eq!(event.tenantid, tenant(9));
-                    let fact = event.fact::<RetentionAdvanced>().expect("a fact").expect("of this type");
-                    told.push((event.sequence, fact));
-                }
-            }
-        }
-        told.sort_by_key(|(sequence, _)| *sequence);
-        let sequences: Vec<_> = told.iter().map(|(sequence, _)| *sequence).collect();
+        let mut told = told::<RetentionAdvanced>(&*self.world.store).await;
+        assert!(told.iter().all(|(event, _)| event.tenantid == tenant(9)));
+        told.sort_by_key(|(event, _)| event.sequence);
+        let sequences: Vec<_> = told.iter().map(|(event, _)| event.sequence).collect();
         assert_eq!(sequences, (1..=told.len() as u64).collect::<Vec<_>>());
         told.into_iter().map(|(_, fact)| (fact.from, fact.to)).collect()
     }

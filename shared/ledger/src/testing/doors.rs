@@ -1,10 +1,12 @@
-//! Somebody who asks a door of this room.
+//! Somebody who asks a door of this room, and what the room tells of.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use scorpius_core::TenantId;
+use scorpius_core::store::OUTBOX_PARTITIONS;
+use scorpius_core::{Event, Fact, ListQuery, Store, TenantId};
 use scorpius_edge::{Caller, Principal, Request, Response, Role, Strength};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::NOW;
@@ -39,4 +41,19 @@ pub(crate) fn request(operation: &'static str, tenant: &TenantId, role: Role) ->
 /// What a door answered.
 pub(crate) fn body(response: &Response) -> Value {
     serde_json::from_slice(&response.body).expect("JSON")
+}
+
+/// The facts of this type whose events wait in the outbox.
+pub(crate) async fn told<F: Fact + DeserializeOwned>(store: &dyn Store) -> Vec<(Event, F)> {
+    let mut told = Vec::new();
+    for partition in 0..OUTBOX_PARTITIONS {
+        let page = store.list(&ListQuery::all(format!("outbox#{partition}"))).await.expect("a page");
+        for row in &page.records {
+            let event: Event = row.document().expect("an event");
+            if let Some(fact) = event.fact::<F>().expect("a fact") {
+                told.push((event, fact));
+            }
+        }
+    }
+    told
 }

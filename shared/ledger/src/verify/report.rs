@@ -48,21 +48,25 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Of a whole log that was read; what was found is for the caller to add.
+    /// Of a whole log that was read and continues the checkpoint that was kept, of so many entries, if one was; what else was found is for
+    /// the caller to add.
     #[must_use]
-    pub fn of_log(believed: &Believed, quorum: Option<bool>) -> Self {
+    pub fn of_log(believed: &Believed, quorum: Option<bool>, kept: Option<u64>) -> Self {
         let report = Report {
             verdict: if quorum == Some(false) { Verdict::Failed } else { Verdict::Verified },
             refusal: None,
             believed: Some(believed.clone()),
-            continues: None,
+            continues: kept.map(Continues::Yes),
             quorum,
             entries: Vec::new(),
             record: None,
             own: None,
             evidence: None,
         };
-        report.scope()
+        let mut scope = report.scope();
+        let elsewhere = "that a tenant's entries are all in this log: the shared one may have some, and the tenant's own others";
+        scope.not_checked.push(elsewhere.to_owned());
+        scope
     }
 
     /// Of a log that is not what its checkpoint says.

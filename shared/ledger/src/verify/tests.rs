@@ -77,6 +77,19 @@ fn a_report_says_what_was_found_and_what_was_not_looked_for() {
 }
 
 #[test]
+fn of_a_whole_log_it_is_said_what_was_not_looked_for() {
+    let (good, key) = bundle_of(&[event(1)]);
+    let believed = checkpoint(good.checkpoint.as_bytes(), &[key]).believed.expect("believed");
+    let of = |kept| Scope::of_log(&believed, None, kept);
+    let (without, with) = (of(None), of(Some(1)));
+    assert_eq!((without.consistent_with, with.consistent_with), (None, Some(1)));
+    assert_eq!(with.findings, ["consistent with the checkpoint of 1 entries that you kept"]);
+    let missing = |scope: &Scope, what: &str| scope.not_checked.iter().any(|it| it.contains(what));
+    assert!(missing(&without, "no kept checkpoint was given") && !missing(&with, "no kept checkpoint"));
+    assert!([without, with].iter().all(|scope| missing(scope, "all in this log")));
+}
+
+#[test]
 fn a_changed_entry_key_index_or_proof_is_not_included() {
     not_included(|entry| entry["entry"]["subjects"] = json!([]), NotIncluded::Proof);
     not_included(|entry| entry["entry"]["sequence"] = json!(2), NotIncluded::Proof);

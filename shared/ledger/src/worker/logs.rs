@@ -20,7 +20,7 @@ use super::together::Together;
 use super::{Refused, Sequencer};
 use crate::keys::REMEMBERED_MS;
 use crate::log::{BEGINS_AFTER_MS, Beginning, LogKind, OwnLogs};
-use crate::sequencer::SequenceError;
+use crate::sequencer::{Appended, SequenceError};
 use crate::witness::WitnessClient;
 
 /// Own logs that one process keeps ready; those that nobody uses make room.
@@ -39,6 +39,21 @@ const _: () = assert!(2 * REMEMBERED_MS < BEGINS_AFTER_MS);
 struct Log {
     sequencer: Sequencer,
     together: Together,
+}
+
+impl Log {
+    async fn append(&self, part_id: String, events: Vec<Event>) -> Result<Appended, SequenceError> {
+        self.together.append(&self.sequencer, part_id, events).await
+    }
+
+    /// Why the batch is not done. The alarm is raised here: it is known in which log, and of several refusals one alone is told.
+    async fn refused(&self, batch_id: &str, error: &SequenceError) -> Refused {
+        let Refused { outcome, alarm } = Refused::sequencing(batch_id, error);
+        if let Some(alarm) = alarm {
+            self.sequencer.alarms.raise(alarm).await;
+        }
+        Refused { outcome, alarm: None }
+    }
 }
 
 /// Whether a tenant has a log of its own, as it was read at that moment.
@@ -75,35 +90,29 @@ impl Logs {
 
     /// Brings each event of the batch into its log.
     pub(super) async fn append(&self, batch_id: &str, events: Vec<Event>) -> Result<(), Refused> {
-        let refused = |error: SequenceError| Refused::sequencing(batch_id, &error);
-        let (shared, own) = self.sorted(events).await.map_err(refused)?;
+        let sorted = self.sorted(events).await;
+        let (shared, own) = sorted.map_err(|error| Refused::sequencing(batch_id, &error))?;
         let appending = own.into_iter().map(|(tenant, events)| self.append_own(batch_id, tenant, events));
         let appended: Vec<_> = stream::iter(appending).buffer_unordered(AT_ONCE).collect().await;
         let mut failed: Vec<_> = appended.into_iter().filter_map(Result::err).collect();
-        let batch_id = match failed.is_empty() {
+        let part_id = match failed.is_empty() {
             true => batch_id.to_owned(),
             false => format!("{batch_id}{IN_PART}"),
         };
         // Of an empty part there is only to remember that all the others are there.
-        if failed.is_empty() || !shared.is_empty() {
-            let appended = self.shared.together.append(&self.shared.sequencer, batch_id, shared).await;
-            failed.extend(appended.map_err(refused).err());
+        if (failed.is_empty() || !shared.is_empty())
+            && let Err(error) = self.shared.append(part_id, shared).await
+        {
+            failed.push(self.shared.refused(batch_id, &error).await);
         }
         told_of(failed)
     }
 
     async fn append_own(&self, batch_id: &str, tenant: TenantId, events: Vec<Event>) -> Result<(), Refused> {
         let log = self.log_of(&tenant).map_err(|error| Refused::sequencing(batch_id, &error.into()))?;
-        match log.together.append(&log.sequencer, batch_id.to_owned(), events).await {
+        match log.append(batch_id.to_owned(), events).await {
             Ok(_) => Ok(()),
-            Err(error) => {
-                let Refused { outcome, alarm } = Refused::sequencing(batch_id, &error);
-                // Here it is known in which log.
-                if let Some(alarm) = alarm {
-                    log.sequencer.alarms.raise(alarm).await;
-                }
-                Err(Refused { outcome, alarm: None })
-            }
+            Err(error) => Err(log.refused(batch_id, &error).await),
         }
     }
 

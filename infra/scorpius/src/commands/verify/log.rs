@@ -80,10 +80,9 @@ pub(super) async fn check(
 fn whole(log: &LogAudit, policy: &Policy, kept: Option<&Checkpoint>, anchors: Option<&AnchorChain>) -> Scope {
     let size = log.checkpoint.size;
     let quorum = policy.asks_for_witnesses().then_some(log.believed.quorum);
-    let mut scope = Scope::of_log(&log.believed, quorum);
+    let mut scope = Scope::of_log(&log.believed, quorum, kept.map(|kept| kept.size));
     let from = log.minimum;
     scope.complete = Some((from, size));
-    scope.consistent_with = kept.map(|kept| kept.size);
     scope
         .findings
         .push(format!("complete: all entries from {from} to {size} make the root of the checkpoint"));
@@ -96,9 +95,6 @@ fn whole(log: &LogAudit, policy: &Policy, kept: Option<&Checkpoint>, anchors: Op
             .push(format!("what entries below {from} were, and that the operator was right to let them end"));
     }
     scope.findings.push(format!("{} tiles were compared with what the entries make", log.tiles));
-    if let Some(kept) = kept {
-        scope.findings.push(format!("consistent with the checkpoint of {} entries that you kept", kept.size));
-    }
     if let Some(AnchorChain { checkpoints, from, to }) = anchors {
         let (count, last) = (checkpoints.len(), checkpoints.last().map_or(0, |last| last.size));
         scope

@@ -6,7 +6,7 @@ use scorpius_core::{Blobs, Clock, SystemClock};
 use super::*;
 use crate::alarm::AlarmRaised;
 use crate::log::{LogName, put_beginning};
-use crate::testing::{MemoryBlobs, NOW, World, event_of, origin, tenant};
+use crate::testing::{MemoryBlobs, NOW, Script, Trouble, World, event_of, origin, tenant, told};
 
 /// Each look at it takes so many milliseconds.
 struct Ticking(AtomicU64, u64);
@@ -25,6 +25,12 @@ fn anchorer(world: &World, anchors: &Arc<MemoryBlobs>, tick_ms: u64) -> Anchorer
     let (blobs, anchors): (Arc<dyn Blobs>, Arc<dyn Blobs>) = (world.blobs.clone(), anchors.clone());
     let clock = Arc::new(Ticking(AtomicU64::new(NOW.0), tick_ms));
     Anchorer::new((world.store.clone(), blobs, anchors), world.keys.clone(), clock, origin())
+}
+
+/// The same in a process that ends at the `at`-th call of store or keys.
+fn dying(world: &World, anchors: &Arc<MemoryBlobs>, at: u64) -> Anchorer {
+    let (store, keys) = world.troubled_ports(&Script::new(Trouble::DiesBefore, at));
+    anchorer(&World { store, keys, ..world.clone() }, anchors, 0)
 }
 
 fn own(world: &World, number: u64) -> World {
@@ -105,15 +111,8 @@ async fn an_alarm_of_an_own_log_names_its_tenant() {
         world.blobs.delete(&tile).await.expect("gone");
     }
     anchorer(&world, &anchors, 0).run().await.expect_err("missing");
-    let mut named = Vec::new();
-    for partition in 0..scorpius_core::store::OUTBOX_PARTITIONS {
-        let query = scorpius_core::ListQuery::all(format!("outbox#{partition}"));
-        for row in &world.store.list(&query).await.expect("a page").records {
-            let event: scorpius_core::Event = row.document().expect("an event");
-            let alarm = event.fact::<AlarmRaised>();
-            named.extend(alarm.map(|alarm| (event.tenantid.clone(), alarm.expect("a fact").what)));
-        }
-    }
+    let alarms = told::<AlarmRaised>(&*world.store).await.into_iter();
+    let named: Vec<_> = alarms.map(|(event, alarm)| (event.tenantid, alarm.what)).collect();
     let what = format!("tile/0/000.p/2 of the log of {}", tenant(2));
     assert_eq!(named, [(tenant(9), Some(what))]);
 }
@@ -140,4 +139,18 @@ async fn with_more_logs_than_an_hour_has_time_for_each_has_its_turn() {
         anchorer(&world, &anchors, 4_000).run().await.expect("anchored");
     }
     assert_eq!(anchored(&anchors, 2), tenants(2..=2));
+}
+
+#[tokio::test]
+async fn runs_that_all_end_too_early_keep_no_log_from_its_turn() {
+    let (world, anchors) = (world(30).await, Arc::default());
+    for run in 1.. {
+        // Each gets as far as a part of the logs.
+        dying(&world, &anchors, 25).run().await.expect_err("it ends");
+        if anchored(&anchors, 1) == tenants(1..=30) {
+            assert!(run > 2);
+            break;
+        }
+        assert!(run < 30, "{:?} of 30", anchored(&anchors, 1).len());
+    }
 }

@@ -3,8 +3,10 @@
 use scorpius_core::CommitId;
 
 use super::*;
+use crate::alarm::AlarmRaised;
 use crate::log::{LogName, put_beginning};
 use crate::policy::Policy;
+use crate::testing::told;
 
 /// Six entries of tenant 1 in the shared log, and then four in its own.
 async fn split() -> World {
@@ -149,4 +151,53 @@ async fn consistency_and_checkpoints_are_of_the_log_that_is_asked_for() {
     check.body = json!({"bundle": bundle, "kept": kept.expect("text")}).to_string().into();
     let said = body(&handle(&app(&world), check).await);
     assert_eq!((&said["verdict"], &said["own"]["consistent_with"]), (&json!("verified"), &json!(5)));
+}
+
+async fn judged(world: &World, asked: Value) -> Value {
+    let mut check = request("verifyEvidence", &tenant(1));
+    check.body = asked.to_string().into();
+    let answer = handle(&app(world), check).await;
+    assert_eq!(answer.status.as_u16(), 200, "{:?}", answer.body);
+    body(&answer)
+}
+
+#[tokio::test]
+async fn what_was_kept_of_one_log_is_held_against_no_other() {
+    let world = split().await;
+    let mut notes = Vec::new();
+    for log in ["shared", "own"] {
+        let note = asked(&world, "getCheckpoint", &[("log", log)]).await;
+        notes.push(String::from_utf8(note.body.to_vec()).expect("text"));
+    }
+    for (id, at) in [(event(1).id, 0), (event(8).id, 1)] {
+        let bundle = body(&ask_bundle(&world, &tenant(1), json!({ "event_ids": [id] })).await);
+        let said = judged(&world, json!({"bundle": bundle, "kept": notes[at]})).await;
+        assert_eq!(said["verdict"], "verified", "{said}");
+        let said = judged(&world, json!({"bundle": bundle, "kept": notes[1 - at]})).await;
+        let why = "the checkpoint that you kept is of another log than the evidence";
+        assert_eq!((&said["verdict"], &said["refusal"]), (&json!("refused"), &json!(why)));
+    }
+    assert!(told::<AlarmRaised>(&*world.store).await.is_empty());
+}
+
+#[tokio::test]
+async fn false_evidence_of_the_own_log_is_told_for_what_it_is() {
+    let world = split().await;
+    let old = asked(&world, "getCheckpoint", &[("log", "own")]).await;
+    let old = String::from_utf8(old.body.to_vec()).expect("text");
+    let ids = [event(1).id, event(8).id];
+    let stale = body(&ask_bundle(&world, &tenant(1), json!({ "event_ids": ids })).await);
+    own(&world).sequencer().append("bat_3", &[event(10)]).await.expect("appended");
+    let new = asked(&world, "getCheckpoint", &[("log", "own")]).await;
+    let new = String::from_utf8(new.body.to_vec()).expect("text");
+    assert_eq!(judged(&world, json!({"bundle": stale, "kept": old})).await["verdict"], "verified");
+    assert_eq!(judged(&world, json!({"bundle": stale, "kept": new})).await["verdict"], "failed");
+    let mut forged = stale.clone();
+    forged["own"]["entries"][0]["entry"]["sequence"] = json!(2);
+    assert_eq!(judged(&world, json!({ "bundle": forged })).await["verdict"], "failed");
+    let told = told::<AlarmRaised>(&*world.store).await.into_iter();
+    let told: BTreeMap<_, _> = told.map(|(_, alarm)| (alarm.kind.name(), alarm)).collect();
+    assert_eq!(told.keys().copied().collect::<Vec<_>>(), ["stale_checkpoint", "tampered_evidence"]);
+    assert_eq!((told["stale_checkpoint"].known, told["stale_checkpoint"].found), (Some(5), Some(4)));
+    assert_eq!(told["tampered_evidence"].what, Some(event(8).id));
 }

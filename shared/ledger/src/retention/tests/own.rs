@@ -50,17 +50,9 @@ async fn an_own_log_s_entries_end_and_those_of_the_shared_log_at_the_same_places
 
     // Nothing of the shared log has gone, and its events are told by themselves.
     kept.check(0).await;
-    let mut told = Vec::new();
-    for partition in 0..OUTBOX_PARTITIONS {
-        let page = own.store.list(&ListQuery::all(format!("outbox#{partition}"))).await.expect("a page");
-        for row in &page.records {
-            let event: Event = row.document().expect("an event");
-            let fact = event.fact::<RetentionAdvanced>().expect("a fact");
-            told.extend(fact.map(|fact| (event.aggregate.clone(), fact)));
-        }
-    }
+    let told = told::<RetentionAdvanced>(&*own.store).await;
     assert_eq!(told.len(), 1);
-    let (aggregate, fact) = &told[0];
-    assert_eq!(*aggregate, format!("ledger_retention_{whose}"));
+    let (event, fact) = &told[0];
+    assert_eq!(event.aggregate, format!("ledger_retention_{whose}"));
     assert_eq!((fact.from, fact.to, fact.log_of.as_deref()), (0, 256, Some(whose.as_str())));
 }

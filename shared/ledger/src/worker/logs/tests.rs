@@ -3,12 +3,12 @@ use scorpius_core::{BlobName, Blobs, Clock, CommitId, ManualClock, SystemClock};
 use scorpius_edge::queue::AuditBatch;
 use scorpius_edge::{Message, Role};
 
-use crate::alarm::{Alarm, AlarmKind};
+use crate::alarm::{Alarm, AlarmKind, AlarmRaised};
 use crate::hash::sha256_hex;
 use crate::log::{LogName, put_beginning};
 use crate::testing::{
     MemoryBlobs, NOW, Script, Trouble, World, body, check, event_of, objects_never_changed, origin,
-    published, request, tenant,
+    published, request, tenant, told,
 };
 use crate::worker::{App, handle};
 use crate::{Proofs, api};
@@ -143,6 +143,22 @@ async fn a_log_that_is_broken_keeps_no_event_out_of_another_and_its_batch_comes_
     world.blobs.history.lock().expect("unpoisoned").retain(|(name, _)| *name != tile);
     assert_eq!(handle(&app(&world), &message).await, Outcome::Done);
     check_all(&world, &mixed()).await;
+}
+
+#[tokio::test]
+async fn of_two_logs_that_are_broken_each_raises_its_alarm() {
+    let world = begun().await;
+    let first = scorpius_core::operator::made(&tenant(9));
+    world.store.commit(CommitId::new(&SystemClock), &[first]).await.expect("a first tenant");
+    let tiles = [&world, &own(&world, 1)].map(|world| world.log.blob("tile/0/000.p/2").expect("a name"));
+    for tile in &tiles {
+        world.blobs.put(tile, Bytes::from_static(b"other")).await.expect("stored");
+    }
+    let outcome = handle(&app(&world), &sent(&world, 1, &mixed()).await).await;
+    assert!(matches!(outcome, Outcome::Retry { .. }), "{outcome:?}");
+    let told = told::<AlarmRaised>(&*world.store).await.into_iter();
+    let named: BTreeSet<_> = told.map(|(_, alarm)| (alarm.kind.name(), alarm.what)).collect();
+    assert_eq!(named, tiles.map(|tile| ("object_changed", Some(tile.to_string()))).into());
 }
 
 #[tokio::test]
