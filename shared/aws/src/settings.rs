@@ -16,7 +16,7 @@
 //! | `LIMIT_TIER` | the tier of tenants whose records name none: `free`, `professional`, `enterprise` or `unlimited` |
 //! | `LIMIT_ADDRESS_MINUTE` | requests a minute of each address whose callers are not known; 0 is as many as come |
 //! | `BREACHED_PASSWORDS_URL` | optional: the range API that `users` asks whether a new password was stolen, such as `https://api.pwnedpasswords.com/range/` |
-//! | `CHAINS` | optional: nodes of EVM chains, each as `<EIP-155 id>=<URL>`, with spaces between; for `risk-score`, `scan` and `wallet-guard` |
+//! | `CHAINS` | optional: nodes of EVM chains, each as `<EIP-155 id>=<URL>`, with spaces between; for `risk-score`, `scan`, `scan-rescan` and `wallet-guard` |
 //! | `MAIL_FROM` | the address that letters come from; for `mailer` |
 //! | `FEEDS` | the feeds that `intel-sync` reads: a JSON array, which may be empty |
 //! | `KEEP_DAYS` | optional: how many days entries of the ledger are kept, at least 90; for `audit-anchor` |

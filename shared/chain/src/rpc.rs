@@ -26,6 +26,8 @@ pub(crate) const CODE_BYTES_MAX: usize = 1_000_000;
 const ANSWER_BYTES_MAX: usize = 1_000_000;
 /// Bytes of an answer that carries code: hex, and its envelope.
 const CODE_ANSWER_BYTES_MAX: usize = 2 * CODE_BYTES_MAX + 1_024;
+/// EIP-1474: asked too often, whatever was asked.
+const LIMIT_EXCEEDED: i64 = -32005;
 
 /// How endpoints are asked.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +93,9 @@ struct EndpointFailed {
 /// Whether a node that works said no to what was asked, or the answer is too long: it will be so again.
 pub(crate) fn is_of_the_question(error: &PortError) -> bool {
     let failed = error.source.downcast_ref::<EndpointFailed>();
-    failed.is_some_and(|failed| {
-        matches!(failed.source, RpcError::Refused { .. } | RpcError::Egress(EgressError::TooLong))
+    failed.is_some_and(|failed| match &failed.source {
+        RpcError::Refused { code, .. } => *code != LIMIT_EXCEEDED,
+        other => matches!(other, RpcError::Egress(EgressError::TooLong)),
     })
 }
 

@@ -373,7 +373,8 @@ async fn a_contract_is_asked_at_the_block_and_its_failure_is_an_answer() {
         assert_eq!(asked(silent).await.0.expect("none"), None);
     }
     // What the node itself does wrong is not the contract's answer.
-    for bad in [json!({"result": "0x1"}), json!({"result": 7}), json!({"status": 500})] {
+    let too_often = json!({"error": {"code": -32005, "message": "limit exceeded"}});
+    for bad in [json!({"result": "0x1"}), json!({"result": 7}), json!({"status": 500}), too_often] {
         assert!(asked(bad).await.0.is_err());
     }
 }

@@ -6,6 +6,8 @@
 //! SqliteQueues┘                └ a pool of readers
 //! FolderBlobs ── blobs/   AnchorFolder ── anchors/   FileKeys ── keys/   FolderMail ── mail/
 //! ```
+//!
+//! In memory they are the double of every port in tests; `ScriptedStore` beside them is for failures.
 
 mod anchors;
 mod blobs;
@@ -14,6 +16,7 @@ mod keys;
 mod local;
 mod mail;
 mod queues;
+mod scripted;
 mod sqlite;
 mod store;
 
@@ -23,5 +26,6 @@ pub use keys::{FileKeys, TokenKeyStep};
 pub use local::{Local, LocalOptions};
 pub use mail::FolderMail;
 pub use queues::{DeadLetter, QueueSpec, Received, SqliteQueues};
+pub use scripted::{Asked, Fate, ScriptedStore};
 pub use sqlite::{DatabaseOptions, Durability};
 pub use store::SqliteStore;

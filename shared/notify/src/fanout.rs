@@ -120,6 +120,7 @@ fn requested(app: &App, cause: &Event, delivery: &Delivery) -> Write {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use scorpius_local::Fate;
     use serde_json::json;
 
     use super::*;
@@ -172,7 +173,7 @@ mod tests {
             world.webhook(&["*"]).await;
         }
         let event = world.event(SCANNED);
-        world.store.will([None, Some(StoreError::Busy)]);
+        world.store.will([Fate::Passes, Fate::Fails(StoreError::Busy)]);
         assert!(matches!(handle(&world.fanout(), &message(&event, 1)).await, Outcome::Retry { .. }));
         assert_eq!(world.emitted(REQUESTED).await.len(), 49);
         assert_eq!(handle(&world.fanout(), &message(&event, 2)).await, Outcome::Done);
@@ -186,11 +187,11 @@ mod tests {
         let world = World::new();
         world.webhook(&["*"]).await;
         let event = world.event(SCANNED);
-        world.store.will([Some(StoreError::Conflict { index: 1 })]);
+        world.store.will([Fate::Fails(StoreError::Conflict { index: 1 })]);
         assert_eq!(handle(&world.fanout(), &message(&event, 1)).await, Outcome::Done);
         assert_eq!(world.emitted(REQUESTED).await.len(), 1);
 
-        world.store.will((0..ROUNDS_MAX).map(|_| Some(StoreError::Conflict { index: 1 })));
+        world.store.will((0..ROUNDS_MAX).map(|_| Fate::Fails(StoreError::Conflict { index: 1 })));
         let other = world.event(SCANNED);
         assert!(matches!(handle(&world.fanout(), &message(&other, 1)).await, Outcome::Retry { .. }));
     }

@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use scorpius_core::{
-    Attributes, Clock, CommitId, Egress, EgressError, EgressRequest, EgressResponse, Event, Key, Keys,
-    ListQuery, ManualClock, Page, Record, Store, StoreError, TenantId, TopicError, TopicMessage, Topics,
-    UnixMillis, Write,
+    Clock, Egress, EgressError, EgressRequest, EgressResponse, Event, Keys, ListQuery, ManualClock, Store,
+    TenantId, TopicError, TopicMessage, Topics, UnixMillis,
 };
 use scorpius_edge::{Caller, Message, Principal, Request, Response, Role, Strength};
 use scorpius_egress::{EgressOptions, GuardedEgress};
-use scorpius_local::{FileKeys, SqliteStore};
+use scorpius_local::{FileKeys, ScriptedStore, SqliteStore};
 use serde_json::{Value, json};
 
 pub(crate) const NOW: UnixMillis = UnixMillis(1_795_254_040_000);
@@ -23,7 +22,7 @@ pub(crate) const SCANNED: &str = "scorpius.scan.completed.v1";
 /// One installation.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) store: Arc<FaultyStore>,
+    pub(crate) store: Arc<ScriptedStore>,
     pub(crate) keys: Arc<FileKeys>,
     pub(crate) egress: Arc<ScriptedEgress>,
     pub(crate) topics: Arc<ScriptedTopics>,
@@ -38,7 +37,7 @@ impl World {
         let keys = FileKeys::open(folder.path(), Arc::clone(&clock) as Arc<dyn Clock>).expect("keys");
         Self {
             clock,
-            store: Arc::new(FaultyStore { inner, faults: Mutex::default() }),
+            store: Arc::new(ScriptedStore::over(Arc::new(inner))),
             keys: Arc::new(keys),
             egress: Arc::new(ScriptedEgress::new()),
             topics: Arc::default(),
@@ -264,54 +263,5 @@ impl Topics for ScriptedTopics {
         self.sent.lock().expect("no panic holds it").push(message);
         let fine = || Ok("published-1".to_owned());
         self.script.lock().expect("no panic holds it").pop_front().unwrap_or_else(fine)
-    }
-}
-
-/// A store whose commits fail as told: `Some` is the next commit's error, `None` lets it pass.
-pub(crate) struct FaultyStore {
-    pub(crate) inner: SqliteStore,
-    faults: Mutex<VecDeque<Option<StoreError>>>,
-}
-
-impl FaultyStore {
-    pub(crate) fn will(&self, faults: impl IntoIterator<Item = Option<StoreError>>) {
-        self.faults.lock().expect("no panic holds it").extend(faults);
-    }
-}
-
-#[async_trait]
-impl Store for FaultyStore {
-    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.inner.get(key).await
-    }
-
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.inner.get_many(keys).await
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        self.inner.list(query).await
-    }
-
-    async fn scan(&self, segment: u32, of: u32, cursor: Option<&str>) -> Result<Page, StoreError> {
-        self.inner.scan(segment, of, cursor).await
-    }
-
-    async fn commit(&self, id: CommitId, writes: &[Write]) -> Result<u64, StoreError> {
-        let fault = self.faults.lock().expect("no panic holds it").pop_front().flatten();
-        match fault {
-            Some(error) => Err(error),
-            None => self.inner.commit(id, writes).await,
-        }
-    }
-
-    async fn add(
-        &self,
-        key: &Key,
-        deltas: &[(&str, i64)],
-        only_if: Option<(&str, i64)>,
-        expires_at: Option<UnixMillis>,
-    ) -> Result<Attributes, StoreError> {
-        self.inner.add(key, deltas, only_if, expires_at).await
     }
 }

@@ -58,7 +58,7 @@ impl Scans {
             schedule_id: rescan.schedule_id.clone(),
             code_changed: scan.code_sha256 != earlier.code_sha256,
             implementation_changed: way(scan) != way(&earlier),
-            engine_changed: now.engine != then.engine,
+            engine_changed: now.engine != then.engine || now.detectors_sha256 != then.detectors_sha256,
             incomplete: now.incomplete || then.incomplete,
             new,
             fixed,

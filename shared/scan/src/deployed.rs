@@ -81,12 +81,14 @@ pub enum NoCode {
 }
 
 impl Deployed {
-    /// The address in EIP-55's case.
+    /// The same, the chain by its CAIP-2 name and the address in EIP-55's case.
     ///
     /// # Errors
-    /// `BadAddress`.
-    pub fn checked_address(&self) -> Result<String, NoCode> {
-        address(&self.address).map(|address| shown(&address)).ok_or(NoCode::BadAddress)
+    /// `BadChain` or `BadAddress`.
+    pub fn checked(&self) -> Result<Self, NoCode> {
+        let chain: ChainId = self.chain.parse()?;
+        let address = address(&self.address).ok_or(NoCode::BadAddress)?;
+        Ok(Self { chain: chain.to_string(), address: shown(&address) })
     }
 
     /// Reads the code that runs at the address.

@@ -185,9 +185,9 @@ pub struct ScanChanged {
     pub schedule_id: String,
     /// Whether other code was scanned.
     pub code_changed: bool,
-    /// Whether a proxy on the way leads elsewhere, or there are others.
+    /// Whether a proxy on the way leads elsewhere or has another administrator, or there are others.
     pub implementation_changed: bool,
-    /// Whether another engine looked: what is new or fixed may then be its doing.
+    /// Whether another engine or another set of the tenant's own detectors looked: what is new or fixed may then be its doing.
     pub engine_changed: bool,
     /// Findings that only the later scan has.
     pub new: FindingCounts,

@@ -4,6 +4,7 @@
 //! before it has started nothing, and whoever comes after it finds the schedule due later.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use scorpius_core::error::chain;
 use scorpius_core::operator::{Standing, standing_of, tenant_at};
@@ -12,6 +13,7 @@ use scorpius_core::{
     new_id,
 };
 use scorpius_edge::idempotency::commit_with_retry;
+use tokio::time::timeout;
 
 use crate::deployed::{DeployedAt, NoCode};
 use crate::priority::{self, Priority};
@@ -24,6 +26,8 @@ const DUE_MAX: usize = 100;
 const AGAIN_MS: u64 = 15 * 60_000;
 /// How long a run begins with one more schedule.
 const RUN_MS: u64 = 60_000;
+/// How long a target is read: with `RUN_MS` less than the two minutes, so that what holds a run up is put off and not first again.
+const READ_MAX: Duration = Duration::from_secs(45);
 
 /// Starts what is due.
 pub struct Rescans {
@@ -32,6 +36,7 @@ pub struct Rescans {
     schedules: Schedules,
     clock: Arc<dyn Clock>,
     chain: Option<Arc<dyn Chain>>,
+    read_max: Duration,
 }
 
 /// What a run did.
@@ -75,7 +80,7 @@ impl Rescans {
     ) -> Self {
         let scans = Scans::new(Arc::clone(&store), blobs);
         let schedules = Schedules::new(Arc::clone(&store));
-        Self { store, scans, schedules, clock, chain }
+        Self { store, scans, schedules, clock, chain, read_max: READ_MAX }
     }
 
     /// Starts what is due, once. One schedule that fails keeps none from its turn.
@@ -172,14 +177,17 @@ impl Rescans {
     ) -> Result<Result<(Input, String, usize, Option<DeployedAt>), Missed>, PortError> {
         match target {
             Target::Given(given) => Ok(Ok((given.input, given.code_sha256.clone(), given.size_bytes, None))),
-            Target::Deployed(deployed) => match deployed.read(self.chain.as_deref()).await {
-                Ok((code, at)) => {
-                    // The worker must find the code, so it is durable before anybody hears of the scan.
-                    self.scans.keep_code(&code).await?;
-                    Ok(Ok((Input::Bytecode, code.sha256(), code.as_bytes().len(), Some(at))))
+            Target::Deployed(deployed) => {
+                match timeout(self.read_max, deployed.read(self.chain.as_deref())).await {
+                    Err(_) => Ok(Err(Missed::ChainUnreachable)),
+                    Ok(Ok((code, at))) => {
+                        // The worker must find the code, so it is durable before anybody hears of the scan.
+                        self.scans.keep_code(&code).await?;
+                        Ok(Ok((Input::Bytecode, code.sha256(), code.as_bytes().len(), Some(at))))
+                    }
+                    Ok(Err(error)) => Ok(Err(missed(&error))),
                 }
-                Err(error) => Ok(Err(missed(&error))),
-            },
+            }
         }
     }
 

@@ -74,6 +74,7 @@ impl Stage {
         let said = self.call("sqs", "AmazonSQS.GetQueueAttributes", &asked);
         let policy = said["Attributes"]["RedrivePolicy"].as_str().expect("a queue has dead letters");
         let mut policy: Value = serde_json::from_str(policy).expect("JSON");
+        assert_eq!(policy["maxReceiveCount"], scorpius::doors::manifest().queues[queue].receives_max);
         policy["maxReceiveCount"] = json!(EARLY);
         let asked = json!({"QueueUrl": url, "Attributes": {"RedrivePolicy": policy.to_string()}});
         self.call("sqs", "AmazonSQS.SetQueueAttributes", &asked);

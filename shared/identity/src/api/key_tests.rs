@@ -1,15 +1,11 @@
 //! Keys as they are used, rotated and lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_trait::async_trait;
-use scorpius_core::{
-    Attributes, CommitId, Condition, Event, Key, ListQuery, Page, Record, Store, StoreError, UnixMillis,
-    Write,
-};
+use scorpius_core::{Condition, Event, ListQuery, UnixMillis, Write};
 use scorpius_edge::gateway::{AuthorizerAnswerContext, AuthorizerContext, HttpEvent};
 use scorpius_edge::{Anonymous, Assurance, Caller, Factor, HttpAnswer, Principal, Role, SignIn, Strength};
+use scorpius_local::{Asked, ScriptedStore};
 use scorpius_token::{User, UserStatus};
 use serde_json::{Value, json};
 
@@ -210,49 +206,12 @@ async fn a_secret_that_was_replaced_ends_alone_when_it_is_found() {
     assert_eq!(told(&world, &id).await, facts.map(|(kind, sequence)| (kind.to_owned(), sequence)));
 }
 
-/// A store that counts what is written by `add`.
-struct Counted {
-    store: Arc<dyn Store>,
-    added: AtomicU64,
-    read: AtomicU64,
-}
-
-#[async_trait]
-impl Store for Counted {
-    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.store.get(key).await
-    }
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.read.fetch_add(keys.len() as u64, Ordering::SeqCst);
-        self.store.get_many(keys).await
-    }
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        self.store.list(query).await
-    }
-    async fn scan(&self, segment: u32, of: u32, cursor: Option<&str>) -> Result<Page, StoreError> {
-        self.store.scan(segment, of, cursor).await
-    }
-    async fn commit(&self, id: CommitId, writes: &[Write]) -> Result<u64, StoreError> {
-        self.store.commit(id, writes).await
-    }
-    async fn add(
-        &self,
-        key: &Key,
-        deltas: &[(&str, i64)],
-        only_if: Option<(&str, i64)>,
-        expires_at: Option<UnixMillis>,
-    ) -> Result<Attributes, StoreError> {
-        self.added.fetch_add(1, Ordering::SeqCst);
-        self.store.add(key, deltas, only_if, expires_at).await
-    }
-}
-
 #[tokio::test]
 async fn the_last_use_of_a_key_is_written_once_an_hour_and_shown_to_the_hour() {
     let world = World::new().await;
     let admin = world.first.api_key.as_str();
     let (id, key) = world.make_key(admin, json!({"name": "a"})).await;
-    let store = Arc::new(Counted { store: world.store.clone(), added: 0.into(), read: 0.into() });
+    let store = Arc::new(ScriptedStore::over(world.store.clone()));
     // Two processes, each with its own memory.
     let processes = [(); 2].map(|()| authorizer::App {
         store: store.clone(),
@@ -268,26 +227,28 @@ async fn the_last_use_of_a_key_is_written_once_an_hour_and_shown_to_the_hour() {
     };
     assert_eq!(shown().await, Value::Null);
     let event = authorizer_event(&key);
-    let mut reads = Vec::new();
+    let (mut reads, mut added) = (Vec::new(), 0);
     for minutes in [0_u64, 10, 30, 40] {
         for process in &processes {
             world.clock.advance_ms(1);
-            let before = store.read.load(Ordering::SeqCst);
             authorizer::handle(process, event.clone()).await.expect("the store answers");
-            reads.push(store.read.load(Ordering::SeqCst) - before);
+            let asked = store.asked();
+            let of = |it: &Asked| if let Asked::GetMany(keys) = it { *keys } else { 0 };
+            reads.push(asked.iter().map(of).sum::<usize>());
+            added += asked.iter().filter(|it| **it == Asked::Add).count();
         }
         let expected = if minutes < 30 { "2026-11-21T09:00:00.000Z" } else { "2026-11-21T10:00:00.000Z" };
         assert_eq!(shown().await, expected, "after {minutes} minutes");
         world.clock.advance_ms(10 * 60_000);
     }
-    assert_eq!(store.added.load(Ordering::SeqCst), 2, "one hour, one write");
+    assert_eq!(added, 2, "one hour, one write");
     assert_eq!(reads, [3, 3, 2, 2, 3, 3, 2, 2], "one more record for each process and hour");
     // A wrong secret is no use.
     let secret: crate::ApiSecret = key.parse().expect("a key");
     let guess = crate::ApiSecret::generate(secret.kind(), secret.tenant(), secret.key_id(), &*world.clock);
     world.clock.advance_ms(3_600_000);
     authorizer::handle(&processes[0], authorizer_event(guess.reveal())).await.expect("the store answers");
-    assert_eq!(store.added.load(Ordering::SeqCst), 2);
+    assert!(!store.asked().contains(&Asked::Add));
 }
 
 fn authorizer_event(key: &str) -> scorpius_edge::gateway::AuthorizerEvent {

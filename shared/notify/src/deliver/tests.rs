@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use scorpius_core::PortError;
+use scorpius_local::Fate;
 use serde_json::{Value, json};
 
 use super::*;
@@ -289,7 +290,7 @@ async fn one_kilobyte_of_an_answer_is_kept() {
 async fn an_attempt_that_could_not_be_recorded_is_repeated_under_the_same_id() {
     let world = World::new();
     let requested = world.requested().await;
-    let lost = || Some(StoreError::Port(PortError::new("store", "gone")));
+    let lost = || Fate::Fails(StoreError::Port(PortError::new("store", "gone")));
     world.store.will([lost(), lost()]);
     assert!(matches!(work(&world, &requested, 1).await, Outcome::Retry { .. }));
     assert_eq!(work(&world, &requested, 2).await, Outcome::Done);
@@ -304,7 +305,7 @@ async fn an_attempt_that_could_not_be_recorded_is_repeated_under_the_same_id() {
 async fn who_records_second_leaves_the_first_one_s_record() {
     let world = World::new();
     let requested = world.requested().await;
-    world.store.will([Some(StoreError::Conflict { index: 0 })]);
+    world.store.will([Fate::Fails(StoreError::Conflict { index: 0 })]);
     assert!(matches!(work(&world, &requested, 1).await, Outcome::Retry { .. }));
     assert_eq!(world.deliveries(&requested.webhook).await[0]["state"], "pending");
 }

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use scorpius_core::{
-    Attributes, CommitId, Egress, EgressError, EgressRequest, EgressResponse, Key, ListQuery, ManualClock,
-    Page, Record, Store, StoreError, TenantId, UnixMillis, Write,
+    Egress, EgressError, EgressRequest, EgressResponse, ListQuery, ManualClock, Store, StoreError, TenantId,
+    UnixMillis,
 };
-use scorpius_local::{Local, LocalOptions};
+use scorpius_local::{Fate, Local, LocalOptions, ScriptedStore};
 use scorpius_risk::intel::{Indicator, Intel, Pointer, pointer_key};
 
 use super::*;
@@ -54,58 +54,10 @@ impl Egress for Web {
     }
 }
 
-/// A store that dies at its next commit, before or after it is applied.
-struct Dying {
-    inner: Arc<dyn Store>,
-    at: Mutex<Option<bool>>,
-}
-
-#[async_trait]
-impl Store for Dying {
-    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.inner.get(key).await
-    }
-
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.inner.get_many(keys).await
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        self.inner.list(query).await
-    }
-
-    async fn scan(&self, segment: u32, of: u32, cursor: Option<&str>) -> Result<Page, StoreError> {
-        self.inner.scan(segment, of, cursor).await
-    }
-
-    async fn commit(&self, id: CommitId, writes: &[Write]) -> Result<u64, StoreError> {
-        let at = self.at.lock().expect("a lock").take();
-        match at {
-            None => self.inner.commit(id, writes).await,
-            Some(applied) => {
-                if applied {
-                    self.inner.commit(id, writes).await?;
-                }
-                Err(StoreError::Busy)
-            }
-        }
-    }
-
-    async fn add(
-        &self,
-        key: &Key,
-        deltas: &[(&str, i64)],
-        only_if: Option<(&str, i64)>,
-        expires_at: Option<UnixMillis>,
-    ) -> Result<Attributes, StoreError> {
-        self.inner.add(key, deltas, only_if, expires_at).await
-    }
-}
-
 struct World {
     web: Arc<Web>,
     clock: Arc<ManualClock>,
-    store: Arc<Dying>,
+    store: Arc<ScriptedStore>,
     local: Local,
     sync: Sync,
     tenant: TenantId,
@@ -122,7 +74,7 @@ fn world() -> World {
     let clock = Arc::new(ManualClock::at(UnixMillis(1_800_000_000_000)));
     let local =
         Local::open(folder.path(), clock.clone(), LocalOptions::default()).expect("a folder that opens");
-    let store = Arc::new(Dying { inner: Arc::new(local.store.clone()), at: Mutex::new(None) });
+    let store = Arc::new(ScriptedStore::over(Arc::new(local.store.clone())));
     let web = Arc::new(Web::default());
     web.put("https://feeds.example/thieves", 200, &format!(r#"["{ONE}", "{TWO}"]"#), Some("\"1\""));
     let config = r#"{"blacklist": ["steal.example"], "whitelist": ["fine.example"]}"#;
@@ -281,9 +233,9 @@ async fn a_feed_of_an_earlier_date_is_refused() {
 
 #[tokio::test]
 async fn a_run_that_dies_at_its_commit_is_made_up_for_and_tells_once() {
-    for applied in [false, true] {
+    for (fate, applied) in [(Fate::Fails(StoreError::Busy), false), (Fate::Lost(StoreError::Busy), true)] {
         let world = world();
-        *world.store.at.lock().expect("a lock") = Some(applied);
+        world.store.will([fate]);
         assert!(world.sync.run(Some(&world.tenant)).await.is_err());
         assert_eq!(world.pointer().await.is_some(), applied);
         world.run().await;

@@ -93,7 +93,7 @@ fn not_compiled(error: NotCompiled) -> Problem {
     kind.because(&error).at(at, &error)
 }
 
-fn no_code(error: NoCode) -> Problem {
+pub(super) fn no_code(error: NoCode) -> Problem {
     match &error {
         NoCode::BadChain(_) => INVALID_REQUEST.because(&error).at("/deployed/chain", &error),
         NoCode::BadAddress => INVALID_REQUEST.because(&error).at("/deployed/address", &error),

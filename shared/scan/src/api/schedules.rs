@@ -2,16 +2,16 @@
 
 use http::StatusCode;
 use schemars::JsonSchema;
-use scorpius_core::chain_id::ChainId;
 use scorpius_core::id::is_id;
-use scorpius_core::{Event, StoreError, UnixMillis, Write, new_id};
+use scorpius_core::{CommitId, Event, UnixMillis, Write, new_id};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::{Once, commit_with_retry};
 use scorpius_edge::operation::PAGING;
-use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND, UNAVAILABLE};
+use scorpius_edge::problem::{CONFLICT, INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Kind, Operation, Problem, Request, Response, Thing};
 use serde::{Deserialize, Serialize};
 
+use super::input::no_code;
 use super::{App, TOO_MANY_SCHEDULES, find_as, label, sensitivity};
 use crate::deployed::Deployed;
 use crate::engine::Budget;
@@ -94,7 +94,8 @@ pub(super) fn operations() -> Vec<Operation> {
             Access::Action("scan:write"),
         )
         .about(Kind::Scan)
-        .answers(Answer::empty(204, "It is ended.")),
+        .answers(Answer::empty(204, "It is ended."))
+        .fails(&CONFLICT),
     ]
 }
 
@@ -161,14 +162,7 @@ async fn target(
 ) -> Result<Found, Problem> {
     match (&asked.deployed, &asked.scan_id) {
         (Some(deployed), None) => {
-            let chain: ChainId = deployed
-                .chain
-                .parse()
-                .map_err(|error| INVALID_REQUEST.because(&error).at("/deployed/chain", &error))?;
-            let address = deployed
-                .checked_address()
-                .map_err(|error| INVALID_REQUEST.because(&error).at("/deployed/address", &error))?;
-            let target = Target::Deployed(Deployed { chain: chain.to_string(), address });
+            let target = Target::Deployed(deployed.checked().map_err(no_code)?);
             Ok(Found { target, first_at: now, compared_with: None, label: None, sensitivity: None })
         }
         (None, Some(id)) => {
@@ -241,13 +235,7 @@ pub(super) async fn delete(app: &App, request: &Request) -> Result<Response, Pro
     let event = Event::of(&fact, &schedule.id, 2, tenant, &request.actor()?, &*app.clock);
     let mut writes = Vec::from(schedule.removing(tenant, version));
     writes.push(Write::emit(event));
-    let id = scorpius_core::CommitId::new(&*app.clock);
-    match commit_with_retry(&*app.store, id, &writes).await {
-        Ok(_) => Ok(Response::new(StatusCode::NO_CONTENT)),
-        // A scan of it was started at this moment, or somebody else ended it.
-        Err(StoreError::Conflict { .. }) => {
-            Err(UNAVAILABLE.because("the schedule changed meanwhile; ask again").retry_after_s(1))
-        }
-        Err(error) => Err(error.into()),
-    }
+    // Lost when a scan of it was started at this moment, or somebody else ended it.
+    commit_with_retry(&*app.store, CommitId::new(&*app.clock), &writes).await?;
+    Ok(Response::new(StatusCode::NO_CONTENT))
 }

@@ -25,6 +25,8 @@ pub(crate) struct Memory {
     /// Blocks that are gone before they are read.
     pub(crate) reorganised: AtomicUsize,
     pub(crate) is_down: bool,
+    /// Whether nodes never answer.
+    pub(crate) is_silent: bool,
     /// What contracts answer to whatever they are asked.
     pub(crate) answers: BTreeMap<Account, Vec<u8>>,
     /// Whether nodes fail when they are to try a call.
@@ -34,6 +36,9 @@ pub(crate) struct Memory {
 #[async_trait]
 impl Chain for Memory {
     async fn latest(&self, chain_id: u64) -> Result<BlockHead, ChainError> {
+        if self.is_silent {
+            std::future::pending::<()>().await;
+        }
         match (chain_id, self.is_down) {
             (1, false) => Ok(BlockHead {
                 reference: BlockRef { number: 7, hash: [0xb1; 32] },

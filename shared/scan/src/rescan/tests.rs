@@ -1,17 +1,14 @@
 //! Schedules over a store in memory, a chain in memory, and a store that fails as told.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
-
-use async_trait::async_trait;
-use scorpius_core::{Attributes, ListQuery, Page, Record};
 use scorpius_edge::{Outcome, Request, Response};
+use scorpius_local::{Fate, ScriptedStore};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::deployed::tests::Memory;
+use crate::proxy::places;
 use crate::testing::{NOW, OTHER_TENANT, TENANT, World, get, json as body_of, post};
-use crate::worker;
+use crate::{api, worker};
 
 const HOUR_MS: u64 = 3_600_000;
 /// `selfdestruct(caller)`, which anybody may call.
@@ -20,70 +17,19 @@ const OPEN: [u8; 2] = [0x33, 0xff];
 const CLOSED: [u8; 1] = [0x00];
 const AT: &str = "0x2222222222222222222222222222222222222222";
 
-/// How a commit fails.
-enum Fault {
-    /// Nothing was applied, and the process is gone.
-    Before,
-    /// It was applied, and nobody was told.
-    After,
-}
-
-/// A store whose next commits fail as told.
-struct Faulty {
-    inner: Arc<dyn Store>,
-    faults: Mutex<VecDeque<Fault>>,
-}
-
 fn lost() -> StoreError {
     StoreError::Port(PortError::new("store", "connection reset"))
 }
 
-#[async_trait]
-impl Store for Faulty {
-    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.inner.get(key).await
-    }
-
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.inner.get_many(keys).await
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        self.inner.list(query).await
-    }
-
-    async fn scan(&self, segment: u32, of: u32, cursor: Option<&str>) -> Result<Page, StoreError> {
-        self.inner.scan(segment, of, cursor).await
-    }
-
-    async fn commit(&self, id: CommitId, writes: &[Write]) -> Result<u64, StoreError> {
-        let fault = self.faults.lock().expect("no panic holds it").pop_front();
-        match fault {
-            Some(Fault::Before) => Err(lost()),
-            Some(Fault::After) => {
-                self.inner.commit(id, writes).await?;
-                Err(lost())
-            }
-            None => self.inner.commit(id, writes).await,
-        }
-    }
-
-    async fn add(
-        &self,
-        key: &Key,
-        deltas: &[(&str, i64)],
-        only_if: Option<(&str, i64)>,
-        expires_at: Option<UnixMillis>,
-    ) -> Result<Attributes, StoreError> {
-        self.inner.add(key, deltas, only_if, expires_at).await
-    }
+/// A tick whose node has `code` at the address.
+fn tick(world: &World, code: &[u8], is_down: bool, fates: Vec<Fate>) -> Rescans {
+    let codes = [([0x22; 20], code.to_vec())].into_iter().filter(|(_, code)| !code.is_empty());
+    tick_at(world, Memory { codes: codes.collect(), is_down, ..Memory::default() }, fates)
 }
 
-/// A tick whose node has `code` at the address.
-fn tick(world: &World, code: &[u8], is_down: bool, faults: Vec<Fault>) -> Rescans {
-    let codes = [([0x22; 20], code.to_vec())].into_iter().filter(|(_, code)| !code.is_empty());
-    let node = Memory { codes: codes.collect(), is_down, ..Memory::default() };
-    let store = Arc::new(Faulty { inner: Arc::clone(&world.store), faults: Mutex::new(faults.into()) });
+fn tick_at(world: &World, node: Memory, fates: Vec<Fate>) -> Rescans {
+    let store = Arc::new(ScriptedStore::over(Arc::clone(&world.store)));
+    store.will(fates);
     let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
     Rescans::new(store, Arc::clone(&world.blobs), clock, Some(Arc::new(node)))
 }
@@ -180,6 +126,73 @@ async fn a_target_is_scanned_once_a_period_and_what_changes_is_told() {
     assert!(next > world.clock.now() && (next.0 - NOW.0).is_multiple_of(2 * HOUR_MS));
 }
 
+/// The last word of a change.
+async fn change(world: &World) -> Value {
+    let mut events = world.emitted().await.into_iter();
+    events.rfind(|it| it.kind == "scorpius.scan.changed.v1").expect("word of a change").data
+}
+
+#[tokio::test]
+async fn a_proxy_that_leads_elsewhere_or_has_another_administrator_is_told_also_where_the_code_is_the_same() {
+    let (world, _) = scheduled(&deployed(1)).await;
+    // A beacon's proxy, and two contracts of the same code.
+    let node = |logic: u8, admin: u8| {
+        let word = |last: u8| [[0; 12].as_slice(), &[last; 20]].concat();
+        let slot =
+            |place: usize, last: u8| (([0x22; 20], places()[place]), word(last).try_into().expect("a word"));
+        Memory {
+            codes: [([0x22; 20], vec![0x00]), ([7; 20], OPEN.to_vec()), ([8; 20], OPEN.to_vec())].into(),
+            slots: [slot(1, admin), slot(2, 0xbe)].into(),
+            answers: [([0xbe; 20], word(logic))].into(),
+            ..Memory::default()
+        }
+    };
+    let none = json!({"critical": 0, "high": 0, "medium": 0, "low": 0, "info": 0});
+    run(tick_at(&world, node(7, 1), vec![])).await;
+    worked(&world).await;
+    for (logic, admin) in [(8, 1), (8, 2)] {
+        world.clock.advance_ms(HOUR_MS);
+        assert_eq!(run(tick_at(&world, node(logic, admin), vec![])).await, (1, 0, 0));
+        let scan = worked(&world).await;
+        let told = change(&world).await;
+        assert_eq!(told["scan_id"], scan["id"]);
+        assert_eq!(
+            (&told["code_changed"], &told["implementation_changed"], &told["new"], &told["fixed"]),
+            (&false.into(), &true.into(), &none, &none)
+        );
+    }
+}
+
+#[tokio::test]
+async fn findings_of_a_detector_that_was_put_meanwhile_are_told_as_another_engine_s() {
+    let (world, _) = scheduled(&deployed(1)).await;
+    run(tick(&world, &OPEN, false, vec![])).await;
+    worked(&world).await;
+    let text = "detector \"open-end\" { title \"Somebody ends it\" severity low cwe 284 message \"It ends.\" \
+                fix \"Do not.\" find end in selfdestructs where end.open report end }";
+    let mut put = post("putDetector", &json!({"source": text}));
+    put.parameters.insert("detector".to_owned(), "open-end".to_owned());
+    let answer = asking(&world, put).await;
+    assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
+    world.clock.advance_ms(HOUR_MS);
+    run(tick(&world, &OPEN, false, vec![])).await;
+    worked(&world).await;
+    let told = change(&world).await;
+    assert_eq!(
+        (&told["code_changed"], &told["engine_changed"], &told["new"]["low"]),
+        (&false.into(), &true.into(), &1.into())
+    );
+}
+
+#[tokio::test]
+async fn a_chain_that_does_not_answer_holds_nobody_up() {
+    let (world, id) = scheduled(&deployed(1)).await;
+    let mut silent = tick_at(&world, Memory { is_silent: true, ..Memory::default() }, vec![]);
+    silent.read_max = Duration::from_millis(1);
+    assert_eq!(run(silent).await, (0, 1, 0));
+    assert_eq!(schedule(&world, &id).await["missed"], "chain_unreachable");
+}
+
 #[tokio::test]
 async fn a_scan_that_was_called_off_is_passed_over_when_scans_are_compared() {
     let (world, _) = scheduled(&deployed(1)).await;
@@ -193,23 +206,22 @@ async fn a_scan_that_was_called_off_is_passed_over_when_scans_are_compared() {
     world.clock.advance_ms(HOUR_MS);
     run(tick(&world, &CLOSED, false, vec![])).await;
     worked(&world).await;
-    let events = world.emitted().await;
-    let told = events.iter().find(|it| it.kind == "scorpius.scan.changed.v1").expect("word of the change");
-    assert_eq!(told.data["previous_scan_id"], first["id"]);
+    assert_eq!(change(&world).await["previous_scan_id"], first["id"]);
 }
 
 #[tokio::test]
 async fn whoever_is_killed_between_neither_loses_nor_doubles_a_scan() {
     // `commit_with_retry` asks twice: two faults are a process that ended.
-    let cases: [(Vec<Fault>, (usize, usize, usize)); 4] = [
-        (vec![Fault::Before], (1, 0, 0)),
-        (vec![Fault::After], (1, 0, 0)),
-        (vec![Fault::Before, Fault::Before], (0, 0, 1)),
-        (vec![Fault::After, Fault::Before], (0, 0, 1)),
+    let (before, after) = (|| Fate::Fails(lost()), || Fate::Lost(lost()));
+    let cases: [(Vec<Fate>, (usize, usize, usize)); 4] = [
+        (vec![before()], (1, 0, 0)),
+        (vec![after()], (1, 0, 0)),
+        (vec![before(), before()], (0, 0, 1)),
+        (vec![after(), before()], (0, 0, 1)),
     ];
-    for (faults, first) in cases {
+    for (fates, first) in cases {
         let (world, id) = scheduled(&deployed(1)).await;
-        assert_eq!(run(tick(&world, &OPEN, false, faults)).await, first);
+        assert_eq!(run(tick(&world, &OPEN, false, fates)).await, first);
         run(tick(&world, &OPEN, false, vec![])).await;
         run(tick(&world, &OPEN, false, vec![])).await;
         assert_eq!(asked_for(&world).await.len(), 1);
@@ -323,6 +335,13 @@ async fn a_schedule_is_one_tenant_s_bounded_and_can_be_ended() {
     assert_eq!(body_of(&one_more)["code"], "too-many-scan-schedules");
     let list = body_of(&asking(&world, get("listScanSchedules", TENANT, None)).await);
     assert_eq!(list["schedules"].as_array().map(Vec::len), Some(50));
+    // A scan of it is started at the same moment.
+    let store = Arc::new(ScriptedStore::over(Arc::clone(&world.store)));
+    store.will([Fate::Fails(StoreError::Conflict { index: 0 })]);
+    let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
+    let doors = api::App::new(store, Arc::clone(&world.blobs), clock);
+    let lost = api::handle(&doors, get("deleteScanSchedule", TENANT, Some(&id))).await;
+    assert_eq!((lost.status.as_u16(), &body_of(&lost)["code"]), (409, &"conflict".into()));
     assert_eq!(asking(&world, get("deleteScanSchedule", TENANT, Some(&id))).await.status.as_u16(), 204);
     assert_eq!(asking(&world, get("deleteScanSchedule", TENANT, Some(&id))).await.status.as_u16(), 404);
     assert_eq!(asking(&world, post("createScanSchedule", &deployed(1))).await.status.as_u16(), 201);
