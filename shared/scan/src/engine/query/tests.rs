@@ -352,6 +352,18 @@ fn who_runs_out_of_fuel_is_named_and_what_was_found_stays() {
 }
 
 #[test]
+fn what_is_too_much_to_go_through_is_named() {
+    // SSTORE(0, 0), so many times; STOP
+    let told = |times: usize| -> Vec<String> {
+        let code = [&[0x5f, 0x5f, 0x55].repeat(times)[..], &[0x00]].concat();
+        let report = report("find x in writes where x.slot == 7 report x", &code);
+        report.not_explored.into_iter().filter(|it| it.what == "detector").map(|it| it.why).collect()
+    };
+    assert_eq!(told(4_000), Vec::<String>::new());
+    assert_eq!(told(4_001), ["the contract has more writes than detectors are asked about"]);
+}
+
+#[test]
 fn a_detector_reports_so_many_places_and_takes_none_from_the_platform() {
     let mut code = Vec::new();
     for _ in 0..60 {
