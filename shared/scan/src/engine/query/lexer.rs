@@ -132,11 +132,12 @@ impl Lexer<'_> {
         let written = self.taken(is_of_word);
         let digits = written.replace('_', "");
         let number = match digits.strip_prefix("0x") {
-            Some(hex) if !hex.is_empty() => U256::from_str_radix(hex, 16),
-            Some(_) => return Err(Fault::NotANumber(written).at(start)),
-            None => U256::from_str_radix(&digits, 10),
+            Some("") => None,
+            Some(hex) => U256::from_str_radix(hex, 16).ok(),
+            None => U256::from_str_radix(&digits, 10).ok(),
         };
-        number.map(Token::Number).map_err(|_| Fault::NotANumber(written.chars().take(80).collect()).at(start))
+        let wrong = || Fault::NotANumber(written.chars().take(80).collect()).at(start);
+        number.map(Token::Number).ok_or_else(wrong)
     }
 
     fn symbol(&mut self) -> Result<Token, BadDetector> {
