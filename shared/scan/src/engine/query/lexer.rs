@@ -107,12 +107,13 @@ impl Lexer<'_> {
         self.next();
         let mut text = String::new();
         loop {
+            let at = self.at;
             match self.next() {
                 None => return Err(Fault::OpenText.at(start)),
                 Some('"') => return Ok(Token::Text(text)),
                 Some('\\') => match self.next() {
                     Some(letter @ ('"' | '\\')) => text.push(letter),
-                    _ => return Err(Fault::BadEscape.at(self.at)),
+                    _ => return Err(Fault::BadEscape.at(at)),
                 },
                 Some('\n') => {
                     text.truncate(text.trim_end_matches([' ', '\t', '\r']).len());
@@ -120,7 +121,7 @@ impl Lexer<'_> {
                     text.push(' ');
                 }
                 Some(letter) if letter.is_control() && letter != '\t' && letter != '\r' => {
-                    return Err(Fault::ControlCharacter.at(self.at));
+                    return Err(Fault::ControlCharacter.at(at));
                 }
                 Some(letter) => text.push(letter),
             }

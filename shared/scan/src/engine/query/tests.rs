@@ -198,7 +198,8 @@ fn what_is_wrong_is_told_with_its_place() {
     refused("detector \"abc\" {\n reference \"http://x\"", 2, 2, "https://");
     refused("detector \"abc\" {\n title \"", 2, 8, "no closing quote");
     refused("detector \"abc\" {\n title \"\"", 2, 8, "1 to 100");
-    refused("detector \"abc\" {\n title \"\\n\"", 2, 11, "follow a backslash");
+    refused("detector \"abc\" {\n title \"\\n\"", 2, 9, "follow a backslash");
+    refused("detector \"abc\" {\n title \"a\u{1}\"", 2, 10, "no control characters");
     refused("detector \"abc\" { ; }", 1, 18, "begins nothing");
     refused("detector \"abc\" { cwe 0x }", 1, 22, "not a decimal");
     refused(
