@@ -10,6 +10,7 @@ pub mod authorize;
 pub mod body;
 pub mod cursor;
 pub mod denial;
+pub mod etag;
 pub mod gateway;
 pub mod health;
 pub mod idempotency;

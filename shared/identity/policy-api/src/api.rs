@@ -11,7 +11,7 @@ use http::StatusCode;
 use scorpius_core::{Clock, Store};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::operation::PAGING;
-use scorpius_edge::problem::{NOT_FOUND, PRECONDITION_FAILED};
+use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{Access, Answer, Assurance, Operation, Problem, ProblemType, Request, Response};
 
 use crate::check::{Checker, Faults};
@@ -247,15 +247,4 @@ fn invalid(Faults(faults): Faults) -> Problem {
     let mut problem = INVALID_POLICY.because("the draft cannot count; see `errors`");
     problem.errors = faults;
     problem
-}
-
-/// RFC 9110, section 13.1.1: the change is made to the version that its author saw.
-fn check_version(request: &Request, version: u64) -> Result<(), Problem> {
-    let tag = format!("\"{version}\"");
-    match request.headers.get("if-match").map(|text| text.trim()) {
-        Some("*") => Ok(()),
-        Some(text) if text == tag => Ok(()),
-        Some(_) => Err(PRECONDITION_FAILED.because(format_args!("the version that counts is `{tag}`"))),
-        None => Err(PRECONDITION_FAILED.because("send `If-Match` with the version that was read, or `*`")),
-    }
 }

@@ -14,7 +14,7 @@ use scorpius_core::id::is_id;
 use scorpius_core::{Clock, CommitId, Event, Fact, Store, StoreError, Write};
 use scorpius_edge::idempotency::commit_with_retry;
 use scorpius_edge::operation::{PAGING, Parameter};
-use scorpius_edge::problem::{CONFLICT, INTERNAL, INVALID_REQUEST, NOT_FOUND, PRECONDITION_FAILED};
+use scorpius_edge::problem::{CONFLICT, INTERNAL, INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Kind, Operation, Problem, ProblemType, Request, Response, Thing};
 use scorpius_risk::api::{INVALID_ADDRESS, INVALID_TRANSACTION, UNSUPPORTED_ADDRESS, UNSUPPORTED_CHAIN};
 use serde::Serialize;
@@ -241,24 +241,6 @@ fn no_such_wallet() -> Problem {
 /// A wallet as policies see it.
 fn thing<'a>(request: &'a Request, wallet: &'a Wallet) -> Result<Thing<'a>, Problem> {
     Ok(Thing::new(Kind::Wallet, &wallet.id, request.tenant()?).owned_by(&wallet.created_by))
-}
-
-fn tag(version: u64) -> String {
-    format!("\"{version}\"")
-}
-
-/// RFC 9110, section 13.1.1: whether the change is to the version that its author saw.
-fn check_version(request: &Request, version: u64, is_needed: bool) -> Result<(), Problem> {
-    let tag = tag(version);
-    match request.headers.get("if-match").map(|text| text.trim()) {
-        Some("*") => Ok(()),
-        Some(text) if text == tag => Ok(()),
-        Some(_) => Err(PRECONDITION_FAILED.because(format_args!("the version that counts is `{tag}`"))),
-        None if is_needed => {
-            Err(PRECONDITION_FAILED.because("send `If-Match` with the version that was read, or `*`"))
-        }
-        None => Ok(()),
-    }
 }
 
 fn invalid(pointer: &str, detail: impl std::fmt::Display) -> Problem {

@@ -54,10 +54,11 @@ fn confirm(bytes: &[u8], report: &mut Report, paths: &Paths, budget: Budget, dea
     // A share of what is left: a report that waits for its last replay is late for nothing.
     let deadline = deadline.earlier(deadline.left() / 2);
     let mut search = Search::new(&scene, paths, budget, &deadline);
-    let known = report.findings.len().min(FINDINGS_MAX);
     let ours = report.findings.iter_mut().enumerate().filter(|(_, it)| !it.detector.starts_with(PREFIX));
-    for (number, finding) in ours.take(FINDINGS_MAX) {
-        deadline.tell(Stage::Replay, number, known);
+    let tried: Vec<_> = ours.take(FINDINGS_MAX).collect();
+    let known = tried.len();
+    for (done, (number, finding)) in tried.into_iter().enumerate() {
+        deadline.tell(Stage::Replay, done, known);
         if let Some(kind) = Kind::of(finding) {
             finding.replay = search.replay(number, finding, kind);
         }

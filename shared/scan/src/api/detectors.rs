@@ -6,8 +6,8 @@ use scorpius_core::{Event, Write};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::operation::PAGING;
-use scorpius_edge::problem::{INTERNAL, INVALID_REQUEST, NOT_FOUND, PRECONDITION_FAILED};
-use scorpius_edge::{Access, Answer, Operation, Problem, ProblemType, Request, Response};
+use scorpius_edge::problem::{INTERNAL, INVALID_REQUEST, NOT_FOUND};
+use scorpius_edge::{Access, Answer, Operation, Problem, ProblemType, Request, Response, etag};
 use serde::{Deserialize, Serialize};
 
 use super::App;
@@ -146,30 +146,12 @@ fn known_id(request: &Request) -> Result<&str, Problem> {
     if is_id(id) { Ok(id) } else { Err(unknown()) }
 }
 
-fn tag(version: u64) -> String {
-    format!("\"{version}\"")
-}
-
-/// RFC 9110, section 13.1.1: whether the change is to the version that its author saw; 0 is none.
-fn check_version(request: &Request, version: u64, is_needed: bool) -> Result<(), Problem> {
-    let tag = tag(version);
-    match request.headers.get("if-match").map(|text| text.trim()) {
-        Some("*") => Ok(()),
-        Some(text) if text == tag => Ok(()),
-        Some(_) => Err(PRECONDITION_FAILED.because(format_args!("the version that counts is `{tag}`"))),
-        None if is_needed => {
-            Err(PRECONDITION_FAILED.because("send `If-Match` with the version that was read, or `*`"))
-        }
-        None => Ok(()),
-    }
-}
-
 fn invalid(bad: &BadDetector) -> Problem {
     INVALID_DETECTOR.because("the text is no detector; see `errors`").at("/source", bad)
 }
 
 fn shown(record: &DetectorRecord) -> Response {
-    Response::json(StatusCode::OK, record).with_header("etag", &tag(record.version))
+    Response::json(StatusCode::OK, record).with_header("etag", &etag::of(record.version))
 }
 
 /// One page, without texts.
@@ -204,7 +186,8 @@ pub(super) async fn put(app: &App, request: &Request) -> Result<Response, Proble
     }
     let tenant = request.tenant()?;
     let known = app.detectors.find(tenant, id).await?;
-    check_version(request, known.as_ref().map_or(0, |(known, _)| known.version), known.is_some())?;
+    // Version 0 is none.
+    etag::check(request, known.as_ref().map_or(0, |(known, _)| known.version), known.is_some())?;
     let (counts, counted) = app.detectors.counts(tenant).await?;
     let counts =
         Counts { changes: counts.changes + 1, detectors: counts.detectors + usize::from(known.is_none()) };
@@ -248,7 +231,7 @@ pub(super) async fn remove(app: &App, request: &Request) -> Result<Response, Pro
     }
     let (tenant, id) = (request.tenant()?, known_id(request)?);
     let (known, version) = app.detectors.find(tenant, id).await?.ok_or_else(unknown)?;
-    check_version(request, known.version, false)?;
+    etag::check(request, known.version, false)?;
     let (counts, counted) = app.detectors.counts(tenant).await?;
     let counts = Counts { changes: counts.changes + 1, detectors: counts.detectors.saturating_sub(1) };
     let change = Change { known: Some(version), counts, counted };

@@ -49,6 +49,10 @@ pub(crate) struct Contract<'a> {
     pub(crate) calls: Vec<CallSite>,
     /// Writes of such paths.
     pub(crate) writes: Vec<WriteSite>,
+    /// Whether there are more calls than are looked at.
+    pub(crate) has_more_calls: bool,
+    /// Whether there are more writes.
+    pub(crate) has_more_writes: bool,
     /// Whether the compiler checks sums by itself.
     pub(crate) checks_arithmetic: bool,
     deadline: &'a Deadline,
@@ -61,6 +65,7 @@ impl<'a> Contract<'a> {
         let graph = Graph::of(&explored.visits);
         let writers = Writers::of(explored, graph.kept_all(), deadline);
         let (mut calls, mut writes) = (Vec::new(), Vec::new());
+        let (mut has_more_calls, mut has_more_writes) = (false, false);
         for (visit, state) in explored.visits.iter().enumerate().filter(|&(index, _)| graph.kept(index)) {
             for (place, effect) in state.effects.iter().enumerate() {
                 match effect {
@@ -70,12 +75,25 @@ impl<'a> Contract<'a> {
                     &Effect::Write { pc, slot, value } if writes.len() < SITES_MAX => {
                         writes.push(WriteSite { visit, place, pc, slot, value });
                     }
+                    Effect::Call(_) => has_more_calls = true,
+                    Effect::Write { .. } => has_more_writes = true,
                     _ => {}
                 }
             }
         }
         let cut = Cell::new(writers.stopped_by_time);
-        Self { explored, graph, writers, calls, writes, checks_arithmetic, deadline, cut }
+        Self {
+            explored,
+            graph,
+            writers,
+            calls,
+            writes,
+            has_more_calls,
+            has_more_writes,
+            checks_arithmetic,
+            deadline,
+            cut,
+        }
     }
 
     /// Whether a question was not answered since time ran out: what was concluded from answers is then void.

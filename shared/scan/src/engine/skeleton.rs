@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use super::CODE_BYTES_MAX;
 use super::code::Code;
-use super::opcode::{EQ, JUMP, JUMPDEST, JUMPI, PUSH0, PUSH32, RETURN, REVERT, STOP};
+use super::opcode::{EQ, JUMP, JUMPDEST, JUMPI, PUSH0, PUSH32, RETURN, REVERT, SELFDESTRUCT, STOP};
 
 /// `PUSH4`, which the dispatcher compares a selector by.
 const PUSH4: u8 = 0x63;
 const INVALID: u8 = 0xfe;
-const SELFDESTRUCT: u8 = 0xff;
 /// Instructions between a selector and the jump to its function.
 const DISPATCH_STEPS_MAX: usize = 4;
 

@@ -31,8 +31,9 @@ pub(super) fn read(folder: &Path) -> Result<DetectorSet, Box<dyn Error>> {
 
 fn detector(path: &Path) -> Result<Detector, Box<dyn Error>> {
     let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     // One byte more than fits: the parser says that it is too long.
-    std::fs::File::open(path)?.take(SOURCE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(SOURCE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{}: not UTF-8", path.display()))?;
     Ok(Detector::parse(&text).map_err(|bad| format!("{}: {bad}", path.display()))?)
 }

@@ -4,22 +4,19 @@ use http::StatusCode;
 use scorpius_core::{Event, StoreError, Write};
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{CONFLICT, NOT_FOUND, TOO_LARGE};
-use scorpius_edge::{Problem, Question, Request, Response, Thing};
+use scorpius_edge::{Problem, Question, Request, Response, Thing, etag};
 use scorpius_policy::{Assignment, Document, PolicySet};
 
 use super::documents::{AssignmentView, CurrentPolicies, Draft, Rollback};
-use super::{App, POLICY_LOCKS_OUT, check_version, invalid};
+use super::{App, POLICY_LOCKS_OUT, invalid};
 use crate::facts::Cause;
 use crate::versions::{self, Current, DOCUMENT_BYTES_MAX, POINTER, aggregate};
 
 pub(super) async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
     let current = app.current(request).await?;
     let version = current.version();
-    Ok(Response::json(StatusCode::OK, &view(version, current.document)).with_header("etag", &tag(version)))
-}
-
-fn tag(version: u64) -> String {
-    format!("\"{version}\"")
+    Ok(Response::json(StatusCode::OK, &view(version, current.document))
+        .with_header("etag", &etag::of(version)))
 }
 
 fn view(version: u64, document: Document) -> CurrentPolicies {
@@ -41,7 +38,7 @@ fn assignment_view(assignment: Assignment) -> AssignmentView {
 pub(super) async fn put(app: &App, request: &Request) -> Result<Response, Problem> {
     let draft: Draft = request.json()?;
     let current = app.current(request).await?;
-    check_version(request, current.version())?;
+    etag::check(request, current.version(), true)?;
     let (document, set) =
         app.checker.check(draft, &current.document, request.received_at).map_err(invalid)?;
     replace(app, request, current, document, &set, Cause::Put).await
@@ -83,7 +80,7 @@ async fn replace(
     writes.push(changed(app, request, &info)?);
     commit(app, &writes).await?;
     let version = info.version;
-    Ok(Response::json(StatusCode::OK, &view(version, document)).with_header("etag", &tag(version)))
+    Ok(Response::json(StatusCode::OK, &view(version, document)).with_header("etag", &etag::of(version)))
 }
 
 /// All or nothing; whoever changed the policies meanwhile was first.

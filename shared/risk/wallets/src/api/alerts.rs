@@ -6,12 +6,12 @@ use scorpius_core::id::is_id;
 use scorpius_core::{Condition, Event, Write};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::problem::NOT_FOUND;
-use scorpius_edge::{Kind, Problem, Request, Response, Thing};
+use scorpius_edge::{Kind, Problem, Request, Response, Thing, etag};
 use scorpius_risk::engine::guard::DecisionRule;
 use scorpius_risk::engine::verdict::{Level, Verdict};
 use serde::{Deserialize, Serialize};
 
-use super::{ALERT_CLOSED, App, check_version, invalid, tag, words};
+use super::{ALERT_CLOSED, App, invalid, words};
 use crate::alert::{Alert, AlertState, Alerts, ClosedReason};
 use crate::events::{AlertChanged, AlertRaised};
 use crate::wallet::Wallet;
@@ -143,7 +143,7 @@ pub(super) async fn list(app: &App, request: &Request) -> Result<Response, Probl
 /// `GET /v1/alerts/{id}`.
 pub(super) async fn show(app: &App, request: &Request) -> Result<Response, Problem> {
     let (alert, _) = judged(app, request).await?;
-    Ok(Response::json(StatusCode::OK, &view(&alert)).with_header("etag", &tag(alert.events)))
+    Ok(Response::json(StatusCode::OK, &view(&alert)).with_header("etag", &etag::of(alert.events)))
 }
 
 /// `PATCH /v1/alerts/{id}`.
@@ -159,7 +159,7 @@ pub(super) async fn change(app: &App, request: &Request) -> Result<Response, Pro
     }
     let note = asked.note.as_deref().map(|note| words("/note", note, NOTE_CHARS_MAX)).transpose()?;
     let (mut alert, version) = judged(app, request).await?;
-    check_version(request, alert.events, false)?;
+    etag::check(request, alert.events, false)?;
     if alert.state == AlertState::Closed {
         return Err(ALERT_CLOSED.because(format_args!("`{}` is closed", alert.id)));
     }
@@ -179,7 +179,7 @@ pub(super) async fn change(app: &App, request: &Request) -> Result<Response, Pro
         Write::emit(Event::of(&fact, &alert.id, alert.events, tenant, &actor, &*app.clock)),
     ];
     app.commit(&writes).await?;
-    Ok(Response::json(StatusCode::OK, &view(&alert)).with_header("etag", &tag(alert.events)))
+    Ok(Response::json(StatusCode::OK, &view(&alert)).with_header("etag", &etag::of(alert.events)))
 }
 
 /// The path's alert, if the caller may do to its wallet what this operation does.

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::StatusCode;
 use scorpius_core::{Condition, Event, Write};
 use scorpius_edge::problem::TOO_LARGE;
-use scorpius_edge::{Problem, Request, Response};
+use scorpius_edge::{Problem, Request, Response, etag};
 use scorpius_risk::api::chain;
 use scorpius_risk::engine::guard::{Holding, Limit};
 use scorpius_risk::engine::inputs::Wei;
 
 use super::documents::{PolicyRequest, PolicyView, TransactionLimit};
-use super::{App, check_version, invalid, sha256_of, tag, threshold};
+use super::{App, invalid, sha256_of, threshold};
 use crate::events::SecurityPolicyChanged;
 use crate::guarded::document_or_default;
 use crate::policy::{Changed, LIMITS_MAX, LIMITS_OF_CHAIN_MAX, LimitOnChain, SecurityPolicy};
@@ -32,7 +32,7 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Response, Probl
 pub(super) async fn put(app: &App, request: &Request) -> Result<Response, Problem> {
     let asked: PolicyRequest = request.json()?;
     let (before, as_read) = current(app, request).await?;
-    check_version(request, before.version, true)?;
+    etag::check(request, before.version, true)?;
     let by = request.principal()?.subject.clone();
     let changed = Some(Changed { at: request.received_at, by });
     let policy = SecurityPolicy {
@@ -125,5 +125,5 @@ fn answer(policy: SecurityPolicy) -> Response {
         updated_at,
         updated_by,
     };
-    Response::json(StatusCode::OK, &view).with_header("etag", &tag(policy.version))
+    Response::json(StatusCode::OK, &view).with_header("etag", &etag::of(policy.version))
 }

@@ -4,14 +4,14 @@ use http::StatusCode;
 use scorpius_core::{Condition, UnixMillis, Write, new_id};
 use scorpius_edge::cursor::{self, Pagination};
 use scorpius_edge::idempotency::Once;
-use scorpius_edge::{Problem, Request, Response};
+use scorpius_edge::{Problem, Request, Response, etag};
 use scorpius_risk::address::{Account, ChainId};
 use scorpius_risk::api::{Asked, Judged, READING_MS_MAX, account, chain, judge};
 use scorpius_risk::engine::guard::DecisionRule;
 use scorpius_risk::engine::inputs::Question;
 
 use super::documents::{ChangeWallet, LastTransaction, ProtectRequest, WalletDetail, WalletList, WalletView};
-use super::{ALREADY_PROTECTED, App, TOO_MANY_WALLETS, check_version, invalid, tag, thing, threshold, words};
+use super::{ALREADY_PROTECTED, App, TOO_MANY_WALLETS, invalid, thing, threshold, words};
 use super::{alerts, policy};
 use crate::events::{WalletChanged, WalletProtected, WalletReleased};
 use crate::explain::factors;
@@ -61,7 +61,7 @@ pub(super) async fn protect(app: &App, request: &Request) -> Result<Response, Pr
     writes.extend(alerted(app, request, &wallet, &judged).await?);
     writes.extend(judged.writes);
     let shown = detail(&wallet, &Remembered::default(), now);
-    let response = Response::json(StatusCode::CREATED, &shown).with_header("etag", &tag(wallet.events));
+    let response = Response::json(StatusCode::CREATED, &shown).with_header("etag", &etag::of(wallet.events));
     let conflict = |index| match index {
         1 => Some(ALREADY_PROTECTED.because("the address is under guard on this chain")),
         2 => Some(TOO_MANY_WALLETS.because(format_args!("a tenant has at most {WALLETS_MAX} wallets"))),
@@ -127,7 +127,7 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Response, Probl
     let past = app.store.get(&Remembered::key(request.tenant()?, &wallet.id)).await?;
     let past: Remembered = document_or_default(past.as_ref())?;
     let shown = detail(&wallet, &past, request.received_at);
-    Ok(Response::json(StatusCode::OK, &shown).with_header("etag", &tag(wallet.events)))
+    Ok(Response::json(StatusCode::OK, &shown).with_header("etag", &etag::of(wallet.events)))
 }
 
 /// `PATCH /v1/wallets/{id}`.
@@ -137,7 +137,7 @@ pub(super) async fn change(app: &App, request: &Request) -> Result<Response, Pro
         return Err(invalid("", "name `name`, `risk_threshold` or `monitoring_level`"));
     }
     let (mut wallet, version) = app.judged(request).await?;
-    check_version(request, wallet.events, false)?;
+    etag::check(request, wallet.events, false)?;
     if let Some(name) = &asked.name {
         wallet.name = words("/name", name, NAME_CHARS_MAX)?;
     }
@@ -161,13 +161,13 @@ pub(super) async fn change(app: &App, request: &Request) -> Result<Response, Pro
     let past = app.store.get(&Remembered::key(tenant, &wallet.id)).await?;
     let shown = detail(&wallet, &document_or_default(past.as_ref())?, request.received_at);
     app.commit(&writes).await?;
-    Ok(Response::json(StatusCode::OK, &shown).with_header("etag", &tag(wallet.events)))
+    Ok(Response::json(StatusCode::OK, &shown).with_header("etag", &etag::of(wallet.events)))
 }
 
 /// `DELETE /v1/wallets/{id}`.
 pub(super) async fn release(app: &App, request: &Request) -> Result<Response, Problem> {
     let (mut wallet, version) = app.judged(request).await?;
-    check_version(request, wallet.events, false)?;
+    etag::check(request, wallet.events, false)?;
     let tenant = request.tenant()?;
     let mut writes = Vec::from(wallet.removing(tenant, version));
     writes.push(Write::Delete { key: Lists::key(tenant, &wallet.id), condition: Condition::Always });

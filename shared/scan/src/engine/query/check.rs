@@ -39,15 +39,14 @@ impl Operand {
 impl Parser {
     /// Tests joined by `or`, of tests joined by `and`.
     pub(super) fn condition(&mut self) -> Result<Test, BadDetector> {
-        let mut any = vec![self.conjunction()?];
+        let first = self.conjunction()?;
+        if !self.is_word("or") {
+            return Ok(first);
+        }
+        let mut any = vec![first];
         while self.skip_word("or") {
             any.push(self.conjunction()?);
         }
-        let first = any.swap_remove(0);
-        if any.is_empty() {
-            return Ok(first);
-        }
-        any.insert(0, first);
         Ok(Test::Any(any))
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Ran<'d> {
     pub(crate) halted: Option<Halt>,
 }
 
-/// Asks one detector, with `fuel` steps. Of one place at most so many ways are told as there are states.
+/// Asks one detector, with `fuel` steps. Each query tells of a thing once, with the first others that go with it.
 pub(crate) fn run<'d>(detector: &'d Detector, facts: &Facts<'_>, fuel: u64, places_max: usize) -> Ran<'d> {
     facts.refuel(fuel);
     let about = &detector.about;
@@ -30,9 +30,11 @@ pub(crate) fn run<'d>(detector: &'d Detector, facts: &Facts<'_>, fuel: u64, plac
         swc: about.swc,
         cwe: about.cwe,
     };
-    let mut run = Run { facts, heading, places: BTreeSet::new(), places_max, candidates: Vec::new() };
+    let (places, told) = (BTreeSet::new(), BTreeSet::new());
+    let mut run = Run { facts, heading, places, places_max, told, candidates: Vec::new() };
     let mut halted = None;
     for query in &detector.queries {
+        run.told.clear();
         let mut bound = Vec::with_capacity(query.bindings.len());
         if let Err(halt) = run.search(query, &mut bound) {
             halted = Some(halt);
@@ -51,6 +53,9 @@ struct Run<'f, 'c, 'd> {
     heading: Heading<'d>,
     places: BTreeSet<usize>,
     places_max: usize,
+    /// Things that the query has told of: their states, places and subjects. Bounds what is kept by the number of things,
+    /// where tuples of them would be millions.
+    told: BTreeSet<(usize, usize, Option<Id>)>,
     candidates: Vec<Candidate<Heading<'d>>>,
 }
 
@@ -79,6 +84,10 @@ impl<'f> Run<'f, '_, '_> {
 
     fn tell(&mut self, report: &Report, bound: &[&'f Site]) -> Result<(), Halt> {
         let Some(site) = bound.get(report.variable) else { return Ok(()) };
+        let thing = (site.visit, site.pc, site.subject);
+        if self.told.contains(&thing) {
+            return Ok(());
+        }
         let subject = match &report.about {
             Some(value) => word(value_of(self.facts, value, bound)?),
             None => site.subject,
@@ -90,6 +99,7 @@ impl<'f> Run<'f, '_, '_> {
         }
         let summary = message(self.facts, &report.message, bound)?;
         self.places.insert(site.pc);
+        self.told.insert(thing);
         let contract = self.facts.contract;
         let confidence = match report.confidence {
             Sure::Always(confidence) => confidence,
@@ -303,7 +313,10 @@ fn message(facts: &Facts<'_>, pieces: &[Piece], bound: &[&Site]) -> Result<Strin
     let mut text = String::new();
     for piece in pieces {
         match piece {
-            Piece::Text(plain) => text.push_str(plain),
+            Piece::Text(plain) => {
+                facts.burn(plain.len())?;
+                text.push_str(plain);
+            }
             Piece::Value(value) => {
                 facts.burn(RENDER_STEPS)?;
                 match value_of(facts, value, bound)? {

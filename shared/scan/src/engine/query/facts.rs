@@ -149,8 +149,13 @@ impl<'c> Facts<'c> {
         let steps = self.contract.visits().len() / 8;
         self.burn(if entity == Entity::Reads { steps + READS_STEPS } else { steps })?;
         let mut sites = super::sites::of(self.contract, entity);
-        if sites.len() > SITES_MAX {
-            sites.truncate(SITES_MAX);
+        let has_more = match entity {
+            Entity::Calls => self.contract.has_more_calls,
+            Entity::Writes => self.contract.has_more_writes,
+            _ => sites.len() > SITES_MAX,
+        };
+        sites.truncate(SITES_MAX);
+        if has_more {
             self.crowded.borrow_mut().insert(entity.name());
         }
         Ok(cell.get_or_init(|| sites))

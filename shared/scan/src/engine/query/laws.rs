@@ -128,6 +128,23 @@ fn code() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
+#[test]
+fn a_thing_is_told_once_however_many_go_with_it() {
+    // CALLDATALOAD(0) JUMPI next; CALLER SELFDESTRUCT; next: JUMPDEST
+    let ends = |number: u8| [0x5f, 0x35, 0x60, 9 * number + 7, 0x57, 0x33, 0xff, 0x5b, 0x5b];
+    let code: Vec<u8> = (0..12).flat_map(ends).collect();
+    let text = |message: &str| {
+        let four = "a in selfdestructs, b in selfdestructs, c in selfdestructs, d in selfdestructs";
+        let head = "detector \"abc\" { title \"t\" severity low cwe 1 message";
+        Detector::parse(&format!("{head} \"{message}\" find {four} report a }}")).expect("a detector")
+    };
+    let (short, starved, found) = asked(&text("m"), &code, 1_000_000);
+    assert_eq!((starved, found), (false, 12));
+    // What is told costs by its length.
+    let (long, ..) = asked(&text(&"m".repeat(401)), &code, 1_000_000);
+    assert_eq!(long - short, 12 * 400);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 

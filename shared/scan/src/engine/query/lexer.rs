@@ -107,12 +107,13 @@ impl Lexer<'_> {
         self.next();
         let mut text = String::new();
         loop {
+            let at = self.at;
             match self.next() {
                 None => return Err(Fault::OpenText.at(start)),
                 Some('"') => return Ok(Token::Text(text)),
                 Some('\\') => match self.next() {
                     Some(letter @ ('"' | '\\')) => text.push(letter),
-                    _ => return Err(Fault::BadEscape.at(self.at)),
+                    _ => return Err(Fault::BadEscape.at(at)),
                 },
                 Some('\n') => {
                     text.truncate(text.trim_end_matches([' ', '\t', '\r']).len());
@@ -120,7 +121,7 @@ impl Lexer<'_> {
                     text.push(' ');
                 }
                 Some(letter) if letter.is_control() && letter != '\t' && letter != '\r' => {
-                    return Err(Fault::ControlCharacter.at(self.at));
+                    return Err(Fault::ControlCharacter.at(at));
                 }
                 Some(letter) => text.push(letter),
             }
@@ -132,11 +133,12 @@ impl Lexer<'_> {
         let written = self.taken(is_of_word);
         let digits = written.replace('_', "");
         let number = match digits.strip_prefix("0x") {
-            Some(hex) if !hex.is_empty() => U256::from_str_radix(hex, 16),
-            Some(_) => return Err(Fault::NotANumber(written).at(start)),
-            None => U256::from_str_radix(&digits, 10),
+            Some("") => None,
+            Some(hex) => U256::from_str_radix(hex, 16).ok(),
+            None => U256::from_str_radix(&digits, 10).ok(),
         };
-        number.map(Token::Number).map_err(|_| Fault::NotANumber(written.chars().take(80).collect()).at(start))
+        let wrong = || Fault::NotANumber(written.chars().take(80).collect()).at(start);
+        number.map(Token::Number).ok_or_else(wrong)
     }
 
     fn symbol(&mut self) -> Result<Token, BadDetector> {

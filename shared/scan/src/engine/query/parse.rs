@@ -14,7 +14,7 @@ use super::schema::{Entity, Relation, Type};
 use crate::engine::report::{Confidence, Severity};
 
 /// Words that no variable is called.
-const KEYWORDS: [&str; 15] = [
+const KEYWORDS: [&str; 16] = [
     "about",
     "and",
     "confidence",
@@ -30,6 +30,7 @@ const KEYWORDS: [&str; 15] = [
     "or",
     "report",
     "severity",
+    "where",
 ];
 /// The largest number of a weakness.
 const WEAKNESS_MAX: u64 = 9_999;
@@ -281,7 +282,6 @@ impl Parser {
             }
             let name = self.word("a name for a variable")?;
             let is_taken = KEYWORDS.contains(&name.as_str())
-                || name == "where"
                 || Entity::ALL.iter().any(|entity| entity.name() == name)
                 || Relation::ALL.iter().any(|relation| relation.name() == name)
                 || self.scope.iter().any(|(known, _)| *known == name);
