@@ -34,7 +34,8 @@ struct Case {
 }
 
 fn file() -> File {
-    serde_json::from_str(include_str!("../../fixtures/json_web_signature_test.json")).expect("the file's form")
+    serde_json::from_str(include_str!("../../fixtures/json_web_signature_test.json"))
+        .expect("the file's form")
 }
 
 impl Group {
@@ -90,7 +91,9 @@ fn signed(key: &PublicKey, text: &str) -> Met {
 /// one of five algorithms, a token is of its key's algorithm, and a payload is not empty, since every token has claims.
 fn due(jwk: &Value, text: &str) -> Met {
     let ours = |name: &Value| Algorithm::ALL.iter().find(|ours| name == ours.as_str());
-    let [header, payload, _] = text.split('.').collect::<Vec<_>>()[..] else { panic!("three segments: {text}") };
+    let [header, payload, _] = text.split('.').collect::<Vec<_>>()[..] else {
+        panic!("three segments: {text}")
+    };
     let Some(algorithm) = ours(&jwk["alg"]) else { return Met::KeyOfAnotherKind };
     if payload.is_empty() {
         return Met::Form;
