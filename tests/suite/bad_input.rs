@@ -91,6 +91,7 @@ pub(crate) async fn real_things(desk: &Desk) -> BTreeMap<&'static str, String> {
         // Of nobody here: these doors have the same to say about these as about any others.
         ("/v1/findings/{fingerprint}", "/v1/findings/00112233445566778899aabbccddeeff".to_owned()),
         ("/v1/detectors/{detector}", "/v1/detectors/no-such-detector".to_owned()),
+        ("{session}", "ses_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
         ("/v1/users/{id}", "/v1/users/usr_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
         ("/v1/account/passkeys/{id}", "/v1/account/passkeys/psk_019ab5d2a0007c3e8f2b6a51d4e09c77".to_owned()),
     ]);

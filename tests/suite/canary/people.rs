@@ -260,6 +260,15 @@ async fn change(desk: &Desk, secrets: &mut Secrets) {
     password(&access, FIRST, "short").await.expect(400);
     password(&access, FIRST, THIRD).await.expect(204);
     password(&access, FIRST, THIRD).await.expect(401);
+    // With the old password went every session of that millisecond.
+    desk.clock.advance_ms(1);
     let bob = json!({"email": "robert@example.com", "password": THIRD});
-    keep_tokens(&ask(desk, "/v1/auth/login", &bob).await, secrets);
+    let (access, _) = keep_tokens(&ask(desk, "/v1/auth/login", &bob).await, secrets);
+    let account = ask_as(desk, &access, "GET", "/v1/account", &Value::Null).await.expect(200);
+    let sessions = format!("/v1/users/{}/sessions", account["user_id"].as_str().expect("an id"));
+    let seen = desk.get(&sessions).await.expect(200);
+    let one = format!("{sessions}/{}", seen["sessions"][0]["session_id"].as_str().expect("a session"));
+    for path in [one, sessions] {
+        desk.ask("DELETE", &path, &[("x-api-key", &desk.api_key)], b"").await.expect(204);
+    }
 }

@@ -6,6 +6,7 @@ mod factors;
 mod joining;
 mod passkeys;
 mod pyotp;
+mod sessions;
 mod signing_in;
 mod tenants;
 mod timing;

@@ -11,6 +11,7 @@ mod secret;
 mod sign_in;
 mod step_up;
 mod tenants;
+mod user_sessions;
 mod users;
 
 use std::sync::Arc;
@@ -212,6 +213,9 @@ pub async fn handle(app: &App, request: Request) -> Response {
         "getUser" => users::get(app, &request).await,
         "changeUser" => users::change(app, &request).await,
         "eraseUser" => users::erase(app, &request).await,
+        "listUserSessions" => user_sessions::list(app, &request).await,
+        "endUserSessions" => user_sessions::end_all(app, &request).await,
+        "endUserSession" => user_sessions::end(app, &request).await,
         "exportTenant" => tenants::export(app, &request).await,
         "createTenant" => tenants::create(app, &request).await,
         "listTenants" => tenants::list(app, &request).await,

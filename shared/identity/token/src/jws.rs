@@ -104,4 +104,6 @@ impl PublicKey {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod vectors;
+#[cfg(test)]
 mod wycheproof;

@@ -14,6 +14,7 @@ use super::documents::{
     UserList, VerifyEmail,
 };
 use super::step_up::FRESH_S;
+use super::user_sessions::UserSessionList;
 use super::{
     ADDRESS_TAKEN, NO_SUCH_OFFER, PASSKEY_REFUSED, SHORT_PASSWORD, SIGN_IN_REFUSED, TOKEN_OVER,
     TOO_MANY_PASSKEYS, TOO_MANY_USERS, UNFIT_PASSWORD,
@@ -249,6 +250,30 @@ fn people() -> Vec<Operation> {
         .demands(Assurance::Aal1, FRESH_S)
         .answers(Answer::json::<ErasedUser>(200, "They are gone from here."))
         .fails(&LEGAL_HOLD),
+        Operation::new(
+            "GET /v1/users/{id}/sessions",
+            "listUserSessions",
+            "Shows a user's live sessions, newest first.",
+            Access::Action("user:read"),
+        )
+        .asks(&PAGING)
+        .answers(Answer::json::<UserSessionList>(200, "One page of sessions.")),
+        Operation::new(
+            "DELETE /v1/users/{id}/sessions",
+            "endUserSessions",
+            "Ends all sessions of another user, whose tokens are refused from then on.",
+            Access::Action("user:write"),
+        )
+        .demands(Assurance::Aal1, FRESH_S)
+        .answers(Answer::empty(204, "They are over.")),
+        Operation::new(
+            "DELETE /v1/users/{id}/sessions/{session}",
+            "endUserSession",
+            "Ends one session of another user; again is fine.",
+            Access::Action("user:write"),
+        )
+        .demands(Assurance::Aal1, FRESH_S)
+        .answers(Answer::empty(204, "It is over.")),
         Operation::new(
             "POST /v1/tenant/export",
             "exportTenant",

