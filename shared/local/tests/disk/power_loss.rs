@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use scorpius_core::blobs::{Publication, Published};
 use scorpius_core::{
     Attributes, BlobName, Blobs, Bus, CommitId, Condition, Key, ListQuery, Store, StoreError, SystemClock,
     Value, Write,
@@ -83,13 +84,30 @@ async fn work(store: SqliteStore, blobs: FolderBlobs, name: String, ledger: Arc<
                 return;
             }
             ledger.lock().expect("no test panics with it").sent.insert(name.clone());
-            let tiles = TILES.map(|number| (tile(number, &name), tile_bytes(&name)));
-            if blobs.put_all_if_absent(tiles.to_vec()).await.is_err() {
+            let tiles = TILES.map(|number| (tile(number, &name), tile_bytes(&name))).to_vec();
+            // Some are published with a record that tells of them.
+            let is_done = match number % (2 * SENDS_EVERY) {
+                0 => blobs.put_all_if_absent(tiles).await.is_ok(),
+                _ => publish(&blobs, &name, tiles).await,
+            };
+            if !is_done {
                 return;
             }
             ledger.lock().expect("no test panics with it").put.insert(name);
         }
     }
+}
+
+/// Whether it was acknowledged.
+async fn publish(blobs: &FolderBlobs, name: &str, tiles: Vec<(BlobName, Bytes)>) -> bool {
+    let publication = Publication {
+        blobs: tiles,
+        pointer: ("ledger/checkpoint".parse().expect("a blob's name"), tile_bytes(name)),
+        id: CommitId::new(&SystemClock),
+        writes: vec![Write::put(Key::new("told", name), &1, Condition::Absent)],
+    };
+    let together = blobs.with_records().expect("they are beside a store");
+    matches!(together.publish(&publication).await, Ok(Published::Committed(_)))
 }
 
 /// Works until power goes.
@@ -126,6 +144,7 @@ struct Found {
     left: BTreeSet<String>,
     right: BTreeSet<String>,
     outbox: BTreeSet<String>,
+    told: BTreeSet<String>,
     messages: BTreeSet<String>,
     /// Names of the blobs that are there and whole.
     tiles: BTreeSet<String>,
@@ -153,6 +172,7 @@ async fn look(dir: &Path) -> Result<Found, Box<dyn Error>> {
     let sum = sum.map_or(0, |record| record.attributes.int("n"));
     let (left, right, outbox) =
         (all(&store, "left").await?, all(&store, "right").await?, all(&store, "outbox#1").await?);
+    let told = all(&store, "told").await?;
     drop(store);
     let file = rusqlite::Connection::open(dir.join("scorpius.db"))?;
     let sound = file.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
@@ -165,7 +185,7 @@ async fn look(dir: &Path) -> Result<Found, Box<dyn Error>> {
         (bytes == tile_bytes(of)).then_some(name)
     };
     let tiles = rows.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(whole).collect();
-    Ok(Found { left, right, outbox, messages, tiles, sum, sound })
+    Ok(Found { left, right, outbox, told, messages, tiles, sum, sound })
 }
 
 /// Opens the folder with power back, and tells what is wrong.
@@ -192,6 +212,9 @@ async fn survey(dir: &Path, ledger: &Mutex<Ledger>) -> Vec<String> {
     }
     if found.messages.iter().any(|of| !matches!(tiles(of), 0 | 3)) {
         wrong.push("a group of blobs is half".to_owned());
+    }
+    if found.told.iter().any(|of| tiles(of) < TILES.len()) {
+        wrong.push("a record tells of blobs that are not there".to_owned());
     }
     let applied = i64::try_from(found.left.len()).expect("not so many");
     if found.left != found.right || found.left != found.outbox || applied != found.sum {

@@ -1,4 +1,4 @@
-use scorpius_core::{Blobs, ManualClock, UnixMillis};
+use scorpius_core::{Blobs, CommitId, Condition, Key, ManualClock, Store, UnixMillis, Write};
 
 use super::*;
 use crate::{FolderBlobs, SqliteStore};
@@ -68,6 +68,52 @@ async fn more_than_are_put_at_once_are_refused_and_nothing_is_put() {
         blobs.put_all_if_absent(many.collect()).await.expect_err("too many");
         assert_eq!(get(&blobs, &format!("{folder}/0")).await, None);
     }
+}
+
+fn published(blobs: Vec<(BlobName, Bytes)>, note: &'static [u8], id: CommitId, of: Condition) -> Publication {
+    let pointer = (name(CHECKPOINT), Bytes::from_static(note));
+    Publication { blobs, pointer, id, writes: vec![Write::put(Key::new("ledger#log", "head"), &1, of)] }
+}
+
+#[tokio::test]
+async fn what_is_published_is_there_as_a_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    older(folder.path()).await;
+    let (store, blobs) = open(folder.path());
+    let together = blobs.with_records().expect("they are beside a store");
+    let publish = async |publication: Publication| together.publish(&publication).await;
+    let new = || CommitId::new(&*clock());
+
+    let other = these([("ledger/tile/0/001", b"new"), (TILE, b"other")]);
+    let refused = publish(published(other, b"note", new(), Condition::Absent)).await;
+    assert_eq!(
+        refused.expect("an answer"),
+        Published::OtherBytes(name(TILE)),
+        "a file of the version before"
+    );
+    let refused =
+        publish(published(these([("ledger/tile/0/001", b"new")]), b"note", new(), Condition::Present));
+    assert!(matches!(refused.await, Err(StoreError::Conflict { index: 0 })));
+    assert_eq!(get(&blobs, "ledger/tile/0/001").await, None);
+    assert_eq!(get(&blobs, CHECKPOINT).await.as_deref(), Some(&b"old"[..]));
+
+    let first = published(these([(TILE, b"hashes"), (OWN, b"own")]), b"one", new(), Condition::Absent);
+    let Published::Committed(version) = publish(first.clone()).await.expect("published") else {
+        panic!("refused")
+    };
+    let head = store.get(&Key::new("ledger#log", "head")).await.expect("the store answers").expect("a head");
+    assert_eq!(head.version, version);
+    let second = published(Vec::new(), b"two", new(), Condition::VersionIs(version));
+    publish(second).await.expect("published");
+    // Whoever lost the answer asks again, and puts no old pointer over a newer one.
+    assert_eq!(publish(first).await.expect("it was applied"), Published::Committed(version));
+    assert_eq!(get(&blobs, CHECKPOINT).await.as_deref(), Some(&b"two"[..]));
+
+    let elsewhere = published(these([("reports/1", b"x")]), b"note", new(), Condition::Always);
+    assert!(matches!(publish(elsewhere).await, Err(StoreError::Port(_))), "no blob of a log");
+    let many = (0..=scorpius_core::blobs::PUT_ALL_MAX).map(|n| (name(&format!("ledger/{n}")), Bytes::new()));
+    publish(published(many.collect(), b"note", new(), Condition::Always)).await.expect_err("too many");
+    assert!(FolderBlobs::for_reading(folder.path()).with_records().is_none());
 }
 
 /// A folder as the version before rows left it: the logs in files, and a database without blobs.
