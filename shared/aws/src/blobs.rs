@@ -10,6 +10,8 @@ use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
+use futures::future::try_join_all;
+use scorpius_core::blobs::check_put_all;
 use scorpius_core::{BlobName, Blobs, PortError, Put};
 
 use crate::connect::Lazily;
@@ -116,6 +118,12 @@ fn signing(valid_for: Duration) -> Result<PresigningConfig, PortError> {
 impl Blobs for S3Blobs {
     async fn put_if_absent(&self, name: &BlobName, bytes: Bytes) -> Result<Put, PortError> {
         self.store(name, bytes, true).await
+    }
+
+    /// At the same time; S3 takes one a request.
+    async fn put_all_if_absent(&self, blobs: Vec<(BlobName, Bytes)>) -> Result<Vec<Put>, PortError> {
+        check_put_all(&blobs)?;
+        try_join_all(blobs.iter().map(|(name, bytes)| self.store(name, bytes.clone(), true))).await
     }
 
     async fn put(&self, name: &BlobName, bytes: Bytes) -> Result<(), PortError> {

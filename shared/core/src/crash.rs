@@ -23,7 +23,7 @@ pub enum CrashPoint {
     WorkerDone,
     /// The ledger's head has moved, and no tile is written.
     LedgerCommitted,
-    /// Some tiles are written.
+    /// Some tiles are written, and none of them is durable.
     LedgerApplying,
     /// All tiles are written, and the checkpoint is the old one.
     LedgerApplied,

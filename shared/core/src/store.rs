@@ -5,6 +5,7 @@
 
 mod limits;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -282,13 +283,13 @@ impl Write {
 
     /// The key it touches; an event's is its row in the outbox.
     #[must_use]
-    pub fn key(&self) -> Key {
+    pub fn key(&self) -> Cow<'_, Key> {
         match self {
             Self::Put { key, .. }
             | Self::Delete { key, .. }
             | Self::Check { key, .. }
-            | Self::Add { key, .. } => key.clone(),
-            Self::Emit(event) => event.outbox_key(),
+            | Self::Add { key, .. } => Cow::Borrowed(key),
+            Self::Emit(event) => Cow::Owned(event.outbox_key()),
         }
     }
 

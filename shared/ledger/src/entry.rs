@@ -13,6 +13,7 @@
 //! Whoever destroys a subject's secret erases the person: payloads cannot be read again, and a commitment without
 //! its blind key cannot be guessed at. No byte of the log changes, and every proof stands.
 
+mod canonical;
 mod secrets;
 
 use schemars::JsonSchema;
@@ -83,6 +84,7 @@ pub struct Payload {
 }
 
 impl Payload {
+    #[cfg(test)]
     fn of(event: &Event) -> Self {
         Self {
             actor: event.actor.clone(),
@@ -167,8 +169,8 @@ impl Sealed {
     /// What is in a log of this kind.
     pub(crate) fn leaf_in(&self, kind: LogKind) -> Leaf {
         match kind {
-            LogKind::Shared => self.leaf.to_vec(),
-            LogKind::Own => self.canonical.clone().into_bytes(),
+            LogKind::Shared => Leaf::copy_from_slice(&self.leaf),
+            LogKind::Own => Leaf::copy_from_slice(self.canonical.as_bytes()),
         }
     }
 }
@@ -192,7 +194,7 @@ impl Recorded {
         if event.sequence > EXACT_MAX {
             return Err(NotAnEntry::Sequence(event.sequence));
         }
-        let payload = canonical(&Payload::of(event)).map_err(NotAnEntry::Data)?;
+        let payload = canonical::payload(event).map_err(NotAnEntry::Data)?;
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Err(NotAnEntry::TooLong(payload.len()));
         }
@@ -218,8 +220,21 @@ impl Recorded {
     }
 
     /// As it is kept, under the tenant's secret and those of `persons`, in their order.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn sealed(&self, tenant_key: &TenantKey, secrets: &[SubjectSecret]) -> Sealed {
+        let subjects = self.persons.iter().map(|person| tenant_key.subject_ref(&self.tenant, person));
+        self.sealed_as(subjects.collect(), tenant_key, secrets)
+    }
+
+    /// As it is kept: `subjects` and `secrets` are the pseudonyms and the secrets of `persons`, in their order.
+    #[must_use]
+    pub(crate) fn sealed_as(
+        &self,
+        subjects: Vec<String>,
+        tenant_key: &TenantKey,
+        secrets: &[SubjectSecret],
+    ) -> Sealed {
         let keys = PayloadKeys::new(tenant_key, secrets, &self.tenant, &self.id);
         let commitment = keys.blind.commitment(&self.payload);
         let entry = Entry {
@@ -229,11 +244,7 @@ impl Recorded {
             tenant: self.tenant.to_string(),
             kind: self.kind.clone(),
             sequence: self.sequence,
-            subjects: self
-                .persons
-                .iter()
-                .map(|person| tenant_key.subject_ref(&self.tenant, person))
-                .collect(),
+            subjects,
             commitment: hex::encode(commitment),
         };
         let canonical = entry.canonical();
@@ -257,7 +268,7 @@ impl Entry {
     /// Never: an entry is strings and exact numbers.
     #[must_use]
     pub fn canonical(&self) -> String {
-        canonical(self).expect("an entry is strings and exact numbers")
+        canonical::entry(self).expect("an entry is strings and exact numbers")
     }
 
     /// The leaf in the shared log.

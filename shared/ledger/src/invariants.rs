@@ -46,40 +46,60 @@ const KILL_POINTS: [&str; 16] = [
     "get ledger/checkpoint",
 ];
 
+/// Ports that take one thing after the other, and ports that take several at once.
+const SCRIPTS: [fn(Trouble, u64) -> Arc<Script>; 2] = [Script::new, Script::at_once];
+
+/// The same where blobs and records are in one place.
+const KILL_POINTS_AT_ONCE: [&str; 9] = [
+    "get ledger#log",
+    "get ledger#batches",
+    "get_many",
+    "get ledger/tile",
+    "commit",
+    "get ledger/checkpoint",
+    "sign",
+    "public_key",
+    "publish",
+];
+
 /// What one append calls, as listed by running it; kinds that may come in any order or number are named once.
-async fn calls(log: &LogName) -> Vec<String> {
+async fn calls(log: &LogName, script: fn(Trouble, u64) -> Arc<Script>) -> Vec<String> {
     let world = begun_small(log).await;
-    let script = Script::new(Trouble::Fails, u64::MAX);
+    let script = script(Trouble::Fails, u64::MAX);
     world.troubled(&script).append("bat_3", &batch(9..19)).await.expect("appended");
     script.log()
 }
 
 #[tokio::test]
 async fn the_kill_points_are_those_that_are_listed() {
-    let listed: BTreeSet<_> = KILL_POINTS.iter().map(ToString::to_string).collect();
+    let listed = [&KILL_POINTS[..], &KILL_POINTS_AT_ONCE];
     let keys = |call: &String| call.ends_with("#ledger-key") || call == "unwrap";
     for log in logs() {
-        let called: BTreeSet<_> = calls(&log).await.into_iter().filter(|call| !keys(call)).collect();
-        assert_eq!(called, listed, "{log:?}");
+        for (script, listed) in SCRIPTS.into_iter().zip(listed) {
+            let called: BTreeSet<_> =
+                calls(&log, script).await.into_iter().filter(|call| !keys(call)).collect();
+            assert_eq!(called, listed.iter().map(ToString::to_string).collect(), "{log:?}");
+        }
     }
 }
 
 /// Every kind of trouble at every call of one append to either log; what follows is each time a new world.
 async fn after_each_trouble<F: Future<Output = ()>>(then: impl Fn(World, Trouble, u64) -> F) {
-    for log in logs() {
-        after_each_trouble_in(&log, &then).await;
+    for (log, script) in logs().iter().flat_map(|log| SCRIPTS.map(|script| (log, script))) {
+        after_each_trouble_in(log, script, &then).await;
     }
 }
 
 async fn after_each_trouble_in<F: Future<Output = ()>>(
     log: &LogName,
+    script: fn(Trouble, u64) -> Arc<Script>,
     then: &impl Fn(World, Trouble, u64) -> F,
 ) {
-    let points = calls(log).await.len() as u64;
+    let points = calls(log, script).await.len() as u64;
     for trouble in Trouble::DEADLY {
         for at in 1..=points {
             let world = begun_small(log).await;
-            let script = Script::new(trouble, at);
+            let script = script(trouble, at);
             let result = world.troubled(&script).append("bat_3", &batch(9..19)).await;
             assert!(script.was_reached(), "{trouble:?} at {at} was not reached");
             let size = published(&world).await.expect("published").size;
@@ -270,7 +290,7 @@ async fn invariant_6_the_published_size_never_decreases_and_no_witness_is_asked_
 #[tokio::test]
 async fn invariant_7_a_lost_race_leaks_nothing() {
     for log in logs() {
-        for at in 1..=calls(&log).await.len() as u64 {
+        for at in 1..=calls(&log, Script::new).await.len() as u64 {
             let world = begun_small(&log).await;
             let busy = world.sequencer();
             let script = Script::sleeping(at, async move {

@@ -74,7 +74,7 @@ impl TenantEntries {
                 index: placed.index,
                 log: placed.kind,
                 is_covered: state.covers(placed.index),
-                leaf: placed.leaf,
+                leaf: placed.leaf.to_vec(),
             });
         }
         Ok(EntriesPage { entries, cursor: page.cursor })

@@ -32,7 +32,7 @@ const ENTRIES: &str = "entries:";
 pub(crate) struct Pending(pub(crate) Vec<Leaf>);
 
 /// What is in a log at one place.
-pub(crate) type Leaf = Vec<u8>;
+pub(crate) type Leaf = Bytes;
 
 impl Pending {
     /// Whether as many more may wait with them.
@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for Pending {
             return leaves.ok_or_else(|| serde::de::Error::custom("not entries as a tile has them"));
         }
         match decoded(&text)?.as_chunks::<MAC_BYTES>() {
-            (leaves, []) => Ok(Self(leaves.iter().map(|leaf| leaf.to_vec()).collect())),
+            (leaves, []) => Ok(Self(leaves.iter().map(|leaf| Leaf::copy_from_slice(leaf)).collect())),
             _ => Err(serde::de::Error::custom("not leaves of 32 bytes")),
         }
     }
@@ -73,7 +73,7 @@ fn all_entries(mut bytes: &[u8]) -> Option<Vec<Leaf>> {
     let mut entries = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<2>() {
         let (entry, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        entries.push(entry.to_vec());
+        entries.push(Leaf::copy_from_slice(entry));
         bytes = rest;
     }
     bytes.is_empty().then_some(entries)
@@ -110,7 +110,7 @@ pub(crate) fn last_entries(size: u64) -> Option<TileName> {
 fn entry_tiles(old: u64, before: &[u8], leaves: &[Leaf]) -> Option<Vec<NamedTile>> {
     let width = u16::try_from(old & 255).ok()?;
     let mut entries = decode_entries(before, width)?;
-    entries.extend(leaves.iter().map(Vec::as_slice));
+    entries.extend(leaves.iter().map(|leaf| &leaf[..]));
     let tiles = (old >> 8..).zip(entries.chunks(usize::from(TILE_WIDTH)));
     tiles
         .map(|(index, chunk)| {
@@ -124,18 +124,22 @@ fn entry_tiles(old: u64, before: &[u8], leaves: &[Leaf]) -> Option<Vec<NamedTile
 mod tests {
     use super::*;
 
+    fn leaf(byte: u8, size: usize) -> Leaf {
+        vec![byte; size].into()
+    }
+
     #[test]
     fn leaves_are_read_as_they_are_written_and_nothing_else_is() {
         for pending in [
             Pending::default(),
-            Pending(vec![vec![1; 32], vec![2; 32]]),
-            Pending(vec![vec![1; 32], vec![7; 700]]),
+            Pending(vec![leaf(1, 32), leaf(2, 32)]),
+            Pending(vec![leaf(1, 32), leaf(7, 700)]),
         ] {
             let text = serde_json::to_string(&pending).expect("JSON");
             assert_eq!(serde_json::from_str::<Pending>(&text).expect("leaves"), pending);
         }
         // As it was written before there were other leaves.
-        let macs = Pending(vec![vec![0; 32]]);
+        let macs = Pending(vec![leaf(0, 32)]);
         assert_eq!(serde_json::to_string(&macs).expect("JSON"), format!("\"{}=\"", "A".repeat(43)));
         for bad in ["7", "\"?\"", "\"AAAA\"", "null", "\"entries:AA==\"", "\"entries:AAUA\"", "\"entries:?\""]
         {
@@ -145,12 +149,12 @@ mod tests {
 
     #[test]
     fn what_waits_fits_a_record_with_all_of_a_batch() {
-        let (mac, entry) = (vec![0; 32], vec![b' '; ENTRY_BYTES_MAX]);
+        let (mac, entry) = (leaf(0, 32), leaf(b' ', ENTRY_BYTES_MAX));
         let more = |leaf: &Leaf, count: usize| Pending::default().has_room_for(&vec![leaf; count]);
         assert!(more(&mac, PENDING_MAX) && !more(&mac, PENDING_MAX + 1));
         assert!(more(&entry, BATCH_EVENTS_MAX) && !more(&entry, PENDING_MAX));
         let full = Pending(vec![entry; PENDING_BYTES_MAX / (2 + ENTRY_BYTES_MAX)]);
-        assert!(!full.has_room_for(&[&vec![0; ENTRY_BYTES_MAX]]));
+        assert!(!full.has_room_for(&[&leaf(0, ENTRY_BYTES_MAX)]));
         assert!(serde_json::to_string(&full).expect("JSON").len() < 300_000);
     }
 }

@@ -70,6 +70,13 @@ impl Head {
         self.size > self.published_size()
     }
 
+    /// The same with the checkpoint over all of it that `note` is.
+    #[must_use]
+    pub(crate) fn published_with(self, note: String, witnesses: Witnesses) -> Self {
+        let published = Published { size: self.size, root: self.root.clone(), note, witnesses };
+        Self { published: Some(published), pending: Pending::default(), ..self }
+    }
+
     /// What a checkpoint of this head says.
     pub(crate) fn checkpoint(&self) -> Result<Checkpoint, PortError> {
         Ok(Checkpoint { origin: self.origin.clone(), size: self.size, root: root_of(&self.root)? })
@@ -234,8 +241,10 @@ fn placed_of(record: &Record) -> Result<Placed, PortError> {
     let attributes = &record.attributes;
     let entry = attributes.text("entry").ok_or_else(bad)?.to_owned();
     let (kind, leaf) = match (attributes.text("log"), attributes.0.get("leaf")) {
-        (None, Some(Value::Bytes(leaf))) if leaf.len() == 32 => (LogKind::Shared, leaf.clone()),
-        (Some(OWN), None) => (LogKind::Own, entry.clone().into_bytes()),
+        (None, Some(Value::Bytes(leaf))) if leaf.len() == 32 => {
+            (LogKind::Shared, Leaf::copy_from_slice(leaf))
+        }
+        (Some(OWN), None) => (LogKind::Own, Leaf::copy_from_slice(entry.as_bytes())),
         _ => return Err(bad()),
     };
     Ok(Placed {

@@ -6,6 +6,8 @@
 //! C publish : sign, record, copy the checkpoint                  the record never goes back
 //! ```
 //!
+//! Where blobs and records are in one place and no witness is asked, B and C are one transaction, signed before it.
+//!
 //! The head holds the leaves that no checkpoint covers yet. Whoever comes finds a head that is ahead of what is published and
 //! does B and C first, from these leaves and the published tiles. Nothing is locked: a sequencer may stop anywhere and for
 //! any time. Several batches that wait are committed one by one, and applied and published together.
@@ -171,11 +173,13 @@ impl Sequencer {
                 Some(at) => at,
                 None => Open { read: self.settle().await?, base: None },
             };
-            if self.records.has_batch(batch_id).await? {
+            let known = async { Ok(self.records.has_batch(batch_id).await?) };
+            let (known, placed) = futures::try_join!(known, self.placed(&batch))?;
+            if known {
                 *open = Some(at);
                 return Ok(Appended::Known);
             }
-            let fresh = self.fresh(&batch).await?;
+            let fresh = self.fresh(&batch, placed).await?;
             if fresh.is_empty() {
                 // Remembered as well: whoever asks after its body is gone is told.
                 let size = at.read.as_ref().map_or(0, |read| read.head.size);
@@ -239,7 +243,9 @@ impl Sequencer {
     async fn close(&self, open: Option<Open>) -> Result<(), SequenceError> {
         match open {
             Some(Open { read: Some(read), base: Some(base) }) if read.head.is_ahead() => {
-                self.finish(read, &base).await?;
+                if self.finish(read, &base).await? {
+                    return Ok(());
+                }
             }
             // Another batch failed after one was committed.
             None => drop(self.settle().await?),

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use scorpius_core::{BlobName, Blobs, Event, SystemClock, TenantId};
+use scorpius_core::{BlobName, Blobs, Event, Store, SystemClock, TenantId};
 use scorpius_edge::queue::AuditBatch;
 use scorpius_edge::{Message, Outcome};
 use scorpius_ledger::worker;
-use scorpius_ledger::{Origin, Proofs, VerifierKey, audit_log, hash};
-use scorpius_local::{Local, LocalOptions};
+use scorpius_ledger::{Origin, Proofs, Sequencer, VerifierKey, audit_log, hash};
+use scorpius_local::{FileKeys, FolderBlobs, Local, LocalOptions, SqliteStore};
 use serde_json::json;
 
 fn origin() -> Origin {
@@ -76,5 +76,47 @@ async fn a_log_outlives_its_process_and_is_read_from_end_to_end() {
         let proofs = Proofs { store: Arc::new(local.store.clone()), blobs: Arc::new(local.blobs.clone()) };
         let proof = proofs.of_event(&tenant(), &event(17).id).await.expect("an answer").expect("a proof");
         assert_eq!(proof.index, 17);
+    }
+}
+
+#[tokio::test]
+async fn a_log_whose_tiles_are_files_of_an_older_version_goes_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let clock = Arc::new(SystemClock);
+    {
+        let store = SqliteStore::open(folder.path(), clock.clone()).expect("a data folder");
+        let blobs = FolderBlobs::open(folder.path(), clock.clone(), "").expect("a data folder");
+        let keys = FileKeys::open(folder.path(), clock.clone()).expect("keys");
+        let older = Sequencer::new(Arc::new(store), Arc::new(blobs), Arc::new(keys), clock.clone(), origin());
+        for from in [0, 90, 180] {
+            let events: Vec<_> = (from..from + 90).map(event).collect();
+            older.append(&format!("bat_{from}"), &events).await.expect("appended");
+        }
+    }
+    assert!(folder.path().join("blobs/ledger/checkpoint~").is_file());
+    // That version's database has no table for blobs.
+    let database = rusqlite::Connection::open(folder.path().join("scorpius.db")).expect("a database");
+    database.execute_batch("DROP TABLE blobs; PRAGMA user_version = 1;").expect("nobody else has it open");
+    drop(database);
+    let audited = async |key: VerifierKey| {
+        let read = FolderBlobs::for_reading(folder.path());
+        audit_log(&read, &[key]).await.expect("a log that is whole").checkpoint.size
+    };
+    for size in [360, 450] {
+        let (local, _) = open(folder.path());
+        let key = VerifierKey::of_log(&local.keys, &origin()).await.expect("a key");
+        assert_eq!(audited(key.clone()).await, size - 90, "before anything is put");
+        let (store, blobs): (Arc<dyn Store>, Arc<dyn Blobs>) = (Arc::new(local.store), Arc::new(local.blobs));
+        let sequencer =
+            Sequencer::new(store.clone(), blobs.clone(), Arc::new(local.keys), clock.clone(), origin());
+        sequencer.append("bat_0", &[]).await.expect("known");
+        let events: Vec<_> = (size - 90..size).map(event).collect();
+        sequencer.append(&format!("bat_{size}"), &events).await.expect("appended");
+        assert_eq!(audited(key).await, size);
+        let proofs = Proofs { store, blobs };
+        for number in [17, size - 1] {
+            let proof = proofs.of_event(&tenant(), &event(number).id).await.expect("an answer");
+            assert_eq!(proof.expect("a proof").index, number);
+        }
     }
 }

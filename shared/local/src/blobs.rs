@@ -1,5 +1,6 @@
-//! `FolderBlobs`: each blob a file.
+//! `FolderBlobs`: each blob a file; those of the ledger's logs, which are small and put together, rows of the store.
 
+mod rows;
 mod signed;
 
 use std::fs::File;
@@ -11,11 +12,15 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use scorpius_core::{BlobName, Blobs, Clock, PortError, Put};
+use scorpius_core::blobs::{BlobsWithRecords, Publication, Published, check_put_all, put_each};
+use scorpius_core::store::check_commit;
+use scorpius_core::{BlobName, Blobs, Clock, PortError, Put, StoreError};
 use zeroize::Zeroizing;
 
 use crate::durable;
 use crate::keys::secret_file;
+use crate::store::SqliteStore;
+use rows::{ReadRows, Rows, Wanted};
 use signed::Signer;
 pub use signed::{BadSignature, Signed};
 
@@ -27,6 +32,8 @@ const PART_BYTES_MAX: usize = 200;
 enum BlobError {
     #[error("the blob has {size} bytes, and at most {max} are wanted")]
     TooLarge { size: u64, max: u64 },
+    #[error("a blob that is published with records is a log's")]
+    NotWithRecords,
 }
 
 /// Blobs in a folder. A file system that tells `a` from `A` is needed.
@@ -35,6 +42,18 @@ pub struct FolderBlobs {
     blobs: Arc<Path>,
     staging: Arc<Path>,
     signer: Arc<Signer>,
+    logs: Logs,
+}
+
+/// Where the files of the ledger's logs are.
+#[derive(Clone)]
+enum Logs {
+    /// In the folder, as all other blobs.
+    Files,
+    /// In the database; an older version's are also in files, and then looked for there, too.
+    Rows { rows: Rows, also_files: bool },
+    /// In the database or in files, to be read.
+    Read(Arc<ReadRows>),
 }
 
 impl FolderBlobs {
@@ -52,10 +71,18 @@ impl FolderBlobs {
             blobs: dir.join("blobs").into(),
             staging: staging.into(),
             signer: Arc::new(Signer { key, clock, base_url: base_url.to_owned() }),
+            logs: Logs::Files,
         })
     }
 
-    /// Blobs below `dir/blobs` that are only read, as in a copy: nothing is cleared, no key is
+    /// The same with the ledger's logs in the database of `store`, which is of the same folder.
+    #[must_use]
+    pub fn beside(self, store: &SqliteStore) -> Self {
+        let logs = Logs::Rows { rows: Rows(store.database()), also_files: rows::are_files(&self.blobs) };
+        Self { logs, ..self }
+    }
+
+    /// Blobs of `dir` that are only read, as in a copy: nothing is cleared, no key is
     /// needed, and URLs signed here are good for nobody.
     #[must_use]
     pub fn for_reading(dir: &Path) -> Self {
@@ -66,6 +93,7 @@ impl FolderBlobs {
             blobs: dir.join("blobs").into(),
             staging: dir.join("staging").into(),
             signer: Arc::new(Signer { key, clock, base_url: String::new() }),
+            logs: Logs::Read(Arc::new(ReadRows::of(dir))),
         }
     }
 
@@ -124,23 +152,92 @@ impl FolderBlobs {
         }
         path
     }
+
+    /// Where this blob is a row, and whether it may be a file instead.
+    fn rows_of(&self, name: &BlobName) -> Option<(&Rows, bool)> {
+        match &self.logs {
+            Logs::Rows { rows, also_files } if rows::is_of_a_log(name) => Some((rows, *also_files)),
+            _ => None,
+        }
+    }
+
+    /// The file that an older version may have put for this blob of a log.
+    fn older(&self, name: &BlobName) -> Option<PathBuf> {
+        matches!(self.logs, Logs::Rows { also_files: true, .. }).then(|| self.path_of(name))
+    }
+
+    /// What the rows say of a blob, and where else to look.
+    async fn row(&self, name: &BlobName, wanted: Wanted) -> Result<Looked, PortError> {
+        let (found, also_files) = match &self.logs {
+            Logs::Rows { rows, also_files } if rows::is_of_a_log(name) => {
+                (rows.get(name, wanted).await?, *also_files)
+            }
+            Logs::Read(rows) if rows::is_of_a_log(name) => {
+                let (rows, name) = (Arc::clone(rows), name.clone());
+                (off_thread(move || rows.get(&name, &wanted)).await?, true)
+            }
+            _ => (None, true),
+        };
+        Ok(match found.is_none() && also_files {
+            true => Looked::InFile(self.path_of(name)),
+            false => Looked::Found(found),
+        })
+    }
+}
+
+/// Where a blob is.
+enum Looked {
+    /// In the rows, or nowhere.
+    Found(Option<Bytes>),
+    /// Here, if it is anywhere.
+    InFile(PathBuf),
 }
 
 #[async_trait]
 impl Blobs for FolderBlobs {
     async fn put_if_absent(&self, name: &BlobName, bytes: Bytes) -> Result<Put, PortError> {
+        if let Some((rows, _)) = self.rows_of(name) {
+            let put = rows.put_if_absent(vec![(name.clone(), bytes, self.older(name))]).await?;
+            return Ok(put.first().copied().unwrap_or(Put::AlreadyThere));
+        }
         let (staging, target) = (Arc::clone(&self.staging), self.path_of(name));
         let created = off_thread(move || durable::create(&staging, &target, &bytes)).await?;
         Ok(if created { Put::Stored } else { Put::AlreadyThere })
     }
 
+    async fn put_all_if_absent(&self, blobs: Vec<(BlobName, Bytes)>) -> Result<Vec<Put>, PortError> {
+        let Logs::Rows { rows, .. } = &self.logs else { return put_each(self, blobs).await };
+        if !blobs.iter().all(|(name, _)| rows::is_of_a_log(name)) {
+            return put_each(self, blobs).await;
+        }
+        check_put_all(&blobs)?;
+        let with_files = blobs.into_iter().map(|(name, bytes)| {
+            let older = self.older(&name);
+            (name, bytes, older)
+        });
+        rows.put_if_absent(with_files.collect()).await
+    }
+
     async fn put(&self, name: &BlobName, bytes: Bytes) -> Result<(), PortError> {
+        if let Some((rows, _)) = self.rows_of(name) {
+            return rows.put(name, bytes).await;
+        }
         let (staging, target) = (Arc::clone(&self.staging), self.path_of(name));
         off_thread(move || durable::replace(&staging, &target, &bytes)).await
     }
 
+    fn with_records(&self) -> Option<&dyn BlobsWithRecords> {
+        match &self.logs {
+            Logs::Rows { .. } => Some(self),
+            Logs::Files | Logs::Read(_) => None,
+        }
+    }
+
     async fn get(&self, name: &BlobName, max_bytes: u64) -> Result<Option<Bytes>, PortError> {
-        let path = self.path_of(name);
+        let path = match self.row(name, Wanted::Whole(max_bytes)).await? {
+            Looked::Found(bytes) => return Ok(bytes),
+            Looked::InFile(path) => path,
+        };
         off_thread(move || {
             let Some(file) = open(&path)? else { return Ok(None) };
             let size = file.metadata()?.len();
@@ -153,7 +250,10 @@ impl Blobs for FolderBlobs {
     }
 
     async fn get_range(&self, name: &BlobName, range: Range<u64>) -> Result<Option<Bytes>, PortError> {
-        let path = self.path_of(name);
+        let path = match self.row(name, Wanted::Part(range.clone())).await? {
+            Looked::Found(bytes) => return Ok(bytes),
+            Looked::InFile(path) => path,
+        };
         off_thread(move || {
             let Some(mut file) = open(&path)? else { return Ok(None) };
             let end = range.end.min(file.metadata()?.len());
@@ -167,6 +267,12 @@ impl Blobs for FolderBlobs {
     }
 
     async fn delete(&self, name: &BlobName) -> Result<(), PortError> {
+        if let Some((rows, also_files)) = self.rows_of(name) {
+            rows.delete(name).await?;
+            if !also_files {
+                return Ok(());
+            }
+        }
         let path = self.path_of(name);
         off_thread(move || durable::remove(&path)).await
     }
@@ -182,6 +288,21 @@ impl Blobs for FolderBlobs {
         valid_for: Duration,
     ) -> Result<String, PortError> {
         Ok(self.signer.sign(&Signed::PutOnce { name: name.clone(), max_bytes }, valid_for))
+    }
+}
+
+#[async_trait]
+impl BlobsWithRecords for FolderBlobs {
+    async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
+        check_put_all(&publication.blobs)?;
+        check_commit(&publication.writes)?;
+        let names = || publication.blobs.iter().map(|(name, _)| name);
+        match &self.logs {
+            Logs::Rows { rows, .. } if names().chain([&publication.pointer.0]).all(rows::is_of_a_log) => {
+                rows.publish(publication, names().map(|name| self.older(name)).collect()).await
+            }
+            _ => Err(port(io::Error::other(BlobError::NotWithRecords)).into()),
+        }
     }
 }
 

@@ -66,6 +66,19 @@ pub(crate) fn remove(target: &Path) -> io::Result<()> {
     }
 }
 
+/// Creates a file of so many zeros, which are on the disk and not only promised by it. When it cannot, there is none.
+pub(crate) fn write_zeros(target: &Path, count: usize) -> io::Result<()> {
+    let mut file = private().open(target)?;
+    let written = file.write_all(&vec![0; count]).and_then(|()| file.sync_all());
+    match written {
+        Ok(()) => sync_dir(folder_of(target)?),
+        Err(error) => {
+            std::fs::remove_file(target)?;
+            Err(error)
+        }
+    }
+}
+
 /// Removes what was being written when the last process ended.
 pub(crate) fn clear_staging(staging: &Path) -> io::Result<()> {
     create_dir(staging)?;
@@ -79,14 +92,19 @@ fn stage(staging: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     create_dir(staging)?;
     let number = WRITING.fetch_add(1, Ordering::Relaxed);
     let staged = staging.join(format!("{}-{number}", std::process::id()));
+    let mut file = private().open(&staged)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(staged)
+}
+
+/// How a file that is not there yet is made: for this user only.
+fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&staged)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    Ok(staged)
+    options
 }
 
 fn folder_of(target: &Path) -> io::Result<&Path> {

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! SqliteStore ┐                ┌ one writer thread ── scorpius.db (synced) + counters.db (not synced)
-//!             ├── Database ────┤
-//! SqliteQueues┘                └ a pool of readers
-//! FolderBlobs ── blobs/   AnchorFolder ── anchors/   FileKeys ── keys/   FolderMail ── mail/
+//! SqliteQueues├── Database ────┤
+//! FolderBlobs ┘                └ a pool of readers
+//!      └──────── blobs/   AnchorFolder ── anchors/   FileKeys ── keys/   FolderMail ── mail/
 //! ```
 //!
 //! In memory they are the double of every port in tests; `ScriptedStore` beside them is for failures.

@@ -54,7 +54,7 @@ impl Local {
         FileKeys::tidy_up(dir)?;
         let queues = SqliteQueues::beside(&store, options.queues);
         let mail = FolderMail::open(dir, Arc::clone(&clock));
-        let blobs = FolderBlobs::open(dir, clock, &options.base_url)?;
+        let blobs = FolderBlobs::open(dir, clock, &options.base_url)?.beside(&store);
         let anchors = AnchorFolder::in_folder(dir);
         Ok(Self { store, queues, blobs, anchors, keys, mail })
     }

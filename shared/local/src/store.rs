@@ -1,6 +1,6 @@
 //! `SqliteStore`: the store of one machine.
 
-mod commit;
+pub(crate) mod commit;
 mod cursor;
 mod read;
 
@@ -74,8 +74,7 @@ impl SqliteStore {
 
     async fn write(&self, writes: Vec<Write>, id: CommitId) -> Result<u64, StoreError> {
         let bytes = commit::size_bytes(&writes);
-        let counters_only = writes.iter().all(|write| Table::of(&write.key().partition) == Table::Counters);
-        let cost = if counters_only { Cost::counters(bytes) } else { Cost::synced(bytes) };
+        let cost = if commit::counters_only(&writes) { Cost::counters(bytes) } else { Cost::synced(bytes) };
         let now = self.database.clock.now();
         self.database.write(cost, move |transaction| commit::apply(transaction, id, now, writes)).await
     }

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ed25519_dalek::{Signature, VerifyingKey};
+use scorpius_core::blobs::PUT_ALL_MAX;
 use scorpius_core::{BlobName, Blobs, KeyName, Keys, Put, WrapContext};
-use scorpius_local::{FileKeys, FolderBlobs};
+use scorpius_local::{FileKeys, FolderBlobs, SqliteStore};
 
 use super::contract::clock;
 use crate::aws::emulated;
 
-pub(super) async fn blobs_are_kept(blobs: &dyn Blobs) {
-    let name: BlobName = "contract/a/1".parse().expect("a name");
-    let absent: BlobName = "contract/a/2".parse().expect("a name");
+/// Blobs below `folder`, where there are none.
+pub(super) async fn blobs_are_kept(blobs: &dyn Blobs, folder: &str) {
+    let named = |text: &str| -> BlobName { format!("{folder}/{text}").parse().expect("a name") };
+    let (name, absent) = (named("a/1"), named("a/2"));
     assert_eq!(blobs.get(&name, 10).await.expect("it answers"), None);
     assert_eq!(blobs.get_range(&name, 0..1).await.expect("it answers"), None);
     let put = async |bytes: &'static [u8]| blobs.put_if_absent(&name, Bytes::from_static(bytes)).await;
@@ -29,9 +31,25 @@ pub(super) async fn blobs_are_kept(blobs: &dyn Blobs) {
     }
     blobs.put(&name, Bytes::from_static(b"pointer")).await.expect("it answers");
     assert_eq!(blobs.get(&name, 10).await.expect("it answers").expect("it is there"), "pointer");
-    let empty: BlobName = "contract/empty".parse().expect("a name");
+    let empty = named("empty");
     blobs.put(&empty, Bytes::new()).await.expect("it answers");
     assert_eq!(blobs.get(&empty, 0).await.expect("it answers").expect("it is there"), "");
+
+    let all = |bytes: &'static [u8], texts: &[&str]| {
+        let these = texts.iter().map(|text| (named(text), Bytes::from_static(bytes)));
+        blobs.put_all_if_absent(these.collect())
+    };
+    assert_eq!(all(b"", &[]).await.expect("it answers"), []);
+    assert_eq!(all(b"one", &["b/1", "b/2"]).await.expect("it answers"), [Put::Stored; 2]);
+    let puts = all(b"two", &["b/2", "b/3", "a/1"]).await.expect("it answers");
+    assert_eq!(puts, [Put::AlreadyThere, Put::Stored, Put::AlreadyThere]);
+    for (text, bytes) in [("b/1", "one"), ("b/2", "one"), ("b/3", "two"), ("a/1", "pointer")] {
+        assert_eq!(blobs.get(&named(text), 10).await.expect("it answers").expect("it is there"), bytes);
+    }
+    let many: Vec<_> = (0..=PUT_ALL_MAX).map(|number| format!("c/{number}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    assert!(all(b"", &many).await.is_err(), "more than are taken at once");
+    assert_eq!(blobs.get(&named("c/0"), 10).await.expect("it answers"), None);
 
     blobs.delete(&name).await.expect("it answers");
     blobs.delete(&absent).await.expect("deleting what is absent is fine");
@@ -74,14 +92,25 @@ pub(super) async fn keys_sign_and_wrap(keys: &dyn Keys) {
 #[tokio::test(flavor = "multi_thread")]
 async fn folder_blobs_are_kept() {
     let folder = tempfile::tempdir().expect("there is room for a folder");
-    blobs_are_kept(&FolderBlobs::open(folder.path(), clock(), "").expect("an empty folder opens")).await;
+    let blobs = FolderBlobs::open(folder.path(), clock(), "").expect("an empty folder opens");
+    blobs_are_kept(&blobs, "contract").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folder_blobs_beside_a_store_are_kept_in_files_and_in_rows() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let store = SqliteStore::open(folder.path(), clock()).expect("an empty folder opens");
+    let blobs = FolderBlobs::open(folder.path(), clock(), "").expect("the folder opens").beside(&store);
+    for folder in ["contract", "ledger", "ledger-own/ten_1"] {
+        blobs_are_kept(&blobs, folder).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s3_blobs_are_kept_on_ministack() {
     let Some(world) = emulated().await else { return };
     world.aws.make_bucket("contract").await.expect("an empty emulator makes a bucket");
-    blobs_are_kept(&world.aws.blobs_in("contract".to_owned())).await;
+    blobs_are_kept(&world.aws.blobs_in("contract".to_owned()), "contract").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

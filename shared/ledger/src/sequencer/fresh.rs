@@ -21,14 +21,23 @@ pub(super) struct Fresh<'a> {
 }
 
 impl Sequencer {
+    /// Where the events of `batch` are, if they are anywhere.
+    pub(super) async fn placed(
+        &self,
+        batch: &[(&Event, Recorded)],
+    ) -> Result<Vec<Option<Placed>>, SequenceError> {
+        let ids: Vec<_> = batch.iter().map(|(event, _)| (&event.tenantid, event.id.as_str())).collect();
+        Ok(self.records.placed(&ids).await?)
+    }
+
     /// Those of `batch` that are in neither log, as they will be kept.
     pub(super) async fn fresh<'a>(
         &self,
         batch: &[(&'a Event, Recorded)],
+        placed: Vec<Option<Placed>>,
     ) -> Result<Vec<Fresh<'a>>, SequenceError> {
-        let ids: Vec<_> = batch.iter().map(|(event, _)| (&event.tenantid, event.id.as_str())).collect();
         let (mut fresh, mut again): (Vec<_>, BTreeMap<_, Vec<_>>) = Default::default();
-        for ((event, recorded), placed) in batch.iter().zip(self.records.placed(&ids).await?) {
+        for ((event, recorded), placed) in batch.iter().zip(placed) {
             match placed {
                 Some(placed) => again.entry(&event.tenantid).or_default().push((recorded, placed)),
                 None => fresh.push((*event, recorded)),
@@ -64,25 +73,30 @@ impl Sequencer {
             let key = self.payloads.tenant_keys.get_or_make(tenant).await?;
             let names: Vec<_> = persons.iter().map(|person| key.subject_ref(tenant, person)).collect();
             let subjects = self.payloads.subjects.get_or_make(tenant, &key, &names).await?;
-            keys.insert(tenant, (key, persons.into_iter().zip(subjects).collect::<BTreeMap<_, _>>()));
+            let named = persons.into_iter().zip(names.into_iter().zip(subjects));
+            keys.insert(tenant, (key, named.collect::<BTreeMap<_, _>>()));
         }
         let mut fresh = Vec::with_capacity(events.len());
         for (event, recorded) in events {
             let Some((key, subjects)) = keys.get(&event.tenantid) else { continue };
             let mut keep_payload = true;
-            let secrets: Vec<_> = recorded
-                .persons()
-                .iter()
-                .map(|person| match subjects.get(person) {
+            let (mut names, mut secrets) = (Vec::new(), Vec::new());
+            for person in recorded.persons() {
+                let (name, subject) = match subjects.get(person) {
+                    Some((name, subject)) => (name.clone(), Some(subject)),
+                    None => (key.subject_ref(&event.tenantid, person), None),
+                };
+                names.push(name);
+                secrets.push(match subject {
                     Some(Subject::Known(secret)) => secret.clone(),
                     // Closed when it is made: nobody keeps this secret.
                     Some(Subject::Erased) | None => {
                         keep_payload = false;
                         self.throwaway()
                     }
-                })
-                .collect();
-            let sealed = recorded.sealed(key, &secrets);
+                });
+            }
+            let sealed = recorded.sealed_as(names, key, &secrets);
             let leaf = sealed.leaf_in(self.log.kind());
             fresh.push(Fresh { event, sealed, leaf, keep_payload });
         }

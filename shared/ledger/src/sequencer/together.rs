@@ -1,14 +1,22 @@
 //! Step A for several batches that wait, which a store may make durable at once.
 
+use futures::future::{join, join_all};
 use scorpius_core::crash::{CrashPoint, point};
 use scorpius_core::{Chained, CommitId, Event, Link};
 use scorpius_edge::queue::BATCH_EVENTS_MAX;
 
 use super::fresh::{Fresh, recorded};
 use super::{Appended, Open, Sequencer};
+use crate::entry::Recorded;
 use crate::hash::{self, SIZE_MAX};
 use crate::pending::Base;
-use crate::records::{Head, ReadHead};
+use crate::records::{Head, Placed, ReadHead};
+
+/// Batches whose events are looked for at once.
+const LOOKED_MAX: usize = 16;
+
+/// The events of a batch, and where they are.
+type Looked<'a> = (Vec<(&'a Event, Recorded)>, Vec<Option<Placed>>);
 
 impl Sequencer {
     /// Commits as many of `batches` as nothing stands against, from the first on, each as a commit of its own that follows the one before, and
@@ -19,19 +27,22 @@ impl Sequencer {
         open: &mut Option<Open>,
         batches: &[(&str, &[Event])],
     ) -> Vec<Appended> {
-        let at = match open.take() {
-            Some(at) => at,
-            None => match self.settle().await {
-                Ok(read) => Open { read, base: None },
-                Err(_) => return Vec::new(),
+        // What is asked here may be of before others' commits: then the conditions of these say so.
+        let looked = join_all(batches.iter().take(LOOKED_MAX).map(|(id, events)| self.look(id, events)));
+        let (at, looked) = match open.take() {
+            Some(at) => (at, looked.await),
+            None => match join(self.settle(), looked).await {
+                (Ok(read), looked) => (Open { read, base: None }, looked),
+                (Err(_), _) => return Vec::new(),
             },
         };
         let mut plain: Vec<(&str, Vec<Fresh<'_>>)> = Vec::new();
         let waits = at.read.as_ref().map(|read| read.head.pending.clone()).unwrap_or_default();
-        for (batch_id, events) in batches {
-            let Some(fresh) = self.plain(batch_id, events).await else { break };
+        for ((batch_id, _), looked) in batches.iter().zip(looked) {
+            let Some((batch, placed)) = looked else { break };
+            let Ok(fresh) = self.fresh(&batch, placed).await else { break };
             let leaves = plain.iter().flat_map(|(_, fresh)| fresh).chain(&fresh).map(|fresh| &fresh.leaf);
-            if !waits.has_room_for(&leaves.collect::<Vec<_>>()) {
+            if fresh.is_empty() || !waits.has_room_for(&leaves.collect::<Vec<_>>()) {
                 break;
             }
             plain.push((batch_id, fresh));
@@ -47,17 +58,17 @@ impl Sequencer {
         entries.take(committed).collect()
     }
 
-    /// What of a batch enters, when all is as it is most of the time; `None` otherwise.
-    async fn plain<'a>(&self, batch_id: &str, events: &'a [Event]) -> Option<Vec<Fresh<'a>>> {
+    /// The events of a batch and where they are, when all is as it is most of the time; `None` otherwise.
+    async fn look<'a>(&self, batch_id: &str, events: &'a [Event]) -> Option<Looked<'a>> {
         if events.len() > BATCH_EVENTS_MAX {
             return None;
         }
         let batch = recorded(events).ok()?;
-        if self.records.has_batch(batch_id).await.ok()? {
-            return None;
+        let (known, placed) = join(self.records.has_batch(batch_id), self.placed(&batch)).await;
+        match (known, placed) {
+            (Ok(false), Ok(placed)) => Some((batch, placed)),
+            (Ok(_) | Err(_), _) => None,
         }
-        let fresh = self.fresh(&batch).await.ok()?;
-        (!fresh.is_empty()).then_some(fresh)
     }
 
     /// How many were committed, and what is open then; `None` when none could be made.

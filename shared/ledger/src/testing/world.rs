@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use scorpius_core::blobs::{BlobsWithRecords, Publication, Published};
 use scorpius_core::store::commit_each;
 use scorpius_core::{
     Attributes, BlobName, Blobs, Chained, CommitId, Egress, Key, KeyName, Keys, Link, ListQuery, Page,
@@ -30,6 +31,10 @@ use crate::witness::WitnessClient;
 pub(crate) struct MemoryBlobs {
     pub(crate) now: Mutex<BTreeMap<BlobName, Bytes>>,
     pub(crate) history: Mutex<Vec<(BlobName, Bytes)>>,
+    /// Of which store the records are in one place with them.
+    beside: OnceLock<Arc<dyn Store>>,
+    /// Whoever publishes is alone.
+    turn: futures::lock::Mutex<()>,
 }
 
 impl MemoryBlobs {
@@ -79,6 +84,10 @@ impl Blobs for MemoryBlobs {
         Ok(self.find(name).map(cut))
     }
 
+    fn with_records(&self) -> Option<&dyn BlobsWithRecords> {
+        self.beside.get().map(|_| self as &dyn BlobsWithRecords)
+    }
+
     async fn delete(&self, name: &BlobName) -> Result<(), PortError> {
         self.now.lock().expect("unpoisoned").remove(name);
         Ok(())
@@ -90,6 +99,26 @@ impl Blobs for MemoryBlobs {
 
     async fn sign_put(&self, _: &BlobName, _: u64, _: Duration) -> Result<String, PortError> {
         Err(PortError::new("blobs", "the ledger signs no URL"))
+    }
+}
+
+/// In a test nothing comes in between; a tile that is seen before its commit is as one that was put before a crash.
+#[async_trait]
+impl BlobsWithRecords for MemoryBlobs {
+    async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
+        let store = self.beside.get().expect("asked after `with_records`");
+        let _turn = self.turn.lock().await;
+        let Publication { blobs, pointer: (name, note), id, writes } = publication.clone();
+        let other = |(name, bytes): &&(BlobName, Bytes)| self.find(name).is_some_and(|there| there != *bytes);
+        if let Some((name, _)) = blobs.iter().find(other) {
+            return Ok(Published::OtherBytes(name.clone()));
+        }
+        for (name, bytes) in blobs {
+            self.put_if_absent(&name, bytes).await?;
+        }
+        let version = store.commit(id, &writes).await?;
+        self.store(&name, note);
+        Ok(Published::Committed(version))
     }
 }
 
@@ -119,8 +148,8 @@ type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Script {
     trouble: Trouble,
     at: u64,
-    /// Whether the store makes several commits durable at once, which then are one call.
-    chains: bool,
+    /// Whether the ports make several commits, and blobs with records, durable at once, which then are one call.
+    at_once: bool,
     calls: AtomicU64,
     /// What was called, in order.
     log: Mutex<Vec<String>>,
@@ -130,13 +159,13 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn new(trouble: Trouble, at: u64) -> Arc<Self> {
         let (calls, log, meanwhile) = (AtomicU64::new(0), Mutex::default(), Mutex::new(None));
-        Arc::new(Self { trouble, at, chains: false, calls, log, meanwhile })
+        Arc::new(Self { trouble, at, at_once: false, calls, log, meanwhile })
     }
 
-    /// The same over a store that makes several commits durable at once.
-    pub(crate) fn chaining(trouble: Trouble, at: u64) -> Arc<Self> {
+    /// The same over ports that make several commits, and blobs with records, durable at once.
+    pub(crate) fn at_once(trouble: Trouble, at: u64) -> Arc<Self> {
         let (calls, log, meanwhile) = (AtomicU64::new(0), Mutex::default(), Mutex::new(None));
-        Arc::new(Self { trouble, at, chains: true, calls, log, meanwhile })
+        Arc::new(Self { trouble, at, at_once: true, calls, log, meanwhile })
     }
 
     pub(crate) fn sleeping(at: u64, meanwhile: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
@@ -144,7 +173,7 @@ impl Script {
         Arc::new(Self {
             trouble: Trouble::Sleeps,
             at,
-            chains: false,
+            at_once: false,
             calls: AtomicU64::new(0),
             log: Mutex::default(),
             meanwhile: Mutex::new(Some(meanwhile)),
@@ -234,7 +263,7 @@ impl Store for Scripted<dyn Store> {
     }
 
     async fn commit_chain(&self, key: &Key, links: Vec<Link>) -> Chained {
-        if !self.1.chains {
+        if !self.1.at_once {
             return commit_each(self, key, links).await;
         }
         let chained = async { Ok::<_, PortError>(self.0.commit_chain(key, links).await) };
@@ -261,6 +290,10 @@ impl Blobs for Scripted<dyn Blobs> {
         self.1.run(format!("put_if_absent {}", kind(name)), self.0.put_if_absent(name, bytes)).await
     }
 
+    fn with_records(&self) -> Option<&dyn BlobsWithRecords> {
+        self.0.with_records().map(|_| self as &dyn BlobsWithRecords)
+    }
+
     async fn put(&self, name: &BlobName, bytes: Bytes) -> Result<(), PortError> {
         self.1.run(format!("put {}", kind(name)), self.0.put(name, bytes)).await
     }
@@ -283,6 +316,14 @@ impl Blobs for Scripted<dyn Blobs> {
 
     async fn sign_put(&self, name: &BlobName, max: u64, valid_for: Duration) -> Result<String, PortError> {
         self.1.run("sign_put", self.0.sign_put(name, max, valid_for)).await
+    }
+}
+
+#[async_trait]
+impl BlobsWithRecords for Scripted<dyn Blobs> {
+    async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
+        let together = self.0.with_records().expect("asked after `with_records`");
+        self.1.run("publish", together.publish(publication)).await
     }
 }
 
@@ -364,12 +405,15 @@ impl World {
 
     /// A copy of the blobs as they are now, and the same records.
     pub(crate) fn with_blobs(&self, now: BTreeMap<BlobName, Bytes>) -> Self {
-        let blobs = MemoryBlobs { now: Mutex::new(now), history: Mutex::default() };
+        let blobs = MemoryBlobs { now: Mutex::new(now), ..MemoryBlobs::default() };
         Self { blobs: Arc::new(blobs), ..self.clone() }
     }
 
     /// The same, with trouble ahead.
     pub(crate) fn troubled(&self, script: &Arc<Script>) -> Sequencer {
+        if script.at_once {
+            self.blobs.beside.get_or_init(|| self.store.clone());
+        }
         let blobs: Arc<dyn Blobs> = self.blobs.clone();
         let shared = Sequencer::new(
             Arc::new(Scripted(self.store.clone(), script.clone())),

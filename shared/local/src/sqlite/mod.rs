@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 pub(crate) use codec::{decode, encode};
 use readers::Readers;
+pub(crate) use schema::MAIN;
 use schema::Place;
 pub use schema::{DatabaseOptions, Durability};
 pub(crate) use signals::Signals;
@@ -46,7 +47,7 @@ pub(crate) enum CannotOpen {
     #[error("another process works in this folder")]
     Locked,
     #[error("`{file}` has format {found}, and this program knows up to {known}")]
-    Newer { file: &'static str, found: i64, known: i64 },
+    Newer { file: &'static str, found: i64, known: usize },
 }
 
 impl Database {

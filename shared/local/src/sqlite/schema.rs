@@ -7,13 +7,15 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::CannotOpen;
+use crate::durable;
 
-/// The format of both files; a file with a higher one is refused.
-const FORMAT: i64 = 1;
-pub(super) const MAIN: &str = "scorpius.db";
+pub(crate) const MAIN: &str = "scorpius.db";
 const COUNTERS: &str = "counters.db";
 /// How long a connection waits for another one's lock. The only one that locks for long is a checkpoint.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Bytes of the log that are on the disk before they are used. A sync of what is written over them waits for no change of the file's size. The
+/// log is folded in when it has half of that, and then starts from its beginning again.
+const LOG_BYTES: usize = 8 << 20;
 /// Statements that a connection keeps prepared; there are fewer than that.
 const STATEMENTS_MAX: usize = 128;
 
@@ -43,7 +45,9 @@ pub(crate) struct Place {
     pub(crate) options: DatabaseOptions,
 }
 
-const MAIN_SCHEMA: &str = "
+/// What brings the file from one format to the next. Its format is how many of them it has; a file with a higher one is refused.
+const MAIN_SCHEMA: [&str; 2] = [
+    "
     CREATE TABLE records (partition BLOB NOT NULL, sort BLOB NOT NULL, version INTEGER NOT NULL,
         expires_at INTEGER, attributes BLOB NOT NULL, PRIMARY KEY (partition, sort)) WITHOUT ROWID;
     CREATE INDEX records_end ON records (expires_at) WHERE expires_at IS NOT NULL;
@@ -60,16 +64,18 @@ const MAIN_SCHEMA: &str = "
     CREATE TABLE dead_letters (id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, died_at INTEGER NOT NULL,
         first_enqueued_at INTEGER NOT NULL, receives INTEGER NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL);
     CREATE INDEX dead_letters_of ON dead_letters (queue, id);
-";
+",
+    "CREATE TABLE blobs (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes BLOB NOT NULL);",
+];
 
-const COUNTERS_SCHEMA: &str = "
+const COUNTERS_SCHEMA: [&str; 1] = ["
     CREATE TABLE counters.records (partition BLOB NOT NULL, sort BLOB NOT NULL, version INTEGER NOT NULL,
         expires_at INTEGER, attributes BLOB NOT NULL, PRIMARY KEY (partition, sort)) WITHOUT ROWID;
     CREATE INDEX counters.records_end ON records (expires_at) WHERE expires_at IS NOT NULL;
     CREATE TABLE counters.commits (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE counters.floor (only INTEGER PRIMARY KEY CHECK (only = 0), version INTEGER NOT NULL);
     INSERT INTO counters.floor VALUES (0, 0);
-";
+"];
 
 type OpenError = Box<dyn Error + Send + Sync>;
 
@@ -77,6 +83,11 @@ impl Place {
     /// The connection that writes; creates the files and brings them to this format.
     pub(crate) fn open_writer(&self) -> Result<Connection, OpenError> {
         let counters = self.dir.join(COUNTERS);
+        if !self.dir.join(MAIN).exists() {
+            // SQLite removes the log of a database that is not there yet.
+            drop(self.try_open_writer()?);
+        }
+        self.reserve_log()?;
         match self.try_open_writer() {
             // Counters are not synced: after a power loss the file may be damaged, and is begun again.
             Err(error) if counters.exists() && self.counters_are_damaged() => {
@@ -90,18 +101,33 @@ impl Place {
         }
     }
 
+    /// Zeros are no log: SQLite finds nothing in them, and writes over them.
+    fn reserve_log(&self) -> std::io::Result<()> {
+        let log = self.dir.join(format!("{MAIN}-wal"));
+        // A log that is there is of a process that was killed, and is read first.
+        let is_synced = self.options.durability == Durability::PowerLoss && self.options.vfs.is_none();
+        if !is_synced || log.exists() {
+            return Ok(());
+        }
+        durable::write_zeros(&log, LOG_BYTES)
+    }
+
     fn try_open_writer(&self) -> Result<Connection, OpenError> {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         connection.execute_batch("PRAGMA main.journal_mode = WAL; PRAGMA counters.journal_mode = WAL;")?;
-        for (schema, file, tables) in [("main", MAIN, MAIN_SCHEMA), ("counters", COUNTERS, COUNTERS_SCHEMA)] {
+        for (schema, file, steps) in
+            [("main", MAIN, &MAIN_SCHEMA[..]), ("counters", COUNTERS, &COUNTERS_SCHEMA[..])]
+        {
             let found: i64 =
                 connection.query_row(&format!("PRAGMA {schema}.user_version"), [], |row| row.get(0))?;
-            match found {
-                0 => connection.execute_batch(&format!(
-                    "BEGIN IMMEDIATE; {tables} PRAGMA {schema}.user_version = {FORMAT}; COMMIT;"
-                ))?,
-                FORMAT => {}
-                found => return Err(CannotOpen::Newer { file, found, known: FORMAT }.into()),
+            let known = steps.len();
+            let missing = usize::try_from(found).ok().and_then(|found| steps.get(found..));
+            let missing = missing.ok_or(CannotOpen::Newer { file, found, known })?;
+            if !missing.is_empty() {
+                let tables = missing.concat();
+                connection.execute_batch(&format!(
+                    "BEGIN IMMEDIATE; {tables} PRAGMA {schema}.user_version = {known}; COMMIT;"
+                ))?;
             }
         }
         quick_check(&connection)?;

@@ -33,7 +33,7 @@ enum Change {
 }
 
 /// About how many bytes `writes` take in the writer's queue.
-pub(super) fn size_bytes(writes: &[Write]) -> usize {
+pub(crate) fn size_bytes(writes: &[Write]) -> usize {
     let attributes = |attributes: &Attributes| -> usize {
         attributes.0.iter().map(|(name, value)| name.len() + 24 + value_bytes(value)).sum()
     };
@@ -54,15 +54,24 @@ fn value_bytes(value: &Value) -> usize {
     }
 }
 
+/// Whether `writes` touch no other table than that of the counters.
+pub(super) fn counters_only(writes: &[Write]) -> bool {
+    writes.iter().all(|write| Table::of(&write.key().partition) == Table::Counters)
+}
+
+/// The version that the commit with this id gave to what it put in the synced file, if it was applied.
+pub(crate) fn applied(transaction: &Transaction<'_>, id: CommitId) -> Result<Option<u64>, StoreError> {
+    remembered(transaction, Table::Records, id).map_err(store_error)
+}
+
 /// Applies `writes` unless `id` was applied before; answers with the version of what was put.
-pub(super) fn apply(
+pub(crate) fn apply(
     transaction: &mut Transaction<'_>,
     id: CommitId,
     now: UnixMillis,
     writes: Vec<Write>,
 ) -> Result<u64, StoreError> {
-    let counters_only = writes.iter().all(|write| Table::of(&write.key().partition) == Table::Counters);
-    let memory = if counters_only { Table::Counters } else { Table::Records };
+    let memory = if counters_only(&writes) { Table::Counters } else { Table::Records };
     if let Some(version) = remembered(transaction, memory, id).map_err(store_error)? {
         return Ok(version);
     }

@@ -140,7 +140,7 @@ impl Model {
     }
 
     fn apply(&mut self, write: &Write, version: u64, now: UnixMillis) {
-        let key = write.key();
+        let key = write.key().into_owned();
         let live = self.live(&key, now).cloned();
         let (attributes, expires_at) = match write {
             Write::Put { attributes, expires_at, .. } => (attributes.clone(), *expires_at),
