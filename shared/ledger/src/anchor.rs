@@ -29,7 +29,7 @@ use crate::log::LogName;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Origin, VerifierKey};
 use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError};
 use crate::records::{Published, Records, root_of};
-use crate::retention::{KeepDays, Retention};
+use crate::retention::{Forgetting, KeepDays, Retention};
 
 mod check;
 mod own;
@@ -206,20 +206,33 @@ impl Anchorer {
         Self { keep, ..self }
     }
 
-    /// Takes one step for the shared log, and then for tenants' own. What is wrong with one log keeps no other from its step.
+    /// Takes one step for the shared log, and then for tenants' own, and lets secrets end of whom nothing is left. What is wrong with
+    /// one log keeps no other from its step.
     ///
     /// # Errors
     /// `AnchorError`, the shared log's first; what is wrong with a log is told as an alarm, too.
     pub async fn run(&self) -> Result<Anchored, AnchorError> {
         let shared = self.step().await;
         let own = self.step_own().await;
+        let forgotten = self.forget().await;
         let anchored = shared?;
         own?;
+        forgotten?;
         Ok(anchored)
     }
 
+    async fn forget(&self) -> Result<(), AnchorError> {
+        match self.keep {
+            Some(_) => {
+                let (store, clock) = (&*self.alarms.store, &*self.clock);
+                Forgetting { store, clock, anchorer: self }.step().await
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The same for the own log of `tenant`.
-    fn of_tenant(&self, tenant: TenantId) -> Result<Self, PortError> {
+    pub(crate) fn of_tenant(&self, tenant: TenantId) -> Result<Self, PortError> {
         let log = LogName::Own(tenant);
         Ok(Self {
             records: Records::new(Arc::clone(&self.alarms.store), log.clone()),
@@ -339,6 +352,27 @@ impl Anchorer {
             }
         }
         Ok(found)
+    }
+
+    /// A moment before which nothing was committed that is at `index` or after it; `None` when no anchor shows one.
+    pub(crate) async fn none_before(&self, index: u64) -> Result<Option<UnixMillis>, AnchorError> {
+        let key = VerifierKey::of_log(&*self.keys, &self.origin).await?;
+        let Some(last) = self.last(&key).await? else { return Ok(None) };
+        let (mut below, mut beyond) = (0, last.number + 1);
+        while beyond - below > 1 {
+            let between = below + (beyond - below) / 2;
+            match self.read(between, &key).await?.0.checkpoint.size <= index {
+                true => below = between,
+                false => beyond = between,
+            }
+        }
+        // What waited for its checkpoint when that one was put may be after it. What was committed when the one before was put is not:
+        // whatever is published covers all that is committed by then.
+        if below < 2 {
+            return Ok(None);
+        }
+        let (_, at) = self.read(below - 1, &key).await?;
+        at.parse().map(Some).map_err(|_| AnchorError::Foreign(Anchor::file(below - 1)))
     }
 
     async fn find(&self, number: u64) -> Result<Option<Bytes>, PortError> {

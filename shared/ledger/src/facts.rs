@@ -18,6 +18,23 @@ impl Fact for SubjectErased {
     const MEANING: &'static str = "A person was erased: what events say of them can be read no more.";
 }
 
+/// Nothing is left of a person, and the secret that sealed it is destroyed. Aggregate: the person and that day; sequence 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SubjectForgotten {
+    /// The person's pseudonym, 64 hex digits.
+    pub subject: String,
+    /// The day on which the secret last sealed something: `2026-11-21`.
+    pub last_used: String,
+    /// The deleted tenant whose person it was; absent where the tenant itself is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_tenant: Option<String>,
+}
+
+impl Fact for SubjectForgotten {
+    const TYPE: &'static str = "scorpius.audit.subject_forgotten.v1";
+    const MEANING: &'static str = "No entry that names a person is kept any longer, and the secret that sealed what they said is destroyed.";
+}
+
 /// A person must not be erased for now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldPlaced {

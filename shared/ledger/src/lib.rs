@@ -77,5 +77,6 @@ pub fn events() -> Vec<EventSchema> {
         EventSchema::of::<facts::OwnLogAsked>(),
         EventSchema::of::<facts::RetentionAdvanced>(),
         EventSchema::of::<facts::SubjectErased>(),
+        EventSchema::of::<facts::SubjectForgotten>(),
     ]
 }

@@ -10,7 +10,7 @@ use scorpius_core::{
 };
 use scorpius_edge::idempotency::commit_with_retry;
 
-use super::{Announced, DAY_MS, KeepDays, Minimum, NOTICE_MS, whole};
+use super::{Announced, KeepDays, Minimum, NOTICE_MS, SLACK_MS, whole};
 use crate::anchor::{AnchorError, Anchorer};
 use crate::erasure::hold_of;
 use crate::facts::RetentionAdvanced;
@@ -21,8 +21,6 @@ use crate::records::Records;
 use crate::search::first_id;
 use crate::tile::{Level, TILE_WIDTH, TileName};
 
-/// Clocks of those who name events and of those who anchor differ by less.
-const SLACK_MS: u64 = DAY_MS;
 /// Records that are read to find what holds protect; with more, nothing moves.
 const READ_MAX: u64 = 500_000;
 /// Records that are deleted in one run, and those of one commit.

@@ -1,6 +1,7 @@
 //! What ends, what stays, and what a hold or a crash changes.
 
 mod own;
+mod persons;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -63,7 +63,8 @@ impl Sequencer {
         for (tenant, persons) in persons {
             let key = self.payloads.tenant_keys.get_or_make(tenant).await?;
             let names: Vec<_> = persons.iter().map(|person| key.subject_ref(tenant, person)).collect();
-            let subjects = self.payloads.subjects.get_or_make(tenant, &key, &names).await?;
+            let kind = self.log.kind();
+            let subjects = self.payloads.subjects.get_or_make(tenant, &key, kind, &names).await?;
             keys.insert(tenant, (key, persons.into_iter().zip(subjects).collect::<BTreeMap<_, _>>()));
         }
         let mut fresh = Vec::with_capacity(events.len());
