@@ -27,6 +27,7 @@ use crate::files::BlobFiles;
 use crate::hash::sha256_hex;
 use crate::log::LogName;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Origin, VerifierKey};
+use crate::payloads::Payloads;
 use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError};
 use crate::records::{Published, Records, root_of};
 use crate::retention::{Forgetting, KeepDays, Retention};
@@ -174,6 +175,7 @@ pub struct Anchorer {
     clock: Arc<dyn Clock>,
     origin: Origin,
     alarms: Alarms,
+    payloads: Arc<Payloads>,
     keep: Option<KeepDays>,
 }
 
@@ -196,8 +198,9 @@ impl Anchorer {
     ) -> Self {
         let log = LogName::Shared;
         let records = Records::new(Arc::clone(&store), log.clone());
-        let alarms = Alarms::new(store, Arc::clone(&clock), "audit-anchor");
-        Self { log, records, blobs, anchors, keys, clock, origin, alarms, keep: None }
+        let payloads = Payloads::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock));
+        let (alarms, payloads) = (Alarms::new(store, Arc::clone(&clock), "audit-anchor"), Arc::new(payloads));
+        Self { log, records, blobs, anchors, keys, clock, origin, alarms, payloads, keep: None }
     }
 
     /// Lets entries end that are older, after each anchor; without it all are kept for ever.
@@ -242,6 +245,7 @@ impl Anchorer {
             clock: Arc::clone(&self.clock),
             origin: log.origin(&self.origin).map_err(|error| PortError::new("ledger", error))?,
             alarms: self.alarms.clone().of_log(&log),
+            payloads: Arc::clone(&self.payloads),
             keep: self.keep,
             log,
         })
@@ -256,7 +260,8 @@ impl Anchorer {
         let anchored = anchored?;
         if let Some(keep) = self.keep {
             let ports = (&*self.alarms.store, &*self.blobs, &*self.clock);
-            Retention { ports, anchorer: self, log: &self.log, keep }.step().await?;
+            let (anchorer, payloads, log) = (self, &*self.payloads, &self.log);
+            Retention { ports, anchorer, payloads, log, keep }.step().await?;
         }
         Ok(anchored)
     }

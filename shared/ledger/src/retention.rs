@@ -15,7 +15,7 @@ mod step;
 use std::fmt;
 use std::str::FromStr;
 
-use scorpius_core::{Condition, Store, StoreError, UnixMillis, Write};
+use scorpius_core::{Condition, Store, StoreError, TenantId, UnixMillis, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::log::{LogName, made_ms};
@@ -76,6 +76,9 @@ pub(crate) struct Minimum {
     pub(crate) deleted: u64,
     /// What comes next.
     pub(crate) announced: Option<Announced>,
+    /// What keeps it from going on, as it was found last.
+    #[serde(default)]
+    pub(crate) held: Option<HeldBack>,
     /// Events that told of it.
     pub(crate) told: u64,
 }
@@ -89,6 +92,18 @@ pub(crate) struct Announced {
     pub(crate) until_ms: u64,
     /// When it takes effect.
     pub(crate) effective_ms: u64,
+}
+
+/// The legal hold on the first entry that is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HeldBack {
+    /// `hld_…`.
+    pub(crate) hold: String,
+    /// Whose it is.
+    pub(crate) tenant: TenantId,
+    /// The index of the entry.
+    pub(crate) index: u64,
 }
 
 impl Minimum {

@@ -9,8 +9,6 @@
 //! deleted. A pass over all persons begins once a day, and each hour goes on where the last one stopped. An entry that comes meanwhile
 //! changes the person's record first, which fails the commit that destroys.
 
-use std::collections::BTreeSet;
-
 use scorpius_core::operator::{self, first_tenant_of};
 use scorpius_core::{
     Actor, Clock, CommitId, Condition, Event, Key, ListQuery, PortError, Record, Store, StoreError, TenantId,
@@ -21,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{DAY_MS, Minimum, SLACK_MS};
 use crate::anchor::{AnchorError, Anchorer};
-use crate::erasure::hold_of;
 use crate::facts::SubjectForgotten;
+use crate::holds::HeldOf;
 use crate::keys::{self, TENANTS};
 use crate::log::{LogKind, LogName};
 use crate::subjects::{LastDays, Subjects, day_of};
@@ -35,8 +33,6 @@ const BEGINS_MS: u64 = 20_000;
 const READ_MAX: usize = 20_000;
 /// Secrets of one commit, each with its event and beside two conditions.
 const SECRETS_OF_A_COMMIT: usize = 40;
-/// Holds of a tenant that are read; with more, none of its secrets goes.
-const HOLDS_READ_MAX: usize = 20_000;
 
 /// How far a pass came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,13 +186,16 @@ impl Forgetting<'_> {
             key: hold::changes(),
             condition: changes.map_or(Condition::Absent, |record| Condition::VersionIs(record.version)),
         };
-        let Some(held) = self.held(tenant).await? else { return Ok(0) };
+        let held = HeldOf::read(self.store, tenant).await?;
+        if held.has_all() {
+            return Ok(0);
+        }
         let from = after.map(|after| format!("{after}!"));
         let page = self.store.list(&ListQuery { from, ..ListQuery::all(Subjects::of(tenant)) }).await?;
         self.date(tenant, bounds, pass.day, &page.records).await?;
         let ends = |record: &&Record| {
             let read = Subjects::in_record(record);
-            read.erased_at.is_none() && bounds.end(read.last) && !held.contains(&record.key.sort)
+            read.erased_at.is_none() && bounds.end(read.last) && !held.has(&record.key.sort)
         };
         let over: Vec<_> = page.records.iter().filter(ends).collect();
         if !over.is_empty() {
@@ -208,22 +207,6 @@ impl Forgetting<'_> {
         let last = page.records.last().map(|record| record.key.sort.clone());
         pass.subject = last.filter(|_| page.cursor.is_some());
         Ok(page.records.len())
-    }
-
-    /// The pseudonyms of those who are held; `None` when a hold is on all of the tenant, or there are more than are read.
-    async fn held(&self, tenant: &TenantId) -> Result<Option<BTreeSet<String>>, AnchorError> {
-        let (mut held, mut query) = (BTreeSet::new(), ListQuery::all(hold::partition(tenant)));
-        loop {
-            let page = self.store.list(&query).await?;
-            for record in &page.records {
-                held.insert(hold_of(record)?.subject);
-            }
-            match page.cursor {
-                Some(_) if held.len() >= HOLDS_READ_MAX => return Ok(None),
-                Some(cursor) => query.cursor = Some(cursor),
-                None => return Ok(Some(held)),
-            }
-        }
     }
 
     /// Records that say nothing of when they were used are taken to have been used today.
