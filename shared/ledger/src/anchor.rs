@@ -33,9 +33,11 @@ use crate::records::{Published, Records, root_of};
 use crate::retention::{Forgetting, KeepDays, Retention};
 
 mod check;
+mod look;
 mod own;
 
 pub use check::{AnchorChain, NotAChain};
+pub use look::LogLook;
 
 /// What an anchor says it is.
 const FORMAT: &str = "scorpius-anchor/1";

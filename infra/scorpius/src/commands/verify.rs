@@ -111,7 +111,7 @@ impl Verify {
 
     /// Whoever hands over a log must not hand over the key that it is judged by.
     fn keys_are_elsewhere(&self, folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-        let log = log::files_of(folder, &self.log_of).canonicalize()?;
+        let log = log::files_of(folder, &self.log_of)?.canonicalize()?;
         for file in self.key.iter().chain(&self.policy).chain(&self.kept).chain(&self.anchors) {
             if file.canonicalize()?.starts_with(&log) {
                 let why = "lies inside the log that it is to judge: take it from elsewhere";

@@ -39,12 +39,23 @@ impl LogFiles for Exported {
     }
 }
 
-/// Where the log's files are: the folder itself, or the blobs of a host.
-pub(super) fn files_of(folder: &Path, log: &LogName) -> PathBuf {
-    match folder.join("checkpoint").is_file() {
-        true => folder.to_owned(),
-        false => folder.join("blobs").join(log.folder()),
+/// Where the log's files are: the folder itself, or the blobs of a host. Fails when neither has the log.
+pub(super) fn files_of(folder: &Path, log: &LogName) -> Result<PathBuf, String> {
+    if folder.join("checkpoint").is_file() {
+        return Ok(folder.to_owned());
     }
+    let (files, shown) = (folder.join("blobs").join(log.folder()), folder.display());
+    if files.is_dir() {
+        return Ok(files);
+    }
+    let of = match log {
+        LogName::Shared => "the shared log".to_owned(),
+        LogName::Own(tenant) => format!("a log of {tenant}"),
+    };
+    Err(match folder.join("blobs").is_dir() {
+        true => format!("{shown} is a data folder that does not have {of}"),
+        false => format!("{shown} is neither a log, which has `checkpoint`, nor a data folder with {of}"),
+    })
 }
 
 /// Reads all of it. What is wrong with the log is in the answer; an error is that it could not be judged.
