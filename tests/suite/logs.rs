@@ -124,7 +124,11 @@ async fn evidence(desk: &Desk, tenant: &str, (shared_key, own_key): (&VerifierKe
             assert!(output.contains(&format!("log        {origin}\n")), "{output}");
         }
     }
-    said(&scorpius(&["verify", file, "--key", shared]), 2);
+    let refused = said(&scorpius(&["verify", file, "--key", shared]), 2);
+    assert!(
+        refused.contains(&format!("the part `own`, of the log `{}`, cannot be judged", own_key.name())),
+        "{refused}"
+    );
 
     // The whole log, in place and written out, and against its anchor.
     desk.host.tick("audit-anchor").await.expect("anchored");
@@ -153,6 +157,13 @@ async fn evidence(desk: &Desk, tenant: &str, (shared_key, own_key): (&VerifierKe
         ]),
         0,
     );
+    // A log that is not where it was said to be.
+    let nobody = "ten_00000000000000000000000000000000";
+    let absent = said(&scorpius(&["verify", "--log", data, "--log-of", nobody, "--key", shared]), 2);
+    assert!(absent.contains(&format!("is a data folder that does not have a log of {nobody}")), "{absent}");
+    let empty = text(elsewhere.path());
+    let absent = said(&scorpius(&["verify", "--log", empty, "--log-of", tenant, "--key", shared]), 2);
+    assert!(absent.contains("is neither a log, which has `checkpoint`, nor a data folder"), "{absent}");
     said(&scorpius(&["verify", "--log", text(&export), "--key", own]), 0);
     said(&scorpius(&["verify", "--log", text(&export), "--key", shared]), 1);
     said(&scorpius(&["ledger", "export", "--data", data, "--log", "mine", "--to", text(&export)]), 2);

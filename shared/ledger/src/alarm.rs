@@ -226,7 +226,7 @@ impl Alarm {
             return Some(alarm);
         }
         let size = report.believed.as_ref().map(|believed| believed.checkpoint.size);
-        match (report.verdict, report.continues, &report.refusal) {
+        match (report.verdict, report.continues, report.refusal.as_ref().map(Refusal::cause)) {
             (Verdict::Verified, ..) => None,
             (Verdict::Failed, Some(Continues::No(kept)), _) => {
                 let size = size.unwrap_or_default();

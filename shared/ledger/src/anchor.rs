@@ -27,14 +27,17 @@ use crate::files::BlobFiles;
 use crate::hash::sha256_hex;
 use crate::log::LogName;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Origin, VerifierKey};
+use crate::payloads::Payloads;
 use crate::read::{self, CHECKPOINT_BYTES_MAX, ReadError};
 use crate::records::{Published, Records, root_of};
-use crate::retention::{KeepDays, Retention};
+use crate::retention::{Forgetting, KeepDays, Retention};
 
 mod check;
+mod look;
 mod own;
 
 pub use check::{AnchorChain, NotAChain};
+pub use look::LogLook;
 
 /// What an anchor says it is.
 const FORMAT: &str = "scorpius-anchor/1";
@@ -174,6 +177,7 @@ pub struct Anchorer {
     clock: Arc<dyn Clock>,
     origin: Origin,
     alarms: Alarms,
+    payloads: Arc<Payloads>,
     keep: Option<KeepDays>,
 }
 
@@ -196,8 +200,9 @@ impl Anchorer {
     ) -> Self {
         let log = LogName::Shared;
         let records = Records::new(Arc::clone(&store), log.clone());
-        let alarms = Alarms::new(store, Arc::clone(&clock), "audit-anchor");
-        Self { log, records, blobs, anchors, keys, clock, origin, alarms, keep: None }
+        let payloads = Payloads::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock));
+        let (alarms, payloads) = (Alarms::new(store, Arc::clone(&clock), "audit-anchor"), Arc::new(payloads));
+        Self { log, records, blobs, anchors, keys, clock, origin, alarms, payloads, keep: None }
     }
 
     /// Lets entries end that are older, after each anchor; without it all are kept for ever.
@@ -206,20 +211,33 @@ impl Anchorer {
         Self { keep, ..self }
     }
 
-    /// Takes one step for the shared log, and then for tenants' own. What is wrong with one log keeps no other from its step.
+    /// Takes one step for the shared log, and then for tenants' own, and lets secrets end of whom nothing is left. What is wrong with
+    /// one log keeps no other from its step.
     ///
     /// # Errors
     /// `AnchorError`, the shared log's first; what is wrong with a log is told as an alarm, too.
     pub async fn run(&self) -> Result<Anchored, AnchorError> {
         let shared = self.step().await;
         let own = self.step_own().await;
+        let forgotten = self.forget().await;
         let anchored = shared?;
         own?;
+        forgotten?;
         Ok(anchored)
     }
 
+    async fn forget(&self) -> Result<(), AnchorError> {
+        match self.keep {
+            Some(_) => {
+                let (store, clock) = (&*self.alarms.store, &*self.clock);
+                Forgetting { store, clock, anchorer: self }.step().await
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The same for the own log of `tenant`.
-    fn of_tenant(&self, tenant: TenantId) -> Result<Self, PortError> {
+    pub(crate) fn of_tenant(&self, tenant: TenantId) -> Result<Self, PortError> {
         let log = LogName::Own(tenant);
         Ok(Self {
             records: Records::new(Arc::clone(&self.alarms.store), log.clone()),
@@ -229,6 +247,7 @@ impl Anchorer {
             clock: Arc::clone(&self.clock),
             origin: log.origin(&self.origin).map_err(|error| PortError::new("ledger", error))?,
             alarms: self.alarms.clone().of_log(&log),
+            payloads: Arc::clone(&self.payloads),
             keep: self.keep,
             log,
         })
@@ -243,7 +262,8 @@ impl Anchorer {
         let anchored = anchored?;
         if let Some(keep) = self.keep {
             let ports = (&*self.alarms.store, &*self.blobs, &*self.clock);
-            Retention { ports, anchorer: self, log: &self.log, keep }.step().await?;
+            let (anchorer, payloads, log) = (self, &*self.payloads, &self.log);
+            Retention { ports, anchorer, payloads, log, keep }.step().await?;
         }
         Ok(anchored)
     }
@@ -339,6 +359,27 @@ impl Anchorer {
             }
         }
         Ok(found)
+    }
+
+    /// A moment before which nothing was committed that is at `index` or after it; `None` when no anchor shows one.
+    pub(crate) async fn none_before(&self, index: u64) -> Result<Option<UnixMillis>, AnchorError> {
+        let key = VerifierKey::of_log(&*self.keys, &self.origin).await?;
+        let Some(last) = self.last(&key).await? else { return Ok(None) };
+        let (mut below, mut beyond) = (0, last.number + 1);
+        while beyond - below > 1 {
+            let between = below + (beyond - below) / 2;
+            match self.read(between, &key).await?.0.checkpoint.size <= index {
+                true => below = between,
+                false => beyond = between,
+            }
+        }
+        // What waited for its checkpoint when that one was put may be after it. What was committed when the one before was put is not:
+        // whatever is published covers all that is committed by then.
+        if below < 2 {
+            return Ok(None);
+        }
+        let (_, at) = self.read(below - 1, &key).await?;
+        at.parse().map(Some).map_err(|_| AnchorError::Foreign(Anchor::file(below - 1)))
     }
 
     async fn find(&self, number: u64) -> Result<Option<Bytes>, PortError> {

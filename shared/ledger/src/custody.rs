@@ -6,23 +6,35 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use scorpius_core::{Clock, Keys, Store, UnixMillis};
 use scorpius_edge::cursor::{self, Pagination};
-use scorpius_edge::operation::PAGING;
+use scorpius_edge::operation::{PAGING, Parameter};
 use scorpius_edge::problem::{CONFLICT, INTERNAL, INVALID_REQUEST, LEGAL_HOLD, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Operation, Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::entry::is_personal;
-use crate::erasure::{Erased, Erasure, ErasureError, Hold};
+use crate::erasure::{Erased, Erasure, ErasureError};
+use crate::holds::{Held, Hold, NotHoldable};
 use crate::log::{LogName, OwnLogs};
 use crate::payloads::Payloads;
 use crate::records::Records;
 
 /// Characters of a hold's reason.
 const REASON_CHARS_MAX: usize = 500;
-/// The name of the list of holds, for cursors.
+/// The names of the lists of holds, for cursors.
 const LIST: &str = "audit-holds";
+const LIFTED_LIST: &str = "audit-holds-lifted";
+const STATE: Parameter = Parameter {
+    name: "state",
+    meaning: "`placed`, the default, or `lifted`: those that were lifted in the last 400 days.",
+    required: false,
+};
+const REASON: Parameter = Parameter {
+    name: "reason",
+    meaning: "Why it is lifted, 1 to 500 characters. Kept with the hold for 400 days, and in no event.",
+    required: false,
+};
 
-/// Why a person is held.
+/// Why something is held.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoldRequest {
@@ -45,7 +57,7 @@ pub struct OwnLogAnswer {
 /// A page of holds.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct HoldList {
-    /// In the order of persons' ids.
+    /// In the order of the names of what is held; lifted ones as they were placed.
     pub holds: Vec<Hold>,
     /// How the list goes on.
     pub pagination: Pagination,
@@ -83,11 +95,13 @@ pub fn operations() -> Vec<Operation> {
         .fails(&LEGAL_HOLD),
         Operation::new("GET /v1/audit/holds", "listHolds", "Lists the legal holds.", Access::Action("audit:read"))
             .asks(&PAGING)
-            .answers(Answer::json::<HoldList>(200, "A page of holds.")),
+            .asks(&[STATE])
+            .answers(Answer::json::<HoldList>(200, "A page of holds."))
+            .fails(&INVALID_REQUEST),
         Operation::new(
             "PUT /v1/audit/holds/{id}",
             "placeHold",
-            "Places a legal hold on a person, who is then not erased before it is lifted.",
+            "Places a legal hold, until it is lifted: on a person (`usr_…`, `key_…`), on the tenant (its id), on a resource (its id), or on a stretch of time (`FROM--TO`, two moments in RFC 3339). What it is on is neither erased nor let end.",
             Access::Action("audit:hold"),
         )
         .takes::<HoldRequest>(r#"{"reason": "Case 12/2026"}"#)
@@ -97,10 +111,12 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             "DELETE /v1/audit/holds/{id}",
             "liftHold",
-            "Lifts the legal hold on a person.",
+            "Lifts a legal hold, named as it was placed.",
             Access::Action("audit:hold"),
         )
-        .answers(Answer::empty(204, "It is lifted.")),
+        .asks(&[REASON])
+        .answers(Answer::empty(204, "It is lifted."))
+        .fails(&INVALID_REQUEST),
         Operation::new(
             "PUT /v1/audit/log",
             "askOwnLog",
@@ -135,16 +151,20 @@ async fn erase(app: &App, request: &Request) -> Result<Response, Problem> {
 
 /// Needs no `Idempotency-Key`: asked again it places the same hold again.
 async fn hold(app: &App, request: &Request) -> Result<Response, Problem> {
-    let (tenant, person) = (request.tenant()?, person(request)?);
+    let (tenant, held) = (request.tenant()?, held(request)?);
     let HoldRequest { reason } = request.json()?;
-    let fine = !reason.trim().is_empty() && reason.chars().count() <= REASON_CHARS_MAX;
-    if !fine {
-        return Err(INVALID_REQUEST
-            .because(format_args!("`reason` is 1 to {REASON_CHARS_MAX} characters"))
-            .at("/reason", "empty or too long"));
-    }
-    let hold = erasure(app).hold(tenant, person, &reason, &request.actor()?).await.map_err(problem)?;
+    is_reason(&reason)?;
+    let hold = erasure(app).hold(tenant, &held, &reason, &request.actor()?).await.map_err(problem)?;
     Ok(Response::json(StatusCode::OK, &hold))
+}
+
+fn is_reason(reason: &str) -> Result<(), Problem> {
+    match !reason.trim().is_empty() && reason.chars().count() <= REASON_CHARS_MAX {
+        true => Ok(()),
+        false => Err(INVALID_REQUEST
+            .because(format_args!("`reason` is 1 to {REASON_CHARS_MAX} characters"))
+            .at("/reason", "empty or too long")),
+    }
 }
 
 /// Needs no `Idempotency-Key`: the first answer stands for ever.
@@ -164,15 +184,39 @@ async fn own_log(app: &App, request: &Request) -> Result<Response, Problem> {
 }
 
 async fn lift(app: &App, request: &Request) -> Result<Response, Problem> {
-    erasure(app).lift(request.tenant()?, person(request)?, &request.actor()?).await.map_err(problem)?;
+    let (tenant, held, reason) = (request.tenant()?, held(request)?, request.query.get("reason"));
+    if let Some(reason) = reason {
+        is_reason(reason)?;
+    }
+    let reason = reason.map(String::as_str);
+    erasure(app).lift(tenant, &held, reason, &request.actor()?).await.map_err(problem)?;
     Ok(Response::new(StatusCode::NO_CONTENT))
 }
 
 async fn holds(app: &App, request: &Request) -> Result<Response, Problem> {
-    let from = cursor::open(LIST, request)?;
-    let (holds, next) = erasure(app).holds(request.tenant()?, request.limit()?, from).await?;
-    let pagination = Pagination { next_cursor: next.as_deref().map(|next| cursor::seal(LIST, next)) };
+    let is_lifted = match request.query.get("state").map(String::as_str) {
+        None | Some("placed") => false,
+        Some("lifted") => true,
+        Some(_) => {
+            let why = "`state` is `placed` or `lifted`";
+            return Err(INVALID_REQUEST.because(why).at("/state", "neither of the two"));
+        }
+    };
+    let list = if is_lifted { LIFTED_LIST } else { LIST };
+    let from = cursor::open(list, request)?;
+    let (tenant, limit) = (request.tenant()?, request.limit()?);
+    let (holds, next) = erasure(app).holds(tenant, is_lifted, limit, from).await?;
+    let pagination = Pagination { next_cursor: next.as_deref().map(|next| cursor::seal(list, next)) };
     Ok(Response::json(StatusCode::OK, &HoldList { holds, pagination }))
+}
+
+fn held(request: &Request) -> Result<Held, Problem> {
+    Held::parse(request.tenant()?, request.parameter("id")?).map_err(|error| match error {
+        NotHoldable::OtherTenant => NOT_FOUND.because(error),
+        NotHoldable::Name | NotHoldable::Period => {
+            INVALID_REQUEST.because(error).at("/id", "nothing that can be held")
+        }
+    })
 }
 
 fn person(request: &Request) -> Result<&str, Problem> {
@@ -187,9 +231,9 @@ fn person(request: &Request) -> Result<&str, Problem> {
 
 fn problem(error: ErasureError) -> Problem {
     match error {
-        ErasureError::Held => LEGAL_HOLD.because(error),
+        ErasureError::Held | ErasureError::HeldBesides => LEGAL_HOLD.because(error),
         ErasureError::Unknown | ErasureError::NotHeld => NOT_FOUND.because(error),
-        ErasureError::AlreadyErased => CONFLICT.because(error),
+        ErasureError::AlreadyErased | ErasureError::TooManyHolds => CONFLICT.because(error),
         ErasureError::Store(error) => error.into(),
     }
 }

@@ -104,7 +104,8 @@ impl TenantKeys {
     }
 }
 
-fn place(tenant: &TenantId) -> Key {
+/// Where a tenant's secret is; nothing is there once the tenant is deleted.
+pub(crate) fn place(tenant: &TenantId) -> Key {
     Key::new(format!("{tenant}#ledger-key"), "current")
 }
 

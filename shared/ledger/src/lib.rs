@@ -23,6 +23,7 @@ mod erasure;
 pub mod facts;
 pub mod files;
 pub mod hash;
+pub mod holds;
 pub mod journal;
 mod keys;
 pub mod log;
@@ -58,7 +59,8 @@ pub use audit::{audit_log, audit_log_of};
 pub use bundle::{Bundle, Witnesses};
 pub use cosignature::WitnessKey;
 pub use entry::Entry;
-pub use erasure::{Erased, Hold, RECOVERY_S};
+pub use erasure::{Erased, RECOVERY_S};
+pub use holds::Hold;
 pub use log::{LogKind, LogName};
 pub use note::{Checkpoint, Origin, VerifierKey};
 pub use payloads::Payloads;
@@ -77,5 +79,6 @@ pub fn events() -> Vec<EventSchema> {
         EventSchema::of::<facts::OwnLogAsked>(),
         EventSchema::of::<facts::RetentionAdvanced>(),
         EventSchema::of::<facts::SubjectErased>(),
+        EventSchema::of::<facts::SubjectForgotten>(),
     ]
 }

@@ -14,7 +14,7 @@ use crate::tree::{Edge, Tiles, tile_at, tiles_of_consistency, tiles_of_inclusion
 /// Bytes of a tile: 256 entries of 65,535 bytes.
 pub(crate) const TILE_BYTES_MAX: u64 = 256 * (2 + 65_535);
 /// Bytes of a checkpoint.
-pub(crate) const CHECKPOINT_BYTES_MAX: u64 = 300_000;
+pub const CHECKPOINT_BYTES_MAX: u64 = 300_000;
 
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]

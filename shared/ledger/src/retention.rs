@@ -7,25 +7,29 @@
 //!
 //! What an old anchor covers was in the log when it was put, and so is as old at least. Tiles of hashes stay: every proof
 //! of an entry that is kept, and of consistency between any two sizes, is made as before. Whatever stops in between is found
-//! again in the next hour: deleting what is gone changes nothing.
+//! again in the next hour: deleting what is gone changes nothing. Of whom no entry is left, the secret goes as well.
 
+mod persons;
 mod step;
 
 use std::fmt;
 use std::str::FromStr;
 
-use scorpius_core::{Condition, Store, StoreError, UnixMillis, Write};
+use scorpius_core::{Condition, Store, StoreError, TenantId, UnixMillis, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::log::{LogName, made_ms};
 use crate::tile::TILE_WIDTH;
 
+pub(crate) use persons::Forgetting;
 pub(crate) use step::Retention;
 
 /// The shortest time: by then no queue, no batch's memory and no delivery brings an event again, which would enter twice.
 const DAYS_MIN: u32 = 90;
 const DAYS_MAX: u32 = 36_500;
 const DAY_MS: u64 = 86_400_000;
+/// Clocks of those who name events, of those who seal them and of those who anchor differ by less.
+const SLACK_MS: u64 = DAY_MS;
 /// How long after it was announced a minimum index takes effect, so that a hold can come before.
 pub(crate) const NOTICE_MS: u64 = 7 * DAY_MS;
 
@@ -72,6 +76,9 @@ pub(crate) struct Minimum {
     pub(crate) deleted: u64,
     /// What comes next.
     pub(crate) announced: Option<Announced>,
+    /// What keeps it from going on, as it was found last.
+    #[serde(default)]
+    pub(crate) held: Option<HeldBack>,
     /// Events that told of it.
     pub(crate) told: u64,
 }
@@ -85,6 +92,18 @@ pub(crate) struct Announced {
     pub(crate) until_ms: u64,
     /// When it takes effect.
     pub(crate) effective_ms: u64,
+}
+
+/// The legal hold on the first entry that is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HeldBack {
+    /// `hld_…`.
+    pub(crate) hold: String,
+    /// Whose it is.
+    pub(crate) tenant: TenantId,
+    /// The index of the entry.
+    pub(crate) index: u64,
 }
 
 impl Minimum {

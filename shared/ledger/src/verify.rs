@@ -23,6 +23,12 @@ use crate::tlog_proof::{NotATlogProof, PROOF_HASHES_MAX, TlogProof};
 
 pub use report::Scope;
 
+/// Characters of a log's name that are repeated in a refusal.
+const LOG_CHARS_MAX: usize = 200;
+/// The parts of a bundle of two logs.
+const FIRST_PART: &str = "the first part";
+const OWN_PART: &str = "the part `own`";
+
 /// What came of it; the exit code of a program that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -72,6 +78,16 @@ pub enum Refusal {
     /// The checkpoint cannot be believed.
     #[error("the checkpoint is refused: {0}")]
     Checkpoint(NoteError),
+    /// One part of a bundle of two logs cannot be judged: nothing is said of the other.
+    #[error("{which}, of the log `{log}`, cannot be judged: {why}")]
+    Part {
+        /// Which one.
+        which: &'static str,
+        /// The log that the part says it is of.
+        log: String,
+        /// Why.
+        why: Box<Refusal>,
+    },
     /// Neither a proof of it nor one against it.
     #[error("the checkpoint that you kept is of another log than the evidence")]
     KeptOfOtherLog,
@@ -84,6 +100,21 @@ pub enum Refusal {
     /// Without the entry there is nothing that the proof could be of.
     #[error("the entry that the proof is of was not given")]
     NoEntry,
+}
+
+impl Refusal {
+    /// What is wrong, whichever part it is wrong with.
+    #[must_use]
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Part { why, .. } => why.cause(),
+            other => other,
+        }
+    }
+
+    fn in_part(self, which: &'static str, log: &str) -> Self {
+        Self::Part { which, log: log.chars().take(LOG_CHARS_MAX).collect(), why: Box::new(self) }
+    }
 }
 
 /// Whether an entry is in the log.
@@ -286,12 +317,13 @@ fn judge_read(bundle: Bundle, policy: &Policy) -> Result<Report, Refusal> {
         return Err(Refusal::Entries(count));
     }
     let Bundle { origin, entries, checkpoint, own, .. } = bundle;
-    let mut report = judge_part(BundlePart { origin, entries, checkpoint }, policy)?;
-    if let Some(own) = own {
-        let own = judge_part(own, policy)?;
-        report.verdict = report.verdict.and(own.verdict);
-        report.own = Some(Box::new(own));
-    }
+    let first = BundlePart { origin, entries, checkpoint };
+    let Some(own) = own else { return judge_part(first, policy) };
+    let (first_log, own_log) = (first.origin.clone(), own.origin.clone());
+    let mut report = judge_part(first, policy).map_err(|why| why.in_part(FIRST_PART, &first_log))?;
+    let own = judge_part(own, policy).map_err(|why| why.in_part(OWN_PART, &own_log))?;
+    report.verdict = report.verdict.and(own.verdict);
+    report.own = Some(Box::new(own));
     Ok(report)
 }
 

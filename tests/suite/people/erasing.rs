@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{JSON, PASSWORD, ask, ask_as, joined, log_in, signed_in, token, told};
 use crate::desk::Desk;
+use crate::entries::only_tenant;
 
 const ADA: &str = "ada@example.com";
 const ROOT: &str = "root@example.com";
@@ -31,6 +32,12 @@ async fn whoever_is_held_is_not_erased_nor_is_their_tenant_deleted() {
     desk.ask("DELETE", &path, &[], b"").await.expect(409);
     // Twice placed it is one hold.
     assert_eq!((hold(&desk, "PUT", &ada).await, hold(&desk, "DELETE", &ada).await), (200, 204));
+    // A hold on all of the tenant is one on each of its persons.
+    let root = only_tenant(&desk.host).await;
+    assert_eq!(hold(&desk, "PUT", &root).await, 200);
+    let refused = desk.ask("DELETE", &path, &[], b"").await;
+    assert_eq!((refused.status, refused.text("code")), (409, "legal-hold"));
+    assert_eq!(hold(&desk, "DELETE", &root).await, 204);
     desk.ask("DELETE", &path, &[], b"").await.expect(200);
     desk.get(&path).await.expect(404);
 
@@ -48,6 +55,18 @@ async fn whoever_is_held_is_not_erased_nor_is_their_tenant_deleted() {
     assert_eq!((refused.status, refused.text("code")), (409, "legal-hold"));
     ask_as(&desk, &as_eve, "GET", "/v1/account", &Value::Null).await.expect(200);
     ask_as(&desk, &as_eve, "DELETE", &eve, &Value::Null).await.expect(204);
+    let (_, id) = tenant.rsplit_once('/').expect("an id");
+    for what in [id, "scn_1", "2026-01-01T00:00:00Z--2026-02-01T00:00:00Z"] {
+        let place = format!("/v1/audit/holds/{what}");
+        ask_as(&desk, &as_eve, "PUT", &place, &json!({"reason": "Case 14/2026"})).await.expect(200);
+        let refused = desk.ask("DELETE", &tenant, &[], b"").await;
+        assert_eq!((refused.status, refused.text("code")), (409, "legal-hold"), "{what}");
+        let lift = format!("{place}?reason=closed");
+        ask_as(&desk, &as_eve, "DELETE", &lift, &Value::Null).await.expect(204);
+    }
+    let lifted =
+        ask_as(&desk, &as_eve, "GET", "/v1/audit/holds?state=lifted", &Value::Null).await.expect(200);
+    assert_eq!(lifted["holds"].as_array().map(Vec::len), Some(4));
     desk.ask("DELETE", &tenant, &[], b"").await.expect(200);
 }
 

@@ -285,6 +285,11 @@ impl Functions {
         &self.verifier_key
     }
 
+    /// What anchors the logs, and can look at how they stand.
+    pub(crate) fn anchorer(&self) -> &scorpius_ledger::Anchorer {
+        &self.audit_anchor
+    }
+
     /// What a function offers; nothing when it has no doors.
     #[must_use]
     pub fn operations(&self, function: &str) -> &[Operation] {

@@ -3,7 +3,8 @@
 
 use http::StatusCode;
 use schemars::JsonSchema;
-use scorpius_core::{PortError, UnixMillis};
+use scorpius_core::operator::first_tenant_of;
+use scorpius_core::{PortError, TenantId, UnixMillis};
 use scorpius_edge::problem::NOT_FOUND;
 use scorpius_edge::{Problem, Request, Response};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,39 @@ pub struct LogDocument {
     pub key: String,
     /// Entries that its latest checkpoint covers.
     pub size: u64,
+    /// Which of them are kept.
+    pub kept: KeptDocument,
+}
+
+/// Which entries of a log are kept, and what keeps the others from ending.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeptDocument {
+    /// Entries below are kept no longer; 0 when all are.
+    pub minimum_index: u64,
+    /// The next minimum index, where one is announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextMinimum>,
+    /// The legal hold that keeps it from going on, where it is the caller's tenant's, or the caller's tenant runs the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldDocument>,
+}
+
+/// A minimum index that is announced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NextMinimum {
+    /// Entries below are kept no longer then.
+    pub index: u64,
+    /// When, RFC 3339.
+    pub effective_at: String,
+}
+
+/// What keeps entries from ending, as it was found in the last hour in which some were old enough.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HeldDocument {
+    /// `hld_…`.
+    pub hold: String,
+    /// The index of the first entry that it keeps: it and all after it stay.
+    pub index: u64,
 }
 
 /// A log that has entries of this tenant alone.
@@ -57,7 +91,9 @@ pub(super) async fn logs(app: &App, request: &Request) -> Result<Response, Probl
     let tenant = request.tenant()?;
     let head = head(app, &LogName::Shared).await?;
     let head = head.ok_or_else(|| NOT_YET_INCLUDED.because("the ledger has no entry yet"))?;
-    let shared = document(app, &head.origin, head.published_size()).await?;
+    let shared =
+        document(app, &head.origin, head.published_size(), kept(app, tenant, &LogName::Shared).await?)
+            .await?;
     let beginning = OwnLogs::new(std::sync::Arc::clone(&app.proofs.store)).of(tenant).await?;
     let own = match beginning {
         None => None,
@@ -66,7 +102,8 @@ pub(super) async fn logs(app: &App, request: &Request) -> Result<Response, Probl
             let origin = log.origin(&head.origin).map_err(|error| PortError::new("ledger", error))?;
             let size = self::head(app, &log).await?.map_or(0, |head| head.published_size());
             let since = UnixMillis(beginning.since_ms).to_string();
-            Some(OwnLogDocument { log: document(app, &origin, size).await?, since })
+            let kept = kept(app, tenant, &log).await?;
+            Some(OwnLogDocument { log: document(app, &origin, size, kept).await?, since })
         }
     };
     Ok(Response::json(StatusCode::OK, &LogsDocument { shared, own }))
@@ -77,9 +114,27 @@ async fn head(app: &App, log: &LogName) -> Result<Option<Head>, Problem> {
     Ok(records.head().await?.map(|read| read.head))
 }
 
-async fn document(app: &App, origin: &Origin, size: u64) -> Result<LogDocument, Problem> {
+async fn document(app: &App, origin: &Origin, size: u64, kept: KeptDocument) -> Result<LogDocument, Problem> {
     let key = VerifierKey::of_log(&*app.keys, origin).await?;
-    Ok(LogDocument { origin: origin.to_string(), key: key.to_string(), size })
+    Ok(LogDocument { origin: origin.to_string(), key: key.to_string(), size, kept })
+}
+
+/// What a tenant may know of what is kept: nothing of another's holds, unless it runs the platform.
+async fn kept(app: &App, tenant: &TenantId, log: &LogName) -> Result<KeptDocument, Problem> {
+    let minimum = app.proofs.minimum(log).await?;
+    let next = minimum.announced.map(|next| NextMinimum {
+        index: next.index,
+        effective_at: UnixMillis(next.effective_ms).to_string(),
+    });
+    let held = match minimum.held {
+        Some(held) => {
+            let may_know =
+                held.tenant == *tenant || first_tenant_of(&*app.proofs.store).await?.as_ref() == Some(tenant);
+            may_know.then_some(HeldDocument { hold: held.hold, index: held.index })
+        }
+        None => None,
+    };
+    Ok(KeptDocument { minimum_index: minimum.index, next, held })
 }
 
 /// Of the log that is asked for.

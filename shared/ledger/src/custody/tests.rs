@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scorpius_core::{SystemClock, TenantId, UnixMillis};
+use scorpius_core::{CommitId, SystemClock, TenantId, UnixMillis, hold};
 use scorpius_edge::Role;
 use serde_json::{Value, json};
 
@@ -127,6 +127,71 @@ async fn who_is_no_person_and_a_hold_without_reason_are_refused() {
     for reason in [json!({"reason": " "}), json!({"reason": "x".repeat(501)}), json!({})] {
         assert_eq!(ask(&app, "placeHold", PERSON, reason).await.status.as_u16(), 400);
     }
+}
+
+#[tokio::test]
+async fn a_tenant_a_resource_and_a_time_are_held_listed_and_lifted_with_a_reason() {
+    let world = world().await;
+    let app = app(&world);
+    let whose = tenant(1).to_string();
+    let period = "2026-01-01T00:00:00.000Z--2026-02-01T00:00:00.000Z";
+    for (what, scope, member) in [
+        (&*whose, "tenant", None),
+        ("scn_1", "resource", Some(("resource", "scn_1"))),
+        (period, "period", Some(("to", "2026-02-01T00:00:00.000Z"))),
+    ] {
+        let answer = ask(&app, "placeHold", what, json!({"reason": "Case 12"})).await;
+        assert_eq!(answer.status.as_u16(), 200, "{what}");
+        let held = body(&answer);
+        assert_eq!((&held["scope"], held.get("person")), (&json!(scope), None));
+        if let Some((name, value)) = member {
+            assert_eq!(held[name], json!(value));
+        }
+        let again = body(&ask(&app, "placeHold", what, json!({"reason": "Case 13"})).await);
+        assert_eq!((&again["id"], &again["placed"]), (&held["id"], &json!(2)));
+        let refused = ask(&app, "eraseSubject", PERSON, json!(null)).await;
+        assert_eq!((refused.status.as_u16(), &body(&refused)["code"]), (409, &json!("legal-hold")));
+        assert_eq!(body(&handle(&app, request("listHolds", &tenant(1))).await)["holds"], json!([again]));
+        assert_eq!(body(&handle(&app, request("listHolds", &tenant(2))).await)["holds"], json!([]));
+
+        let mut lifting = request("liftHold", &tenant(1));
+        lifting.parameters.insert("id".to_owned(), what.to_owned());
+        for bad in [String::new(), "x".repeat(501)] {
+            lifting.query.insert("reason".to_owned(), bad);
+            assert_eq!(handle(&app, lifting.clone()).await.status.as_u16(), 400);
+        }
+        lifting.query.insert("reason".to_owned(), "Case closed".to_owned());
+        assert_eq!(handle(&app, lifting.clone()).await.status.as_u16(), 204);
+        assert_eq!(handle(&app, lifting).await.status.as_u16(), 404);
+        let mut lifted = request("listHolds", &tenant(1));
+        lifted.query.insert("state".to_owned(), "lifted".to_owned());
+        let lifted = body(&handle(&app, lifted).await);
+        let last = lifted["holds"].as_array().and_then(|holds| holds.last()).expect("a hold").clone();
+        assert_eq!((&last["id"], &last["lifted"]["reason"]), (&held["id"], &json!("Case closed")));
+    }
+    assert_eq!(body(&handle(&app, request("listHolds", &tenant(1))).await)["holds"], json!([]));
+    let mut neither = request("listHolds", &tenant(1));
+    neither.query.insert("state".to_owned(), "gone".to_owned());
+    assert_eq!(handle(&app, neither).await.status.as_u16(), 400);
+    let other = ask(&app, "placeHold", tenant(2).as_str(), json!({"reason": "x"})).await;
+    assert_eq!(other.status.as_u16(), 404);
+    for bad in ["2026-02-01T00:00:00Z--2026-01-01T00:00:00Z", "now--then", "a b c", "x"] {
+        assert_eq!(ask(&app, "placeHold", bad, json!({"reason": "x"})).await.status.as_u16(), 400, "{bad}");
+    }
+    assert_eq!(ask(&app, "eraseSubject", PERSON, json!(null)).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn a_tenant_has_no_more_holds_than_are_read() {
+    let world = world().await;
+    let app = app(&world);
+    let full = [hold::counted(&tenant(1), hold::HOLDS_MAX)];
+    world.store.commit(CommitId::new(&SystemClock), &full).await.expect("counted");
+    for what in ["scn_1", PERSON] {
+        let refused = ask(&app, "placeHold", what, json!({"reason": "x"})).await;
+        assert_eq!((refused.status.as_u16(), &body(&refused)["code"]), (409, &json!("conflict")));
+    }
+    assert_eq!(ask(&app, "placeHold", "scn_1", json!({"reason": "x"})).await.status.as_u16(), 409);
 }
 
 #[test]

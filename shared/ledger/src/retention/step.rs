@@ -10,19 +10,18 @@ use scorpius_core::{
 };
 use scorpius_edge::idempotency::commit_with_retry;
 
-use super::{Announced, DAY_MS, KeepDays, Minimum, NOTICE_MS, whole};
+use super::{Announced, HeldBack, KeepDays, Minimum, NOTICE_MS, SLACK_MS, whole};
 use crate::anchor::{AnchorError, Anchorer};
-use crate::erasure::hold_of;
 use crate::facts::RetentionAdvanced;
 use crate::files::{MINIMUM_BYTES_MAX, MINIMUM_FILE};
+use crate::holds::HeldOf;
 use crate::keys::TENANTS;
 use crate::log::{Beginning, LogName};
+use crate::payloads::Payloads;
 use crate::records::Records;
 use crate::search::first_id;
 use crate::tile::{Level, TILE_WIDTH, TileName};
 
-/// Clocks of those who name events and of those who anchor differ by less.
-const SLACK_MS: u64 = DAY_MS;
 /// Records that are read to find what holds protect; with more, nothing moves.
 const READ_MAX: u64 = 500_000;
 /// Records that are deleted in one run, and those of one commit.
@@ -38,6 +37,8 @@ const AT_ONCE: usize = 32;
 pub(crate) struct Retention<'a> {
     pub(crate) ports: (&'a dyn Store, &'a dyn Blobs, &'a dyn Clock),
     pub(crate) anchorer: &'a Anchorer,
+    /// Opens what entries are about, where a resource is held.
+    pub(crate) payloads: &'a Payloads,
     pub(crate) log: &'a LogName,
     pub(crate) keep: KeepDays,
 }
@@ -52,6 +53,8 @@ struct Read {
 struct Free {
     below: u64,
     holds: Write,
+    /// Why no further.
+    held: Option<HeldBack>,
 }
 
 impl Retention<'_> {
@@ -67,7 +70,7 @@ impl Retention<'_> {
         let (minimum, condition) = Minimum::read(store, self.log).await?;
         let read = Read { minimum, condition };
         let Some(read) = self.take_effect(read, old, &operator).await? else { return Ok(()) };
-        let Some(read) = self.delete(read).await? else { return Ok(()) };
+        let Some(read) = self.delete(read, &operator).await? else { return Ok(()) };
         self.announce(read, (old, anchored_at), &operator).await
     }
 
@@ -91,6 +94,7 @@ impl Retention<'_> {
         if free.below > from {
             (minimum.index, minimum.until_ms) = (free.below, announced.until_ms);
         }
+        minimum.held = free.held.or(minimum.held.take());
         let mut more = vec![free.holds];
         if free.below < announced.index {
             more.push(self.tell(&mut minimum, (from, free.below), announced.effective_ms, operator));
@@ -109,12 +113,16 @@ impl Retention<'_> {
             return Ok(());
         }
         let free = self.free(minimum.index, old, until.0).await?;
-        if free.below == minimum.index {
+        let (from, index) = (minimum.index, free.below);
+        if index == from && minimum.held == free.held {
             return Ok(());
         }
-        let effective_ms = self.ports.2.now().0 + NOTICE_MS;
-        let (from, index) = (minimum.index, free.below);
-        minimum.announced = Some(Announced { index, until_ms: until.0, effective_ms });
+        minimum.held = free.held;
+        let mut effective_ms = self.ports.2.now().0;
+        if index > from {
+            effective_ms += NOTICE_MS;
+            minimum.announced = Some(Announced { index, until_ms: until.0, effective_ms });
+        }
         let told = self.tell(&mut minimum, (from, index), effective_ms, operator);
         self.put(minimum, condition, vec![free.holds, told]).await.map(drop)
     }
@@ -143,7 +151,16 @@ impl Retention<'_> {
             Some(tenant) => format!("ledger_retention_{tenant}"),
         };
         let effective_at = UnixMillis(effective_ms).to_string();
-        let fact = RetentionAdvanced { from, to, effective_at, log_of };
+        let held = minimum.held.as_ref();
+        let fact = RetentionAdvanced {
+            from,
+            to,
+            effective_at,
+            held_by: held.map(|held| held.hold.clone()),
+            hold_of: held.map(|held| held.tenant.to_string()),
+            held_at: held.map(|held| held.index),
+            log_of,
+        };
         let clock = self.ports.2;
         Write::emit(Event::of(&fact, &aggregate, minimum.told, operator, &actor, clock))
     }
@@ -171,7 +188,7 @@ impl Retention<'_> {
     }
 
     /// Deletes what is denied: records, then tiles of entries, and then that it is done is noted.
-    async fn delete(&self, read: Read) -> Result<Option<Read>, AnchorError> {
+    async fn delete(&self, read: Read, operator: &TenantId) -> Result<Option<Read>, AnchorError> {
         let Read { mut minimum, mut condition } = read;
         if minimum.index == 0 {
             return Ok(Some(Read { minimum, condition }));
@@ -186,6 +203,16 @@ impl Retention<'_> {
             return Ok(Some(Read { minimum, condition }));
         }
         let free = self.free(minimum.deleted, minimum.index, minimum.until_ms).await?;
+        if free.held.is_some() && free.held != minimum.held {
+            // It came after the effect: what it keeps is denied, and not deleted.
+            minimum.held = free.held.clone();
+            let (index, now) = (minimum.index, self.ports.2.now().0);
+            let told = self.tell(&mut minimum, (index, index), now, operator);
+            match self.put(minimum, condition, vec![free.holds.clone(), told]).await? {
+                Some(read) => Read { minimum, condition } = read,
+                None => return Ok(None),
+            }
+        }
         if !self.delete_records(&free, minimum.until_ms).await? {
             return Ok(None);
         }
@@ -261,11 +288,9 @@ impl Retention<'_> {
             key: hold::changes(),
             condition: changes.map_or(Condition::Absent, |record| Condition::VersionIs(record.version)),
         };
-        let (mut below, mut read) = (limit, 0);
+        let (mut below, mut back, mut read) = (limit, None, 0);
         for tenant in self.tenants().await? {
-            let held = self.all(ListQuery::all(hold::partition(&tenant))).await?;
-            let held = held.iter().map(|record| hold_of(record).map(|hold| hold.subject));
-            let held: BTreeSet<String> = held.collect::<Result<_, _>>()?;
+            let held = HeldOf::read(store, &tenant).await?;
             if held.is_empty() {
                 continue;
             }
@@ -273,16 +298,13 @@ impl Retention<'_> {
             loop {
                 let page = store.list(&query).await?;
                 read += page.records.len() as u64;
-                for record in &page.records {
-                    let placed = Records::placed_in(record)?;
-                    let is_below = placed.kind == self.log.kind() && placed.index < below;
-                    if is_below && placed.entry()?.subjects.iter().any(|it| held.contains(it)) {
-                        below = placed.index;
-                    }
+                if let Some((index, hold)) = self.first_held(&tenant, &held, &page.records, below).await? {
+                    (below, back) = (index, Some(HeldBack { hold, tenant: tenant.clone(), index }));
                 }
                 if read > READ_MAX {
                     tracing::warn!(%tenant, "too much is read to find what is held: nothing ends");
                     below = from;
+                    back = held.any().map(|hold| HeldBack { hold, tenant: tenant.clone(), index: from });
                 }
                 match page.cursor {
                     Some(cursor) if below > from => query.cursor = Some(cursor),
@@ -290,7 +312,28 @@ impl Retention<'_> {
                 }
             }
         }
-        Ok(Free { below: whole(below).max(from), holds })
+        Ok(Free { below: whole(below).max(from), holds, held: back })
+    }
+
+    /// The lowest entry of these below `below` that is held, and by which hold.
+    async fn first_held(
+        &self,
+        tenant: &TenantId,
+        held: &HeldOf,
+        records: &[Record],
+        below: u64,
+    ) -> Result<Option<(u64, String)>, AnchorError> {
+        let mut entries = Vec::new();
+        for record in records {
+            let placed = Records::placed_in(record)?;
+            if placed.kind == self.log.kind() && placed.index < below {
+                entries.push((placed.entry()?, placed));
+            }
+        }
+        let pairs: Vec<_> = entries.iter().map(|(entry, placed)| (entry, placed)).collect();
+        let on = held.on(self.payloads, tenant, &pairs).await?;
+        let on = pairs.iter().zip(on).filter_map(|((_, placed), hold)| Some((placed.index, hold?)));
+        Ok(on.min().map(|(index, hold)| (index, hold.to_owned())))
     }
 
     /// Everybody who can have entries in this log.

@@ -1,6 +1,8 @@
 //! What ends, what stays, and what a hold or a crash changes.
 
+mod held;
 mod own;
+mod persons;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::audit::{Against, AuditError, LogAudit, walk_log};
 use crate::erasure::Erasure;
 use crate::facts::RetentionAdvanced;
 use crate::files::{BlobFiles, MINIMUM_FILE};
+use crate::holds::Held;
 use crate::log::LogName;
 use crate::payloads::Payloads;
 use crate::policy::Policy;
@@ -120,8 +123,15 @@ impl Kept {
         let actor =
             Actor { name: "key_1".to_owned(), strength: None, network: None, traceparent: None, hops: 0 };
         match placed {
-            true => drop(erasure.hold(tenant, person, "Case 12", &actor).await.expect("held")),
-            false => erasure.lift(tenant, person, &actor).await.expect("lifted"),
+            true => drop(
+                erasure
+                    .hold(tenant, &Held::Person(person.to_owned()), "Case 12", &actor)
+                    .await
+                    .expect("held"),
+            ),
+            false => {
+                erasure.lift(tenant, &Held::Person(person.to_owned()), None, &actor).await.expect("lifted")
+            }
         }
     }
 

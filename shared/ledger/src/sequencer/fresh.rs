@@ -72,7 +72,8 @@ impl Sequencer {
         for (tenant, persons) in persons {
             let key = self.payloads.tenant_keys.get_or_make(tenant).await?;
             let names: Vec<_> = persons.iter().map(|person| key.subject_ref(tenant, person)).collect();
-            let subjects = self.payloads.subjects.get_or_make(tenant, &key, &names).await?;
+            let kind = self.log.kind();
+            let subjects = self.payloads.subjects.get_or_make(tenant, &key, kind, &names).await?;
             let named = persons.into_iter().zip(names.into_iter().zip(subjects));
             keys.insert(tenant, (key, named.collect::<BTreeMap<_, _>>()));
         }

@@ -12,6 +12,7 @@ use scorpius_ledger::anchor::AnchorChain;
 use scorpius_ledger::audit::{Against, LogAudit, walk_log};
 use scorpius_ledger::files::{BlobFiles, LogFiles};
 use scorpius_ledger::note::Checkpoint;
+use scorpius_ledger::read::CHECKPOINT_BYTES_MAX;
 use scorpius_ledger::verify::Scope;
 use scorpius_ledger::{LogName, Policy};
 use scorpius_local::FolderBlobs;
@@ -39,11 +40,24 @@ impl LogFiles for Exported {
     }
 }
 
-/// Where the log's files are: the folder itself, or the blobs of a host.
+/// Where the log's files are: the folder itself, or the blobs of a host whose version kept them as files.
 pub(super) fn files_of(folder: &Path, log: &LogName) -> PathBuf {
     match folder.join("checkpoint").is_file() {
         true => folder.to_owned(),
         false => folder.join("blobs").join(log.folder()),
+    }
+}
+
+/// What is said of a folder that does not have this log.
+fn absent(folder: &Path, log: &LogName) -> String {
+    let shown = folder.display();
+    let of = match log {
+        LogName::Shared => "the shared log".to_owned(),
+        LogName::Own(tenant) => format!("a log of {tenant}"),
+    };
+    match folder.join("blobs").is_dir() {
+        true => format!("{shown} is a data folder that does not have {of}"),
+        false => format!("{shown} is neither a log, which has `checkpoint`, nor a data folder with {of}"),
     }
 }
 
@@ -67,7 +81,11 @@ pub(super) async fn check(
         true => walk_log(&Exported(folder.to_owned()), &against, &mut watch).await,
         false => {
             let blobs = FolderBlobs::for_reading(folder);
-            walk_log(&BlobFiles::of(&blobs, log), &against, &mut watch).await
+            let files = BlobFiles::of(&blobs, log);
+            if files.file("checkpoint", CHECKPOINT_BYTES_MAX).await?.is_none() {
+                return Err(absent(folder, log).into());
+            }
+            walk_log(&files, &against, &mut watch).await
         }
     };
     progress.end();

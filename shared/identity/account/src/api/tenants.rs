@@ -167,7 +167,7 @@ async fn put_status(app: &App, request: &Request, status: TenantStatus) -> Resul
     }
     match app.commit(&writes).await {
         Err(StoreError::Conflict { index: HOLDS_AT }) if destroyed => {
-            Err(LEGAL_HOLD.because("a legal hold keeps a person of this tenant from being erased"))
+            Err(LEGAL_HOLD.because("a legal hold of this tenant keeps it from being deleted"))
         }
         done => {
             done?;

@@ -166,9 +166,13 @@ async fn commit_unless_held(
     id: &str,
     writes: Vec<Write>,
 ) -> Result<(), Problem> {
-    match app.commit(&[vec![hold::none_on(tenant, id)], writes].concat()).await {
+    let unheld = vec![hold::none_on(tenant, id), hold::none_on_all(tenant)];
+    match app.commit(&[unheld, writes].concat()).await {
         Err(StoreError::Conflict { index: 0 }) => {
             Err(LEGAL_HOLD.because("a legal hold keeps this person from being erased"))
+        }
+        Err(StoreError::Conflict { index: 1 }) => {
+            Err(LEGAL_HOLD.because("a legal hold on the tenant keeps its persons from being erased"))
         }
         done => Ok(done?),
     }

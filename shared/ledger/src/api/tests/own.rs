@@ -44,8 +44,14 @@ async fn a_bundle_of_both_logs_is_proved_by_both_and_by_neither_alone() {
     assert!(text.contains(&format!("log        example.com/audit/{}\n", tenant(1))), "{text}");
     let scope = serde_json::to_value(report.scope()).expect("JSON");
     assert_eq!((&scope["size"], &scope["own"]["size"]), (&json!(6), &json!(4)));
-    for alone in [&shared[..], &own[..]] {
-        assert_eq!(verify::bundle(&bundle.body, alone).verdict, Verdict::Refused);
+    for (alone, part) in [(&shared[..], "the part `own`, of"), (&own[..], "the first part, of")] {
+        let report = verify::bundle(&bundle.body, alone);
+        assert_eq!(report.verdict, Verdict::Refused);
+        let why = report.scope().refusal.expect("a refusal");
+        assert!(
+            why.starts_with(part) && why.ends_with("no trusted key of this log signed the checkpoint"),
+            "{why}"
+        );
     }
     // The key of one log is not the other's, though both are one public key.
     let document = body(&bundle);

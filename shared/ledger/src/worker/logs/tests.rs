@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use scorpius_core::{BlobName, Blobs, Clock, CommitId, ManualClock, SystemClock};
+use scorpius_core::{BlobName, Blobs, Clock, CommitId, Condition, ManualClock, SystemClock, Write};
 use scorpius_edge::queue::AuditBatch;
 use scorpius_edge::{Message, Role};
 
@@ -189,6 +189,35 @@ async fn around_the_beginning_whoever_sorts_and_whenever_no_event_is_lost_or_dou
     let proof = proofs.of_event(&tenant(1), &after[1].id).await.expect("an answer").expect("a proof");
     assert!(proof.checkpoint.starts_with(&format!("{}/{}\n", origin(), tenant(1))));
     assert_eq!(proof.index, 0);
+}
+
+/// How an operator goes back to the shared log: no worker at work, a beginning that never comes, and then workers that remember nothing.
+#[tokio::test]
+async fn with_a_beginning_that_never_comes_events_go_into_the_shared_log_again_and_what_was_stays_proved() {
+    let world = begun().await;
+    let events = mixed();
+    assert_eq!(handle(&app(&world), &sent(&world, 1, &events).await).await, Outcome::Done);
+    let never = UnixMillis(u64::MAX >> 16);
+    let gone = put_beginning(&tenant(1), never.0);
+    let Write::Put { key, attributes, .. } = gone else { panic!("a record") };
+    let moved = Write::Put { key, attributes, expires_at: None, condition: Condition::Present };
+    world.store.commit(CommitId::new(&SystemClock), &[moved]).await.expect("moved");
+    let before = published(&world).await.expect("published").size;
+    let own_before = published(&own(&world, 1)).await;
+    // An event that comes again, and one that is new.
+    let later = at(NOW.0 + 2, 6, 1);
+    let again = [events[1].clone(), later.clone()];
+    assert_eq!(handle(&app(&world), &sent(&world, 2, &again).await).await, Outcome::Done);
+    assert_eq!(published(&world).await.expect("published").size, before + 1);
+    assert_eq!(published(&own(&world, 1)).await, own_before);
+    let proofs = Proofs { store: world.store.clone(), blobs: world.blobs.clone() };
+    for event in events.iter().chain([&later]) {
+        assert!(
+            proofs.of_event(&event.tenantid, &event.id).await.expect("an answer").is_some(),
+            "{}",
+            event.id
+        );
+    }
 }
 
 #[tokio::test]
