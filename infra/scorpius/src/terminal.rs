@@ -2,6 +2,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
+/// Characters of a name beside a bar: the line is to stay one on most terminals.
+const NAME_CHARS_MAX: usize = 60;
+
 /// Writes lines for a person; colours only where a terminal shows them.
 pub struct Terminal {
     colours: bool,
@@ -66,33 +69,60 @@ impl Terminal {
 /// How far a long job is, on standard error, where that is a terminal; at most once for each hundredth.
 pub struct Progress {
     what: &'static str,
-    shown: bool,
-    last: Option<u64>,
+    /// None where nothing is shown.
+    out: Option<Box<dyn Write + Send>>,
+    last: Option<(u64, String)>,
 }
 
 impl Progress {
     /// Of so many `what`.
     #[must_use]
     pub fn new(what: &'static str) -> Self {
-        Self { what, shown: io::stderr().is_terminal(), last: None }
+        let shown = io::stderr().is_terminal();
+        Self { what, out: shown.then(|| Box::new(io::stderr()) as Box<dyn Write + Send>), last: None }
+    }
+
+    /// The same, on `out`.
+    #[must_use]
+    pub fn on(what: &'static str, out: impl Write + Send + 'static) -> Self {
+        Self { what, out: Some(Box::new(out)), last: None }
     }
 
     /// `done` of `of`.
     pub fn at(&mut self, done: u64, of: u64) {
+        self.draw((done, of), String::new());
+    }
+
+    /// `done` of `of` `what`, with what is at work; also where only that has changed.
+    pub fn working(&mut self, (done, of, what): (u64, u64, &'static str), at_work: &str) {
+        self.what = what;
+        // Names are of files, and may be anything: one line of them at most.
+        let name: String =
+            at_work.chars().filter(|letter| !letter.is_control()).take(NAME_CHARS_MAX).collect();
+        self.draw((done, of), name);
+    }
+
+    fn draw(&mut self, (done, of): (u64, u64), name: String) {
         const WIDTH: u64 = 30;
+        let Some(out) = &mut self.out else { return };
         let hundredth = done.saturating_mul(100) / of.max(1);
-        if !self.shown || self.last.replace(hundredth) == Some(hundredth) {
+        if self.last.as_ref().is_some_and(|last| (last.0, &last.1) == (hundredth, &name)) {
             return;
         }
         let full = usize::try_from(hundredth * WIDTH / 100).unwrap_or(0);
         let bar = format!("{}{}", "#".repeat(full), "-".repeat(30_usize.saturating_sub(full)));
-        write!(io::stderr().lock(), "\r  [{bar}] {done} of {of} {}", self.what).unwrap_or_default();
+        let at_work = if name.is_empty() { String::new() } else { format!(": {name}") };
+        // The rest of a longer line before goes.
+        write!(out, "\r  [{bar}] {done} of {of} {}{at_work}\u{1b}[K", self.what).unwrap_or_default();
+        out.flush().unwrap_or_default();
+        self.last = Some((hundredth, name));
     }
 
     /// Leaves an empty line for what follows.
     pub fn end(&mut self) {
-        if self.shown && self.last.is_some() {
-            write!(io::stderr().lock(), "\r\u{1b}[2K").unwrap_or_default();
+        if let (Some(out), Some(_)) = (&mut self.out, &self.last) {
+            write!(out, "\r\u{1b}[2K").unwrap_or_default();
+            out.flush().unwrap_or_default();
         }
     }
 }

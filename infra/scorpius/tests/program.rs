@@ -114,6 +114,7 @@ fn solidity_is_scanned_with_lines_and_excerpts() {
     assert!(both.contains("info (slither alone): solc-version"), "{both}");
     let again = scorpius(&["scan", root, "--baseline", baseline.to_str().expect("UTF-8")]);
     assert_eq!(again.status.code(), Some(0), "{}", said(&again.stdout));
+    assert!(said(&again.stdout).contains("  unchanged: unguarded-delegatecall at src/A.sol:4\n"));
     put("src/B.sol", "contract B { if }");
     let broken = said(&scorpius(&["scan", root]).stdout);
     assert!(broken.contains("not explored: syntax at src/B.sol:1"), "{broken}");
@@ -130,9 +131,13 @@ fn what_a_baseline_has_does_not_fail_again() {
         std::fs::write(baseline, &first.stdout).expect("the folder is writable");
         let again = scorpius(&["scan", "0x600035ff", "--baseline", baseline]);
         assert_eq!(again.status.code(), Some(0), "{format}: {}", said(&again.stderr));
-        assert!(said(&again.stdout).contains("in the baseline"), "{}", said(&again.stdout));
+        let told = "1 findings are in the baseline\n  unchanged: unguarded-selfdestruct at pc 3\n";
+        assert!(said(&again.stdout).contains(told), "{}", said(&again.stdout));
+        assert_eq!(said(&again.stderr), "", "a bar is for terminals");
         let other = scorpius(&["scan", "0x33ff", "--baseline", baseline]);
         assert_eq!(other.status.code(), Some(1), "{format}: another finding is new");
+        let told = "1 findings of the baseline are fixed\n  fixed: unguarded-selfdestruct at pc 3\n";
+        assert!(said(&other.stdout).contains(told), "{}", said(&other.stdout));
     }
     std::fs::write(baseline, "{}").expect("the folder is writable");
     let none = scorpius(&["scan", "0x00", "--baseline", baseline]);

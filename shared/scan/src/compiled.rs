@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::source::{FILE_BYTES_MAX, FILES_MAX};
 
-pub use lines::{Lines, LinesFile, Origin};
+pub use lines::{CalledFrom, Lines, LinesFile, Origin};
 pub use output::{CompiledCode, CompiledContract, CompiledFile, CompilerOutput, DeployedBytecode, Stretch};
 pub use sourcemap::NotASourceMap;
 

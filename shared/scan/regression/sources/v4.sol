@@ -392,3 +392,34 @@ contract Whitelist is Owned {
     function add(address who) onlyOwner { listed[who] = true; }
     function remove(address who) onlyOwner { listed[who] = false; }
 }
+
+//@ vulnerable honeypot/limit-sell
+contract MisnamedOwner {
+    address owner;
+    mapping(address => uint256) balances;
+    mapping(address => bool) frozen;
+    function Owner() { owner = msg.sender; }
+    function freeze(address who, bool yes) { require(msg.sender == owner); frozen[who] = yes; }
+    function transfer(address to, uint256 value) returns (bool) {
+        require(!frozen[msg.sender]);
+        require(balances[msg.sender] >= value);
+        balances[msg.sender] -= value;
+        balances[to] += value;
+        return true;
+    }
+}
+
+//@ absent honeypot/limit-sell
+contract MisnamedOwnerOfName {
+    address owner;
+    string public name;
+    mapping(address => uint256) balances;
+    function Owner() { owner = msg.sender; }
+    function rename(string next) { require(msg.sender == owner); name = next; }
+    function transfer(address to, uint256 value) returns (bool) {
+        require(balances[msg.sender] >= value);
+        balances[msg.sender] -= value;
+        balances[to] += value;
+        return true;
+    }
+}

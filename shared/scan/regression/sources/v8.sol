@@ -285,6 +285,133 @@ contract NoSelling is BaseToken {
     function move(address from, address to, uint256 value) internal override { require(to != pair || from == owner || open, "closed"); super.move(from, to, value); }
 }
 
+//@ vulnerable honeypot/leak-token
+contract SellsBack is BaseToken {
+    uint256 price;
+    function setPrice(uint256 next) external onlyOwner { price = next; }
+    function sell(uint256 value) external { balances[msg.sender] -= value; balances[owner] += value; payable(msg.sender).transfer(value * price); }
+    receive() external payable {}
+}
+
+//@ absent honeypot/leak-token
+contract SellsBackFixed is BaseToken {
+    uint256 constant PRICE = 7;
+    function sell(uint256 value) external { balances[msg.sender] -= value; balances[owner] += value; payable(msg.sender).transfer(value * PRICE); }
+    receive() external payable {}
+}
+
+//@ vulnerable honeypot/leak-token
+contract SweepsSales is BaseToken {
+    function buy() external payable { balances[owner] -= msg.value * 10; balances[msg.sender] += msg.value * 10; }
+    function sweep() external onlyOwner { owner.transfer(address(this).balance); }
+}
+
+//@ absent honeypot/leak-token
+contract SweepsFees is BaseToken {
+    function sweep() external onlyOwner { owner.transfer(address(this).balance); }
+    receive() external payable {}
+}
+
+//@ absent honeypot/leak-token
+contract SharesProfit is BaseToken {
+    mapping(address => uint256) public shares;
+    mapping(address => uint256) public paid;
+    uint256 public total;
+    function enter() external payable { shares[msg.sender] += msg.value; total += msg.value; }
+    function release(address payable to) external { uint256 due = address(this).balance * shares[to] / total - paid[to]; paid[to] += due; to.transfer(due); }
+}
+
+//@ vulnerable honeypot/leak-token
+contract MovesApproved is Owned {
+    Token token;
+    constructor(Token of_) { token = of_; }
+    function collect(address from, uint256 value) external onlyOwner { require(token.transferFrom(from, owner, value), "failed"); }
+}
+
+//@ absent honeypot/leak-token
+contract MovesOwn is Owned {
+    Token token;
+    constructor(Token of_) { token = of_; }
+    function fund(uint256 value) external onlyOwner { require(token.transferFrom(msg.sender, address(this), value), "failed"); }
+}
+
+//@ vulnerable honeypot/leak-token
+contract EndsWithBooks is Owned {
+    mapping(address => uint256) public booked;
+    function give() external payable { booked[msg.sender] += msg.value; }
+    function end() external onlyOwner { selfdestruct(owner); }
+}
+
+//@ absent honeypot/leak-token
+contract EndsEmpty is Owned {
+    mapping(address => uint256) public votes;
+    function vote() external { votes[msg.sender] += 1; }
+    function end() external onlyOwner { selfdestruct(owner); }
+}
+
+//@ vulnerable honeypot/limit-sell
+contract StopsRefunds is Owned {
+    mapping(address => uint256) public booked;
+    bool public halted;
+    function halt(bool yes) external onlyOwner { halted = yes; }
+    function give() external payable { booked[msg.sender] += msg.value; }
+    function refund() external { require(!halted, "halted"); uint256 value = booked[msg.sender]; booked[msg.sender] = 0; payable(msg.sender).transfer(value); }
+}
+
+//@ absent honeypot/limit-sell
+contract HonoursRefunds is Owned {
+    mapping(address => uint256) public booked;
+    bool public halted;
+    function halt(bool yes) external onlyOwner { halted = yes; }
+    function give() external payable { require(!halted, "halted"); booked[msg.sender] += msg.value; }
+    function refund() external { uint256 value = booked[msg.sender]; booked[msg.sender] = 0; payable(msg.sender).transfer(value); }
+}
+
+//@ vulnerable honeypot/limit-sell
+contract MarksBuyers is BaseToken {
+    address public seller;
+    mapping(address => bool) public marked;
+    constructor(address of_) { seller = of_; }
+    function move(address from, address to, uint256 value) internal override { require(!marked[from], "marked"); if (msg.sender == seller) marked[to] = true; super.move(from, to, value); }
+}
+
+//@ absent honeypot/limit-sell
+contract CoolsDown is BaseToken {
+    address public seller;
+    mapping(address => uint256) public until;
+    constructor(address of_) { seller = of_; }
+    function move(address from, address to, uint256 value) internal override { require(until[from] < block.timestamp, "soon"); if (msg.sender == seller) until[to] = block.timestamp + 30; super.move(from, to, value); }
+}
+
+//@ absent honeypot/limit-sell
+contract PacksTeam is BaseToken {
+    address public team;
+    bool public started;
+    uint256 immutable begin;
+    constructor(uint256 at) { begin = at; }
+    function setTeam(address next) external onlyOwner { team = next; }
+    function start() external { require(block.timestamp > begin, "early"); started = true; }
+    function move(address from, address to, uint256 value) internal override { require(started, "early"); super.move(from, to, value); }
+}
+
+//@ absent honeypot/limit-sell
+contract SwapsAfterwards is BaseToken {
+    uint256 public least;
+    address public pool;
+    function setLeast(uint256 next) external onlyOwner { least = next; }
+    function move(address from, address to, uint256 value) internal override {
+        super.move(from, to, value);
+        if (balances[address(this)] >= least) { uint256 all = balances[address(this)]; balances[address(this)] = 0; balances[pool] += all; }
+    }
+}
+
+//@ absent honeypot/limit-sell
+contract PaysTeam is BaseToken {
+    address public team;
+    function setTeam(address next) external onlyOwner { team = next; }
+    function move(address from, address to, uint256 value) internal override { super.move(from, team, value / 100); super.move(from, to, value - value / 100); }
+}
+
 //@ vulnerable honeypot/blacklist
 contract Blacklists is BaseToken {
     mapping(address => bool) banned;

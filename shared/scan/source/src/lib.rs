@@ -60,6 +60,7 @@ fn scan_here(project: &Project, budget: Budget, deadline: &Deadline) -> SourceRe
     let files = project.files().count();
     for (file, (path, text)) in (0u32..).zip(project.files()) {
         deadline.tell(Stage::Engine, file as usize, files);
+        deadline.works_at(path);
         // Also a file that is not read has its place, so that numbers stay those of the project.
         match deadline.passed() {
             false => units.push(syntax::parse(file, text, deadline)),
@@ -80,6 +81,7 @@ fn scan_here(project: &Project, budget: Budget, deadline: &Deadline) -> SourceRe
     for (looked_at, id) in contracts.into_iter().enumerate() {
         deadline.tell(Stage::Engine, files + looked_at, known);
         let contract = program.contract(id);
+        deadline.works_at(&contract.name);
         if paths.get(id.file as usize).is_some_and(|path| project.is_dependency(path)) {
             continue;
         }

@@ -72,6 +72,29 @@ async fn only_the_scan_that_came_with_an_output_has_lines() {
 }
 
 #[tokio::test]
+async fn a_comparison_names_lines_where_the_scan_has_them() {
+    let world = World::new();
+    let with = json!({"bytecode": CODE, "budget": "quick", "compiled": compiled("0:12:0;15:5")});
+    let marked = scanned(&world, &with, TENANT).await;
+    let bare = scanned(&world, &json!({"bytecode": CODE, "budget": "quick"}), TENANT).await;
+    let empty = scanned(&world, &json!({"bytecode": "0x00", "budget": "quick"}), TENANT).await;
+    let compare = async |later: &Value, against: &Value| {
+        let mut request = get("compareScans", TENANT, later["id"].as_str());
+        request.query.insert("against".to_owned(), against["id"].as_str().expect("an id").to_owned());
+        json(&world.ask(request).await)
+    };
+    for (comparison, kind, line) in [
+        (compare(&marked, &empty).await, "new", json!("A.sol:2")),
+        (compare(&empty, &marked).await, "fixed", json!("A.sol:2")),
+        (compare(&marked, &bare).await, "unchanged", json!("A.sol:2")),
+        (compare(&bare, &marked).await, "unchanged", Value::Null),
+    ] {
+        let finding = &comparison[kind][0];
+        assert_eq!((&finding["place"], &finding["line"]), (&json!("1"), &line), "{comparison}");
+    }
+}
+
+#[tokio::test]
 async fn a_schedule_of_a_scan_keeps_its_lines() {
     let world = World::new();
     let with = json!({"bytecode": CODE, "budget": "quick", "compiled": compiled("0:12:0;15:5")});

@@ -10,10 +10,11 @@ use scorpius_edge::problem::{INVALID_REQUEST, NOT_FOUND};
 use scorpius_edge::{Access, Answer, Kind, Operation, Problem, Request, Response};
 use serde::{Deserialize, Serialize};
 
-use super::shown::{Shown, report_of};
+use super::shown::{Shown, report_with_lines};
 use super::{App, SCAN_FAILED, SCAN_NOT_FINISHED, find_as, problem};
 use crate::engine::Severity;
 use crate::facts::FindingTriaged;
+use crate::source::Place;
 use crate::triage::{self, Decision, State};
 
 /// The name of the list of decisions, for cursors.
@@ -56,6 +57,9 @@ pub(super) struct FindingSummary {
     pub severity: Severity,
     /// `path:line` in Solidity, the program counter in bytecode.
     pub place: String,
+    /// `path:line` of bytecode whose scan has lines: what it is made of or, where nobody wrote that, where it is called from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
     /// What was decided about it, if that still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
@@ -195,9 +199,8 @@ pub(super) async fn compare(app: &App, request: &Request) -> Result<Response, Pr
     if later.input != earlier.input {
         return Err(INVALID_REQUEST.because("one scan is of bytecode and the other of Solidity"));
     }
-    let shown =
-        [report_of(app, &later).await.map_err(problem)?, report_of(app, &earlier).await.map_err(problem)?];
-    let [mut ours, mut theirs] = [summaries(&shown[0]), summaries(&shown[1])];
+    let mut ours = summaries(&report_with_lines(app, &later).await.map_err(problem)?);
+    let mut theirs = summaries(&report_with_lines(app, &earlier).await.map_err(problem)?);
     let fingerprints = ours.iter().chain(&theirs).map(|it| it.fingerprint.as_str());
     let decided = app.triage.of(request.tenant()?, fingerprints, request.received_at).await?;
     for finding in ours.iter_mut().chain(&mut theirs) {
@@ -229,6 +232,10 @@ pub(super) async fn compare(app: &App, request: &Request) -> Result<Response, Pr
     ))
 }
 
+fn line(place: &Place) -> String {
+    format!("{}:{}", place.path, place.line)
+}
+
 /// A report's findings, in short.
 fn summaries(shown: &Shown) -> Vec<FindingSummary> {
     match shown {
@@ -240,6 +247,7 @@ fn summaries(shown: &Shown) -> Vec<FindingSummary> {
                 detector: it.detector.clone(),
                 severity: it.severity,
                 place: it.pc.to_string(),
+                line: it.written_at().map(line),
                 state: None,
             })
             .collect(),
@@ -250,7 +258,8 @@ fn summaries(shown: &Shown) -> Vec<FindingSummary> {
                 fingerprint: it.fingerprint.clone(),
                 detector: it.detector.clone(),
                 severity: it.severity,
-                place: format!("{}:{}", it.place.path, it.place.line),
+                place: line(&it.place),
+                line: None,
                 state: None,
             })
             .collect(),

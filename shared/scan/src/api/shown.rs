@@ -40,12 +40,17 @@ pub(super) async fn shown_with_lines(
     result: &ResultSummary,
 ) -> Result<Shown, PortError> {
     let mut report = shown(app, scan.input, result).await?;
-    if let Shown::Bytecode(report) = &mut report
+    mark(app, scan, &mut report).await?;
+    Ok(report)
+}
+
+async fn mark(app: &App, scan: &ScanRecord, report: &mut Shown) -> Result<(), PortError> {
+    if let Shown::Bytecode(report) = report
         && let Some(lines) = lines_of(app, scan).await?
     {
         lines.mark(report);
     }
-    Ok(report)
+    Ok(())
 }
 
 /// Which lines the scan's code is made of, if its compiler's output was handed in.
@@ -54,6 +59,13 @@ pub(super) async fn lines_of(app: &App, scan: &ScanRecord) -> Result<Option<Line
         Some(compiled) => app.scans.lines(compiled).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// The report of a completed scan, with lines where the scan has them.
+pub(super) async fn report_with_lines(app: &App, scan: &ScanRecord) -> Result<Shown, ShowError> {
+    let mut report = report_of(app, scan).await?;
+    mark(app, scan, &mut report).await?;
+    Ok(report)
 }
 
 /// The report of a completed scan, without lines.

@@ -36,6 +36,17 @@ pub enum Origin {
     Compiler,
 }
 
+/// A call of code that nobody wrote, in text that somebody did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CalledFrom {
+    /// The instruction.
+    pub pc: usize,
+    /// What it is made of.
+    pub place: Place,
+    /// Its first line, at most 200 characters.
+    pub excerpt: String,
+}
+
 /// Which text each instruction of one contract is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lines {
@@ -161,11 +172,23 @@ impl Lines {
         }
     }
 
+    /// The first of `callers` that somebody wrote.
+    pub(crate) fn called_from(&self, callers: &[usize]) -> Option<CalledFrom> {
+        callers.iter().find_map(|&pc| match self.at(pc)? {
+            Origin::Source { place, excerpt } => Some(CalledFrom { pc, place, excerpt }),
+            Origin::Compiler => None,
+        })
+    }
+
     /// Says of each finding of the code's report, and of the branches on its path, where it is; of branches, the first 2,000.
     pub fn mark(&self, report: &mut Report) {
         let mut left = BRANCHES_MAX;
         for finding in &mut report.findings {
             finding.origin = self.at(finding.pc);
+            finding.called_from = match finding.origin {
+                Some(Origin::Source { .. }) => None,
+                Some(Origin::Compiler) | None => self.called_from(&finding.evidence.callers),
+            };
             for branch in finding.evidence.conditions.iter_mut().take(left) {
                 branch.place = self.place(branch.pc);
             }

@@ -102,6 +102,51 @@ fn code_of_the_compilers_own_is_nobodys_line() {
     assert_eq!((lines.at(after), lines.at(usize::MAX)), (None, None));
 }
 
+/// As if the compiler had made the function that `close` calls.
+fn without_the_callee(compiled: &Compiled) -> Compiled {
+    let mut compiled = compiled.clone();
+    compiled.contract = Some(VAULT.to_owned());
+    let text = compiled.sources.texts().expect("sources")["contracts/Vault.sol"].to_owned();
+    let callee = text.find("function _end").expect("the function");
+    let file = compiled.output.contracts.get_mut("contracts/Vault.sol").expect("a file");
+    let map = &mut file.get_mut("Vault").expect("a contract").evm.deployed_bytecode.source_map;
+    let vault = 1;
+    let written = |entry: &sourcemap::Entry| {
+        let start = entry.start.filter(|&start| entry.file == Some(vault) && start < callee);
+        match (start, entry.length, entry.file) {
+            (Some(start), Some(length), Some(file)) => format!("{start}:{length}:{file}:-:0"),
+            _ => "-1:-1:-1:-:0".to_owned(),
+        }
+    };
+    *map = sourcemap::decode(map).expect("a map").iter().map(written).collect::<Vec<_>>().join(";");
+    compiled
+}
+
+#[test]
+fn a_finding_in_code_of_the_compilers_own_names_the_line_that_calls_it() {
+    let (compiled, code) = fixture(NEW, VAULT);
+    let ends = |report: &Report| {
+        let found = report.findings.iter().find(|it| it.detector == "unguarded-selfdestruct");
+        found.expect("a finding").clone()
+    };
+    assert_eq!(ends(&marked(&compiled, &code)).called_from, None);
+    let compiled = without_the_callee(&compiled);
+    let finding = ends(&marked(&compiled, &code));
+    let line = line_of(&compiled, "contracts/Vault.sol", "_end(heir);");
+    assert_eq!(finding.origin, Some(Origin::Compiler));
+    let called = finding.called_from.as_ref().expect("a caller");
+    assert_eq!((called.place.line, called.excerpt.as_str()), (line, "_end(heir);"));
+    assert_eq!(finding.written_at(), Some(&called.place));
+    let (report, lines) = (scan(&code, Budget::Standard), compiled.lines(&code).expect("lines"));
+    let document = serde_json::to_value(crate::sarif::document_with(&report, Some(&lines))).expect("JSON");
+    let results = document["runs"][0]["results"].as_array().expect("results");
+    let result = results.iter().find(|it| it["ruleId"] == "unguarded-selfdestruct").expect("a result");
+    let related = &result["relatedLocations"][0];
+    assert_eq!(related["message"]["text"], "Called from here.");
+    assert_eq!(related["physicalLocation"]["region"]["startLine"], line);
+    assert_eq!(related["physicalLocation"]["address"]["absoluteAddress"], called.pc);
+}
+
 #[test]
 fn a_document_has_regions_beside_addresses() {
     let (compiled, code) = fixture(NEW, VAULT);

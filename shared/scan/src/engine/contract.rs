@@ -1,6 +1,7 @@
 //! What is known of one contract, in the form in which detectors ask.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use alloy_primitives::U256;
@@ -248,6 +249,48 @@ impl<'a> Contract<'a> {
             Some([offset, rest]) if self.arena().as_const(offset).is_some() => rest,
             _ => slot,
         }
+    }
+
+    /// The bits of `slot` that `reader` is made of, through merged words too; all, if that takes looking at more
+    /// than a few hundred expressions.
+    pub(crate) fn bits_read(&self, reader: Id, slot: Id) -> U256 {
+        let (mut open, mut seen) = (vec![(reader, U256::MAX)], HashSet::new());
+        let mut bits = U256::ZERO;
+        while let Some((id, used)) = open.pop() {
+            if !seen.insert((id, used)) {
+                continue;
+            }
+            if seen.len() > PARTS_MAX {
+                return U256::MAX;
+            }
+            match self.arena().expr(id) {
+                Expr::Storage(read) if *read == slot => bits |= used,
+                Expr::Merge { .. } => open.extend(self.arena().alternatives(id).iter().map(|&id| (id, used))),
+                Expr::Op(AND, [mask, word, _]) if let Some(mask) = self.arena().as_const(*mask) => {
+                    open.push((*word, used & mask));
+                }
+                Expr::Op(opcode::SHR, [by, word, _]) if let Some(by) = self.arena().as_u64(*by) => {
+                    open.push((*word, used << usize::try_from(by.min(256)).unwrap_or(256)));
+                }
+                _ => open.extend(self.arena().parts(id).into_iter().map(|id| (id, U256::MAX))),
+            }
+        }
+        bits
+    }
+
+    /// The bits of its slot that a write sets, and what it sets them to: a word packed with others keeps theirs.
+    pub(crate) fn packed(&self, write: &WriteSite) -> (U256, Vec<Id>) {
+        let (mut kept, mut set, mut open) = (U256::ZERO, Vec::new(), vec![write.value]);
+        while let Some(part) = open.pop() {
+            match self.arena().expr(part) {
+                Expr::Op(OR, [a, b, _]) if set.len() + open.len() < 16 => open.extend([*a, *b]),
+                Expr::Op(AND, [mask, word, _]) if *self.arena().expr(*word) == Expr::Storage(write.slot) => {
+                    kept |= self.arena().as_const(*mask).unwrap_or_default();
+                }
+                _ => set.push(part),
+            }
+        }
+        (!kept, set)
     }
 
     /// Whether two slots are of one mapping, or one slot.

@@ -114,6 +114,13 @@ impl Deadline {
         }
     }
 
+    /// Tells whoever watches which file or contract is being looked at.
+    pub fn works_at(&self, name: &str) {
+        if let Some(run) = &self.run {
+            run.works_at(name);
+        }
+    }
+
     /// Tells whoever watches that `done` steps of `known` ones of `stage` are done.
     pub fn tell(&self, stage: Stage, done: usize, known: usize) {
         if let Some(run) = &self.run {

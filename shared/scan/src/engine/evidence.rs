@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alloy_primitives::U256;
 use sha2::{Digest, Sha256};
 
+use super::code::{Code, Instruction};
 use super::detect::{Candidate, Heading};
 use super::explore::Explored;
-use super::expr::render;
+use super::expr::{Id, render};
 use super::guard::Kind;
+use super::opcode::{JUMP, JUMPDEST, JUMPI};
 use super::report::{Branch, Evidence, Finding, GuardSeen};
 use super::writers::Writers;
 
@@ -17,39 +20,96 @@ const PATH_MAX: usize = 200;
 const CONDITIONS_MAX: usize = 50;
 /// Selectors that are told.
 const SELECTORS_MAX: usize = 50;
+/// Calls of internal functions that are told.
+const CALLERS_MAX: usize = 16;
 /// Guards that are told.
 const GUARDS_MAX: usize = 20;
 
-/// The finding that `ways`, all to one place and surest first, amount to.
-pub(crate) fn finding(
-    explored: &Explored,
-    writers: &Writers,
-    ways: &[Candidate<Heading<'_>>],
-) -> Option<Finding> {
-    let best = ways.first()?;
-    let selectors: BTreeSet<u32> =
-        ways.iter().filter_map(|way| explored.visits[way.visit].state.selector).collect();
-    let selector = explored.visits[best.visit].state.selector.map(hex_selector);
-    let subject = render(&explored.arena, best.subject);
-    let (path, conditions) = path(explored, best.visit);
-    let rule = best.rule;
-    Some(Finding {
-        detector: rule.id.to_owned(),
-        title: rule.title.to_owned(),
-        category: rule.category.to_owned(),
-        swc: rule.swc,
-        cwe: rule.cwe,
-        severity: best.severity,
-        confidence: best.confidence,
-        pc: best.pc,
-        origin: None,
-        fingerprint: fingerprint(rule.id, selector.as_deref(), &subject),
-        selector,
-        selectors: selectors.into_iter().take(SELECTORS_MAX).map(hex_selector).collect(),
-        summary: best.summary.clone(),
-        evidence: Evidence { path, conditions, guards: guards(explored, writers, best), subject },
-        replay: None,
-    })
+/// What findings are seen in.
+pub(crate) struct Seen<'s> {
+    pub(crate) explored: &'s Explored,
+    pub(crate) code: &'s Code<'s>,
+    pub(crate) writers: &'s Writers,
+}
+
+impl Seen<'_> {
+    /// The finding that `ways`, all to one place and surest first, amount to.
+    pub(crate) fn finding(&self, ways: &[Candidate<Heading<'_>>]) -> Option<Finding> {
+        let best = ways.first()?;
+        let selectors: BTreeSet<u32> =
+            ways.iter().filter_map(|way| self.explored.visits[way.visit].state.selector).collect();
+        let selector = self.explored.visits[best.visit].state.selector.map(hex_selector);
+        let subject = render(&self.explored.arena, best.subject);
+        let (path, conditions) = path(self.explored, best.visit);
+        let (guards, callers) = (guards(self.explored, self.writers, best), self.callers(best.visit));
+        let rule = best.rule;
+        Some(Finding {
+            detector: rule.id.to_owned(),
+            title: rule.title.to_owned(),
+            category: rule.category.to_owned(),
+            swc: rule.swc,
+            cwe: rule.cwe,
+            severity: best.severity,
+            confidence: best.confidence,
+            pc: best.pc,
+            origin: None,
+            called_from: None,
+            fingerprint: fingerprint(rule.id, selector.as_deref(), &subject),
+            selector,
+            selectors: selectors.into_iter().take(SELECTORS_MAX).map(hex_selector).collect(),
+            summary: best.summary.clone(),
+            evidence: Evidence { path, conditions, callers, guards, subject },
+            replay: None,
+        })
+    }
+
+    /// Where the calls of internal functions begin that a state is in, the nearest first.
+    fn callers(&self, of: usize) -> Vec<usize> {
+        let stack =
+            self.explored.visits.get(of).map(|visit| visit.state.stack.as_slice()).unwrap_or_default();
+        let mut callers = Vec::new();
+        for &word in stack.iter().rev() {
+            // A word that is a place to jump to is where a call returns to, or a number that happens to be one.
+            let returns_to = self.explored.arena.as_const(word).filter(|it| self.code.jumpdest(it).is_some());
+            let Some(returns_to) = returns_to else { continue };
+            let caller = self.pusher(of, word).and_then(|block| self.push(block, returns_to));
+            callers.extend(caller.filter(|caller| !callers.contains(caller)));
+            if callers.len() == CALLERS_MAX {
+                break;
+            }
+        }
+        callers
+    }
+
+    /// The nearest block on the path to a state that puts `word`, which is on the state's stack, there.
+    fn pusher(&self, of: usize, word: Id) -> Option<usize> {
+        let mut at = of;
+        loop {
+            // A parent is older than its child, so this ends.
+            let (parent, _) = self.explored.visits.get(at)?.parent?;
+            let state = &self.explored.visits.get(parent)?.state;
+            if !state.stack.contains(&word) {
+                return Some(state.pc);
+            }
+            at = parent;
+        }
+    }
+
+    /// The instruction of a block that pushes `word`.
+    fn push(&self, block: usize, word: U256) -> Option<usize> {
+        let mut pc = block;
+        while pc < self.code.bytes().len() {
+            let Instruction { op, next } = self.code.at(pc);
+            if next > pc + 1 && self.code.pushed(pc) == word {
+                return Some(pc);
+            }
+            if matches!(op, JUMP | JUMPI) || op == JUMPDEST && pc != block {
+                return None;
+            }
+            pc = next;
+        }
+        None
+    }
 }
 
 /// `0x` and 8 hex digits.

@@ -100,7 +100,7 @@ pub fn scan_paths(bytes: &[u8], budget: Budget, set: &DetectorSet, deadline: &De
         }
     }
     let detected = match code.has_any(&detect::OF_INTEREST) || !set.is_empty() {
-        true => detect::detect(&explored, code.checks_arithmetic(), Besides { set, budget }, deadline),
+        true => detect::detect(&explored, &code, Besides { set, budget }, deadline),
         false => Detected::default(),
     };
     if detected.stopped_by_time {

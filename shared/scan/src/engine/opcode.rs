@@ -38,6 +38,7 @@ pub(crate) const CALLDATALOAD: Op = 0x35;
 pub(crate) const CALLDATASIZE: Op = 0x36;
 pub(crate) const CALLDATACOPY: Op = 0x37;
 pub(crate) const CODESIZE: Op = 0x38;
+pub(crate) const EXTCODESIZE: Op = 0x3b;
 pub(crate) const CODECOPY: Op = 0x39;
 pub(crate) const EXTCODECOPY: Op = 0x3c;
 pub(crate) const RETURNDATASIZE: Op = 0x3d;

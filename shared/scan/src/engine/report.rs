@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::code::Shape;
 use super::deadline::Budget;
 use super::query::{DetectorAbout, DetectorSet};
-use crate::compiled::Origin;
+use crate::compiled::{CalledFrom, Origin};
 use crate::source::Place;
 
 /// Which engine made a report; changes whenever a report for the same bytes may.
-pub const ENGINE: &str = concat!("scorpius-scan/", env!("CARGO_PKG_VERSION"), "+3");
+pub const ENGINE: &str = concat!("scorpius-scan/", env!("CARGO_PKG_VERSION"), "+4");
 
 /// One contract's report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -199,6 +199,10 @@ pub struct Finding {
     /// What that is made of, where a compiler's output says so. No engine sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// Where it is called from: the nearest line that somebody wrote, where the code itself is none of theirs. No engine
+    /// sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called_from: Option<CalledFrom>,
     /// The function through which it is reached; `None` is the fallback or code before any function.
     pub selector: Option<String>,
     /// All functions through which it is reached, at most 50.
@@ -214,6 +218,17 @@ pub struct Finding {
     pub replay: Option<Replay>,
 }
 
+impl Finding {
+    /// The text that it is made of or, where nobody wrote that, that it is called from; as far as a compiler's output says so.
+    #[must_use]
+    pub fn written_at(&self) -> Option<&Place> {
+        match (&self.origin, &self.called_from) {
+            (Some(Origin::Source { place, .. }), _) => Some(place),
+            (_, called_from) => called_from.as_ref().map(|it| &it.place),
+        }
+    }
+}
+
 /// What shows a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
@@ -221,6 +236,9 @@ pub struct Evidence {
     pub path: Vec<usize>,
     /// The branches on that path; the last 50.
     pub conditions: Vec<Branch>,
+    /// Where the calls of the contract's own functions begin that the path is in there, the nearest first; at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callers: Vec<usize>,
     /// Guards on the way to this instruction: those that do not protect it, and those of other paths.
     pub guards: Vec<GuardSeen>,
     /// The beneficiary, the target or the comparison.

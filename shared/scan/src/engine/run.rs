@@ -1,6 +1,7 @@
 //! One run of an engine, as whoever waits for it sees it: how far it is, and that it shall stop.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub struct Seen {
 pub struct Run {
     /// Stage, done and known in one word, so that nobody sees the steps of one stage under another.
     seen: AtomicU64,
+    /// The file or contract, where the engine says so.
+    at_work: Mutex<String>,
     stopped: AtomicBool,
 }
 
@@ -66,6 +69,17 @@ impl Run {
         Seen { stage, done: steps(word >> STEP_BITS), known: steps(word) }
     }
 
+    /// Says which file or contract is being looked at.
+    pub fn works_at(&self, name: &str) {
+        name.clone_into(&mut self.at_work.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Which file or contract is being looked at; empty where the engine does not say.
+    #[must_use]
+    pub fn at_work(&self) -> String {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends the run at its next look: nobody wants what comes out.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
@@ -91,6 +105,9 @@ mod tests {
             let (done, known) = (at as u32, 2 * at as u32);
             assert_eq!(run.seen(), Seen { stage, done, known });
         }
+        assert_eq!(run.at_work(), "");
+        run.works_at("A.sol");
+        assert_eq!(run.at_work(), "A.sol");
         // More is done than was known, and more than fits.
         run.tell(Stage::Replay, 7, 3);
         assert_eq!(run.seen(), Seen { stage: Stage::Replay, done: 7, known: 7 });

@@ -102,6 +102,17 @@ impl Code<'_> {
         }
     }
 
+    /// Where somebody's own line calls the code of a finding that nobody wrote.
+    fn caller(&self, finding: &Finding) -> Option<Location> {
+        let lines = self.lines?;
+        if lines.place(finding.pc).is_some() {
+            return None;
+        }
+        let called = lines.called_from(&finding.evidence.callers)?;
+        let message = Some(Text { text: "Called from here.".to_owned() });
+        Some(Location { id: Some(1), message, ..self.shown(called.pc, true) })
+    }
+
     fn region(&self, place: &Place, snippet: Option<Text>) -> (ArtifactLocation, Region) {
         let files = self.lines.map(Lines::files).unwrap_or_default();
         // INVARIANT: the place is of the table itself, so that its file is there. The first artifact is the code.
@@ -159,7 +170,7 @@ fn result(finding: &Finding, report: &Report, code: &Code<'_>) -> SarifResult {
         level: level(finding.severity),
         message: Text { text: format!("{}{sure}", finding.summary) },
         locations: [location],
-        related_locations: Vec::new(),
+        related_locations: code.caller(finding).into_iter().collect(),
         code_flows: code_flow(finding, code).into_iter().collect(),
         suppressions: Vec::new(),
         partial_fingerprints: Fingerprints { scorpius_v1: finding.fingerprint.clone() },

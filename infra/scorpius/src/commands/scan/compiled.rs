@@ -4,7 +4,9 @@ use std::error::Error;
 use std::io::Read;
 use std::path::Path;
 
-use scorpius_scan::compiled::{Compiled, CompiledSources, CompilerInput, CompilerOutput, Lines, Origin};
+use scorpius_scan::compiled::{
+    CalledFrom, Compiled, CompiledSources, CompilerInput, CompilerOutput, Lines, Origin,
+};
 use serde::Deserialize;
 
 /// Bytes of a file of the compiler's. Those of large projects have some ten megabytes.
@@ -48,6 +50,12 @@ pub(super) fn explain(origin: &Origin) -> String {
         }
         Origin::Compiler => "  in code that the compiler adds".to_owned(),
     }
+}
+
+/// For people: where code that nobody wrote is called.
+pub(super) fn explain_caller(caller: &CalledFrom) -> String {
+    let CalledFrom { place, excerpt, .. } = caller;
+    format!("  called from {}:{}:{}: {excerpt}", place.path, place.line, place.column)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {

@@ -1,12 +1,13 @@
 //! `scorpius scan`: the scanner as a program for a repository's own checks.
 
 mod address;
+mod baseline;
 mod compiled;
 mod detectors;
 mod files;
 mod source;
+mod watch;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -15,8 +16,9 @@ use scorpius_scan::engine::{Budget, CODE_BYTES_MAX, Finding, Replay, Report, Sev
 use scorpius_scan::external;
 use scorpius_scan::source::Project;
 
+use self::baseline::Baseline;
 use super::{Done, Verdict};
-use crate::terminal::Terminal;
+use crate::terminal::{Progress, Terminal};
 
 /// Scan Solidity or a contract's runtime bytecode, without a server. Exit code 1: something at `--fail-on` or worse
 /// was found.
@@ -57,6 +59,10 @@ pub struct Scan {
     /// With `--compiled`: which contract it is, `path:Name`, where more than one has this code.
     #[arg(long, value_name = "NAME", requires = "compiled")]
     contract: Option<String>,
+    /// Show no bar on standard error while the scan runs; without a terminal, with `--json`, `--sarif` or the variable
+    /// `CI` there is none anyway.
+    #[arg(long)]
+    quiet: bool,
     /// Fail when something at least this bad is found.
     #[arg(long, value_enum, default_value = "high")]
     fail_on: SeverityName,
@@ -104,8 +110,8 @@ impl Scan {
     pub(crate) fn run(self) -> Done {
         // Read first: a baseline that is none fails before time is spent.
         let known = match &self.baseline {
-            Some(path) => fingerprints(path)?,
-            None => BTreeSet::new(),
+            Some(path) => Baseline::read(path)?,
+            None => Baseline::default(),
         };
         let set = match &self.detectors {
             Some(folder) => detectors::read(folder)?,
@@ -126,11 +132,15 @@ impl Scan {
         };
         let limit = self.fail_on.severity();
         let failed =
-            found.iter().any(|(fingerprint, severity)| *severity >= limit && !known.contains(fingerprint));
+            found.iter().any(|(fingerprint, severity)| *severity >= limit && !known.has(fingerprint));
         Ok(if failed { Verdict::NotFine } else { Verdict::Fine })
     }
 
-    fn solidity(&self, project: &Project, known: &BTreeSet<String>) -> Found {
+    fn bar(&self) -> Option<Progress> {
+        watch::bar(!self.quiet && !self.json && !self.sarif)
+    }
+
+    fn solidity(&self, project: &Project, known: &Baseline) -> Found {
         if self.detectors.is_some() {
             return Err("`--detectors` goes with bytecode".into());
         }
@@ -141,7 +151,9 @@ impl Scan {
         for path in &self.import {
             imported.extend(others(path)?);
         }
-        let report = scorpius_source::scan(project, self.budget.budget());
+        let report = watch::watched(self.bar(), Some(project.files().count()), |run| {
+            scorpius_source::scan_watched(project, self.budget.budget(), run)
+        });
         let imported = external::merged(&report, imported);
         let terminal = Terminal::default();
         if self.sarif {
@@ -161,7 +173,7 @@ impl Scan {
         Ok(report.findings.into_iter().map(|finding| (finding.fingerprint, finding.severity)).collect())
     }
 
-    fn bytecode(&self, code: &[u8], set: &DetectorSet, known: &BTreeSet<String>) -> Found {
+    fn bytecode(&self, code: &[u8], set: &DetectorSet, known: &Baseline) -> Found {
         if !self.import.is_empty() {
             return Err("`--import` goes with Solidity".into());
         }
@@ -172,7 +184,9 @@ impl Scan {
             }
             None => None,
         };
-        let mut report = scorpius_replay::scan(code, self.budget.budget(), set);
+        let mut report = watch::watched(self.bar(), None, |run| {
+            scorpius_replay::scan_watched(code, self.budget.budget(), set, run)
+        });
         if let Some(lines) = &lines {
             lines.mark(&mut report);
         }
@@ -223,46 +237,24 @@ fn others(path: &Path) -> Result<Vec<external::ExternalFinding>, Box<dyn std::er
     external::read(&std::fs::read(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-/// Bytes of a baseline.
-const BASELINE_BYTES_MAX: u64 = 64 << 20;
-
-/// The fingerprints of an earlier report, or of a SARIF log.
-fn fingerprints(path: &Path) -> Result<BTreeSet<String>, Box<dyn std::error::Error>> {
-    if path.metadata()?.len() > BASELINE_BYTES_MAX {
-        return Err(format!("{} is too large for a report", path.display()).into());
-    }
-    let document: serde_json::Value = serde_json::from_slice(&std::fs::read(path)?)?;
-    let of_report = document["findings"]
-        .as_array()
-        .map(|findings| findings.iter().map(|finding| &finding["fingerprint"]).collect::<Vec<_>>());
-    let of_sarif = document["runs"].as_array().map(|runs| {
-        let results = runs.iter().filter_map(|run| run["results"].as_array()).flatten();
-        results.map(|result| &result["partialFingerprints"]["scorpius/v1"]).collect::<Vec<_>>()
-    });
-    let Some(found) = of_report.or(of_sarif) else {
-        return Err(format!("{} is neither a report nor a SARIF log", path.display()).into());
-    };
-    Ok(found.into_iter().filter_map(|text| text.as_str()).map(str::to_owned).collect())
-}
-
-/// The findings that no baseline has; says how many one has, and when there are none.
+/// The findings that no baseline has; says what became of those that one has, and when there are none.
 fn fresh<'f, F>(
     findings: &'f [F],
-    is_known: impl Fn(&F) -> bool,
-    incomplete: bool,
+    named: impl Fn(&F) -> (&str, String),
+    (known, incomplete): (&Baseline, bool),
     terminal: &Terminal,
 ) -> Vec<&'f F> {
-    let new: Vec<_> = findings.iter().filter(|finding| !is_known(finding)).collect();
-    if new.len() < findings.len() {
-        terminal.line(format!("{} findings are in the baseline", findings.len() - new.len()));
-    }
+    let all: Vec<_> = findings.iter().map(&named).collect();
+    known.tell(&all, incomplete, terminal);
+    let new: Vec<_> =
+        findings.iter().zip(&all).filter(|(_, (it, _))| !known.has(it)).map(|(it, _)| it).collect();
     if new.is_empty() {
         terminal.line(if incomplete { "no finding, and not all code was explored" } else { "no finding" });
     }
     new
 }
 
-fn table(report: &Report, known: &BTreeSet<String>, terminal: &Terminal) {
+fn table(report: &Report, known: &Baseline, terminal: &Terminal) {
     let coverage = &report.coverage;
     terminal.line(format!(
         "{}: {} functions, {} blocks, {} of {} jumps resolved",
@@ -275,8 +267,7 @@ fn table(report: &Report, known: &BTreeSet<String>, terminal: &Terminal) {
     for gap in &report.not_explored {
         terminal.line(format!("not explored: {} ({})", gap.what, gap.why));
     }
-    let is_known = |finding: &Finding| known.contains(&finding.fingerprint);
-    let new = fresh(&report.findings, is_known, report.incomplete, terminal);
+    let new = fresh(&report.findings, named, (known, report.incomplete), terminal);
     if new.is_empty() {
         return;
     }
@@ -297,10 +288,18 @@ fn table(report: &Report, known: &BTreeSet<String>, terminal: &Terminal) {
         if let Some(origin) = &finding.origin {
             terminal.line(compiled::explain(origin));
         }
+        if let Some(caller) = &finding.called_from {
+            terminal.line(compiled::explain_caller(caller));
+        }
         if let Some(replay) = &finding.replay {
             steps(replay, terminal);
         }
     }
+}
+
+fn named(finding: &Finding) -> (&str, String) {
+    let line = finding.written_at().map(|place| (place.path.as_str(), place.line));
+    (&finding.fingerprint, baseline::place(&finding.detector, Some(finding.pc), line))
 }
 
 /// The transactions of a replay, each as `cast send` takes it.

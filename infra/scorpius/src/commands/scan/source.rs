@@ -1,14 +1,13 @@
 //! The table for Solidity.
 
-use std::collections::BTreeSet;
-
 use scorpius_scan::external::ExternalFinding;
 use scorpius_scan::source::{Project, SourceFinding, SourceReport};
 
+use super::baseline::{self, Baseline};
 use crate::terminal::Terminal;
 
 /// Prints what is not known, each with its lines.
-pub(super) fn table(project: &Project, report: &SourceReport, known: &BTreeSet<String>, terminal: &Terminal) {
+pub(super) fn table(project: &Project, report: &SourceReport, known: &Baseline, terminal: &Terminal) {
     let walked = report.contracts.iter().filter(|contract| contract.walked).count();
     terminal.line(format!(
         "{}: {} files, {} contracts, {walked} of them walked",
@@ -20,11 +19,14 @@ pub(super) fn table(project: &Project, report: &SourceReport, known: &BTreeSet<S
         let place = gap.place.as_ref().map(|place| format!(" at {}:{}", place.path, place.line));
         terminal.line(format!("not explored: {}{} ({})", gap.what, place.unwrap_or_default(), gap.why));
     }
-    let is_known = |finding: &SourceFinding| known.contains(&finding.fingerprint);
-    let new = super::fresh(&report.findings, is_known, report.incomplete, terminal);
-    for finding in new {
+    for finding in super::fresh(&report.findings, named, (known, report.incomplete), terminal) {
         show(project, finding, terminal);
     }
+}
+
+fn named(finding: &SourceFinding) -> (&str, String) {
+    let line = Some((finding.place.path.as_str(), finding.place.line));
+    (&finding.fingerprint, baseline::place(&finding.detector, None, line))
 }
 
 fn show(project: &Project, finding: &SourceFinding, terminal: &Terminal) {

@@ -14,9 +14,10 @@ mod trap;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::code::Code;
 use super::contract::Contract;
 use super::deadline::{Budget, Deadline};
-use super::evidence;
+use super::evidence::{self, Seen};
 use super::explore::Explored;
 use super::expr::Id;
 use super::graph::Graph;
@@ -106,11 +107,11 @@ const DETECTORS: [Detector; 10] = [
 /// Asks every detector.
 pub(crate) fn detect(
     explored: &Explored,
-    checks_arithmetic: bool,
+    code: &Code<'_>,
     besides: Besides<'_>,
     deadline: &Deadline,
 ) -> Detected {
-    let contract = Contract::new(explored, checks_arithmetic, deadline);
+    let contract = Contract::new(explored, code.checks_arithmetic(), deadline);
     let mut candidates = own(&contract);
     for detector in DETECTORS {
         let found = detector(&contract);
@@ -131,8 +132,8 @@ pub(crate) fn detect(
     places.extend(others);
     worst_first(&mut places);
     let stopped_by_time = contract.is_cut();
-    let mut findings: Vec<Finding> =
-        places.iter().filter_map(|ways| evidence::finding(explored, &contract.writers, ways)).collect();
+    let seen = Seen { explored, code, writers: &contract.writers };
+    let mut findings: Vec<Finding> = places.iter().filter_map(|ways| seen.finding(ways)).collect();
     evidence::tell_apart(&mut findings);
     let way = |of: &Candidate<Heading<'_>>| Way { visit: of.visit, pc: of.pc, subject: of.subject };
     let ways = places.iter().map(|ways| ways.iter().map(way).collect()).collect();

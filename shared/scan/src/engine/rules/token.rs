@@ -25,7 +25,8 @@ pub(crate) static LEAK_TOKEN: Rule = Rule {
     cwe: 912,
     worst: Severity::High,
     help: "A function lowers a balance that is not the caller's, or sets an allowance on it, and asks \
-           nobody for an allowance.",
+           nobody for an allowance. Or what others paid into the contract, or approved to it, leaves it at a \
+           privileged caller's word or price.",
     remedy: "Move only what its owner approved.",
 };
 
@@ -37,8 +38,8 @@ pub(crate) static LIMIT_SELL: Rule = Rule {
     swc: None,
     cwe: 912,
     worst: Severity::Medium,
-    help: "Transfers fail on a condition that a privileged caller switches, and not everybody is held to it \
-           alike.",
+    help: "Transfers, or what the contract pays its callers, fail on a condition that a privileged caller \
+           switches, and not everybody is held to it alike.",
     remedy: "Remove the switch, or let it only ever open.",
 };
 

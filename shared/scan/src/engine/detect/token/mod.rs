@@ -1,6 +1,9 @@
 //! Traps of tokens: what a privileged caller can do to those who hold them. Every finding says that it can be
 //! done, not that it was.
 
+mod drains;
+mod limits;
+
 use std::collections::BTreeSet;
 
 use alloy_primitives::U256;
@@ -8,7 +11,8 @@ use alloy_primitives::U256;
 use super::Candidate;
 use super::calls::{TRANSFER, TRANSFER_FROM};
 use crate::engine::contract::{Contract, WriteSite};
-use crate::engine::expr::{Expr, Id, render};
+use crate::engine::expr::{Expr, Id};
+use crate::engine::guard::Kind;
 use crate::engine::opcode::{ADD, AND, CALLER, DIV, LT, MUL, ORIGIN, SUB};
 use crate::engine::report::{Confidence, Severity};
 use crate::engine::rules::{self, Rule};
@@ -24,13 +28,14 @@ struct Token {
 
 pub(super) fn find(contract: &Contract<'_>) -> Vec<Candidate> {
     let token = Token::of(contract);
-    let mut candidates = drains(contract, token.is_some());
+    let mut candidates = drains::find(contract, token.is_some());
+    candidates.extend(limits::of_payouts(contract));
     let Some(token) = token else { return candidates };
     for write in &contract.writes {
         candidates.extend(token.hidden_mint(contract, write));
         candidates.extend(token.leak(contract, write));
     }
-    candidates.extend(token.limits(contract));
+    candidates.extend(limits::of_transfers(&token, contract));
     candidates.extend(token.fees(contract));
     candidates
 }
@@ -40,6 +45,23 @@ const ADDRESS_MASK: U256 = U256::from_limbs([u64::MAX, u64::MAX, u32::MAX as u64
 
 /// ERC-20 `approve`.
 const APPROVE: u32 = 0x095e_a7b3;
+
+/// Whether only callers who are let in get to the state.
+fn is_let_in(contract: &Contract<'_>, visit: usize) -> bool {
+    !contract.open(visit) || is_named(contract, visit)
+}
+
+/// Whether the caller is compared with a variable on the way to the state. It counts where anyone may write the
+/// variable, too: that takes nothing from what can be done then.
+fn is_named(contract: &Contract<'_>, visit: usize) -> bool {
+    let guards = &contract.visit(visit).state.guards;
+    guards.iter().filter_map(|&number| contract.explored.guards.get(number as usize)).any(|guard| {
+        let trusts = &guard.fact.trusts;
+        guard.fact.kind == Kind::Caller
+            && !trusts.is_empty()
+            && trusts.iter().all(|&slot| contract.arena().as_const(slot).is_some())
+    })
+}
 
 fn is_transfer(selector: Option<u32>) -> bool {
     matches!(selector, Some(TRANSFER | TRANSFER_FROM))
@@ -56,7 +78,8 @@ impl Token {
                 // What is merged from several paths shows no sum or difference any more, but where it comes from.
                 [key]
                     if is_transfer(contract.selector(write.visit))
-                        && contract.taint(write.value).has(Taint::STORAGE) =>
+                        && contract.taint(write.value).has(Taint::STORAGE)
+                        && !is_flag(contract, write) =>
                 {
                     let key = contract.taint(key);
                     if key.has(Taint::CALLER) || contract.selector(write.visit) == Some(TRANSFER_FROM) {
@@ -92,7 +115,7 @@ impl Token {
     fn hidden_mint(&self, contract: &Contract<'_>, write: &WriteSite) -> Option<Candidate> {
         let function = contract.selector(write.visit);
         self.key(contract, write.slot)?;
-        if is_transfer(function) || contract.open(write.visit) || takes(contract, write) {
+        if is_transfer(function) || !is_let_in(contract, write.visit) || takes(contract, write) {
             return None;
         }
         // An owner that is written is a token with a number (ERC-721).
@@ -132,7 +155,8 @@ impl Token {
     fn leak(&self, contract: &Contract<'_>, write: &WriteSite) -> Option<Candidate> {
         let arena = contract.arena();
         let function = contract.selector(write.visit);
-        if function == Some(TRANSFER) || function == Some(TRANSFER_FROM) && contract.open(write.visit) {
+        if function == Some(TRANSFER) || function == Some(TRANSFER_FROM) && !is_let_in(contract, write.visit)
+        {
             return None;
         }
         if let Some((keys, base)) = contract.mapping(write.slot)
@@ -141,7 +165,7 @@ impl Token {
         {
             let owner = contract.taint(keys[0]);
             let theirs = !owner.has(Taint::CALLER | Taint::SIGNER) && owner.has(Taint::CALLDATA);
-            return (theirs && !contract.open(write.visit) && !takes(contract, write)).then(|| {
+            return (theirs && is_let_in(contract, write.visit) && !takes(contract, write)).then(|| {
                 privileged(
                     write.visit,
                     write.pc,
@@ -191,84 +215,10 @@ impl Token {
             || contract.writes.iter().any(|write| here(&write.visit) && is_allowance(write.slot))
     }
 
-    /// Conditions of transfers that a privileged caller switches.
-    fn limits(&self, contract: &Contract<'_>) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
-        let mut told = BTreeSet::new();
-        let moves = self.moves(contract);
-        for (index, visit) in contract.visits().iter().enumerate() {
-            let Some(branch) = &visit.branch else { continue };
-            if !is_transfer(visit.state.selector) || !contract.graph.kept(index) {
-                continue;
-            }
-            let goes_on = |side: &[usize]| side.iter().any(|&next| moves.get(next).copied().unwrap_or(false));
-            if goes_on(&branch.yes) == goes_on(&branch.no) {
-                continue;
-            }
-            for slot in contract.slots_inside(branch.condition) {
-                if self.is_of_holders(contract, slot) || !told.insert((branch.pc, slot)) {
-                    continue;
-                }
-                if switch(contract, slot).is_none() {
-                    continue;
-                }
-                candidates.extend(self.limit(contract, index, branch.pc, branch.condition, slot));
-            }
-        }
-        candidates
-    }
-
-    /// States from which a transfer may still change a balance.
-    fn moves(&self, contract: &Contract<'_>) -> Vec<bool> {
-        let mut moves = vec![false; contract.visits().len()];
-        let writes = contract.writes.iter().filter(|write| {
-            is_transfer(contract.selector(write.visit)) && self.key(contract, write.slot).is_some()
-        });
-        for write in writes {
-            if moves.get(write.visit).copied().unwrap_or(true) {
-                continue;
-            }
-            for (to, leads) in moves.iter_mut().zip(contract.graph.leading_to(write.visit)) {
-                *to |= leads;
-            }
-            if let Some(to) = moves.get_mut(write.visit) {
-                *to = true;
-            }
-        }
-        moves
-    }
-
     fn is_of_holders(&self, contract: &Contract<'_>, slot: Id) -> bool {
         contract
             .mapping(slot)
             .is_some_and(|(_, base)| self.balances.contains(&base) || self.allowances.contains(&base))
-    }
-
-    fn limit(
-        &self,
-        contract: &Contract<'_>,
-        visit: usize,
-        pc: usize,
-        condition: Id,
-        slot: Id,
-    ) -> Vec<Candidate> {
-        let of_holder = contract.mapping(slot).is_some();
-        let (rule, summary): (&'static Rule, _) = match of_holder {
-            true => (&rules::BLACKLIST, "Transfers of single holders fail when a privileged caller says so."),
-            false => (&rules::PAUSABLE, "Transfers fail when a privileged caller says so."),
-        };
-        let limit = privileged(
-            visit,
-            pc,
-            condition,
-            &rules::LIMIT_SELL,
-            Severity::Low,
-            format!(
-                "A transfer fails depending on `storage({})`, which a privileged caller writes.",
-                render(contract.arena(), slot)
-            ),
-        );
-        vec![privileged(visit, pc, condition, rule, Severity::Low, summary.to_owned()), limit]
     }
 
     /// Fees of a transfer that a privileged caller sets without a bound.
@@ -287,7 +237,7 @@ impl Token {
                     if arena.as_const(rate).is_none() || !told.insert(rate) {
                         continue;
                     }
-                    if let Some(setter) = switch(contract, rate)
+                    if let Some(setter) = limits::setters(contract, rate, part).next()
                         && contract.is_chosen(setter.value)
                         && !is_bounded(contract, setter)
                     {
@@ -307,43 +257,6 @@ impl Token {
     }
 }
 
-/// Ways in which what the contract itself holds leaves it: the ether of buyers, tokens that were sent to it.
-fn drains(contract: &Contract<'_>, is_token: bool) -> Vec<Candidate> {
-    let mut told = BTreeSet::new();
-    let mut candidates = Vec::new();
-    for site in &contract.calls {
-        let call = &site.call;
-        let open = contract.open(site.visit);
-        let value = call.value.filter(|_| contract.sends_ether(call) && call.selector.is_none());
-        let ether = value.is_some_and(|value| {
-            let taint = contract.taint(value);
-            match open {
-                // What came with the call is given back; what storage prices is sold back.
-                true => is_token && !taint.has(Taint::VALUE) && taint.has(Taint::STORAGE),
-                false => !taint.has(Taint::VALUE) && taint.has(Taint::BALANCE | Taint::CALLDATA),
-            }
-        });
-        let tokens = call.selector == Some(TRANSFER) && !open;
-        if !ether && !tokens || !told.insert(call.pc) {
-            continue;
-        }
-        let how = if open {
-            "at a price that a privileged caller sets"
-        } else {
-            "when a privileged caller says so"
-        };
-        candidates.push(privileged(
-            site.visit,
-            call.pc,
-            value.unwrap_or(call.target),
-            &rules::LEAK_TOKEN,
-            Severity::Info,
-            format!("What others paid into the contract leaves it {how}."),
-        ));
-    }
-    candidates
-}
-
 fn privileged(
     visit: usize,
     pc: usize,
@@ -353,6 +266,12 @@ fn privileged(
     summary: String,
 ) -> Candidate {
     Candidate { rule, pc, visit, subject, severity, confidence: Confidence::Likely, summary }
+}
+
+/// Whether a constant is packed into the slot: a mark, and no number.
+fn is_flag(contract: &Contract<'_>, write: &WriteSite) -> bool {
+    let (bits, set) = contract.packed(write);
+    bits != U256::MAX && !set.is_empty() && set.iter().all(|&word| contract.arena().as_const(word).is_some())
 }
 
 /// Whether the write takes something from what was there.
@@ -374,18 +293,6 @@ fn adds(contract: &Contract<'_>, write: &WriteSite) -> bool {
             contract.slot_of(*a) == Some(write.slot) || contract.slot_of(*b) == Some(write.slot)
         }
         _ => false,
-    })
-}
-
-/// Who, behind a guard and outside of transfers, writes the variable.
-fn switch<'c>(contract: &'c Contract<'_>, slot: Id) -> Option<&'c WriteSite> {
-    contract.writes.iter().find(|write| {
-        contract.same_variable(write.slot, slot)
-            && !is_transfer(contract.selector(write.visit))
-            && !contract.open(write.visit)
-            // A supply or a counter moves with what is booked; nobody sets it.
-            && !takes(contract, write)
-            && !adds(contract, write)
     })
 }
 
