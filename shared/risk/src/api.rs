@@ -70,7 +70,7 @@ pub const INVALID_MESSAGE: ProblemType =
 /// A site's name is none: not what IDNA takes, an IP address, or without a dot.
 pub const INVALID_DOMAIN: ProblemType =
     ProblemType { code: "invalid-domain", title: "Invalid domain", status: StatusCode::BAD_REQUEST };
-/// This release does not have the engine or the rule set that made the verdict.
+/// This release does not have the engine, the rule set or the calibration that made the verdict.
 pub const ENGINE_NOT_AVAILABLE: ProblemType = ProblemType {
     code: "engine-not-available",
     title: "The engine of this verdict is not in this release",
@@ -329,9 +329,9 @@ impl From<IntelError> for Problem {
 impl From<ReplayError> for Problem {
     fn from(error: ReplayError) -> Self {
         match error {
-            ReplayError::OtherEngine { .. } | ReplayError::OtherRules { .. } => {
-                ENGINE_NOT_AVAILABLE.because(error)
-            }
+            ReplayError::OtherEngine { .. }
+            | ReplayError::OtherRules { .. }
+            | ReplayError::OtherCalibration { .. } => ENGINE_NOT_AVAILABLE.because(error),
             ReplayError::Form(_) | ReplayError::OtherInputs { .. } | ReplayError::Inputs(_) => {
                 INTERNAL.because(error)
             }

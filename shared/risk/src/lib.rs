@@ -30,6 +30,7 @@ pub mod engine;
 pub mod events;
 pub mod foreign;
 pub mod intel;
+pub mod likelihood;
 pub mod lists;
 pub mod lookalike;
 pub mod message;

@@ -5,6 +5,7 @@ mod exploits;
 mod node;
 mod replay;
 mod scenarios;
+mod speed;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,6 +13,7 @@ use scorpius_risk::engine::rules::RuleSet;
 use scorpius_risk::engine::verdict::{Level, Subject, Verdict as Judged};
 use scorpius_risk::foreign::{ForeignAccount, Network};
 use scorpius_risk::intel::Indicator;
+use scorpius_risk::likelihood::{Likelihood, PriorSource, Priors, Unsaid};
 use scorpius_risk::lists::Lists;
 use scorpius_risk::request;
 
@@ -43,7 +44,9 @@ impl Screen {
     pub(crate) fn run(self) -> Done {
         let question = question(&self.subject, &self.chain)?;
         let id = new_id("vrd", &SystemClock);
+        let priors = Priors::default();
         let inputs = Inputs::gather(question, &self.history, &Lists::seed(), id, SystemClock.now());
+        let inputs = inputs.likely(&priors);
         let verdict = engine::decide(&inputs, inputs.rules());
         let terminal = Terminal::default();
         match self.json {
@@ -79,6 +82,49 @@ fn question(subject: &str, chain: &str) -> Result<Question, Box<dyn std::error::
     Ok(request::read_document(chain, &serde_json::from_str(&text)?)?)
 }
 
+/// How likely harm is, for people.
+fn in_words(likelihood: &Likelihood) -> String {
+    let estimate = match likelihood {
+        Likelihood::Measured(estimate) | Likelihood::PartlyMeasured(estimate) => estimate,
+        Likelihood::None { reason } => {
+            let why = match reason {
+                Unsaid::NoLabelledData => "no labelled set is about such a question",
+                Unsaid::HardRule => "a rule decided alone, which is a fact and no estimate",
+                Unsaid::OtherRules => "the calibration was made for other rules",
+            };
+            return format!("how likely harm is, is not said: {why}");
+        }
+    };
+    let [low, high] = &estimate.interval;
+    let by = match estimate.prior.source {
+        PriorSource::Default => "the platform's",
+        PriorSource::Policy => "the policy's",
+    };
+    let by_hand = match estimate.by_hand.as_slice() {
+        [] => String::new(),
+        names => format!("; set by hand and not measured: {}", names.join(", ")),
+    };
+    let of = |share: &str| format!("{} %", percent(share));
+    format!(
+        "of what looks like this, {} are harmful ({} to {}), when {} of all are ({by} prior){by_hand}",
+        of(&estimate.likelihood),
+        of(low),
+        of(high),
+        of(&format!("0.{:06}", estimate.prior.per_million)),
+    )
+}
+
+/// `0.019996` as `2.0`: more digits towards either end.
+fn percent(share: &str) -> String {
+    let percent = 100.0 * share.parse::<f64>().unwrap_or_default();
+    let digits = match percent {
+        ..0.1 | 99.9.. => 4,
+        ..10.0 | 90.0.. => 1,
+        _ => 0,
+    };
+    format!("{percent:.digits$}")
+}
+
 /// For people: what it is, what counts for and against it, and what to do.
 fn explain(verdict: &Judged, terminal: &Terminal) {
     terminal.line(format!(
@@ -89,6 +135,9 @@ fn explain(verdict: &Judged, terminal: &Terminal) {
         verdict.interval[0],
         verdict.interval[1]
     ));
+    if let Some(likelihood) = &verdict.likelihood {
+        terminal.line(in_words(likelihood));
+    }
     if let Subject::Signature { scheme, primary_type, hash, .. } = &verdict.subject {
         let of = primary_type.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
         terminal.line(format!("signs {scheme}{of}, hash {hash}"));

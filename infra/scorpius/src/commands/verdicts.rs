@@ -11,6 +11,7 @@ use scorpius_core::error::chain;
 use scorpius_risk::engine::replay::{Exported, replay};
 use scorpius_risk::events::Label;
 use scorpius_risk::verdicts::Verdicts as Kept;
+use scorpius_wallets::feedback::page_of_closed;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -35,7 +36,8 @@ pub struct Verdicts {
 enum What {
     /// Write every verdict of a data folder that no host uses, with its inputs: one JSON line each.
     Export(Export),
-    /// Write every verdict whose subject's nature was told, as feedback for `scorpius train risk`: one JSON line each.
+    /// Write every verdict of which an outcome or the reason of a closed alert tells what it was about, as feedback for
+    /// `scorpius train risk`: one JSON line each.
     Feedback(Export),
     /// Make every verdict of such a file again, with no store and no chain, and compare the bytes.
     Replay(Replay),
@@ -64,7 +66,7 @@ impl Verdicts {
     pub(crate) fn run(self) -> Done {
         match self.what {
             What::Export(export) => runtime()?.block_on(export.verdicts()),
-            What::Feedback(feedback) => runtime()?.block_on(feedback.outcomes()),
+            What::Feedback(feedback) => runtime()?.block_on(feedback.labels()),
             What::Replay(replay) => replay.run(),
         }
     }
@@ -75,7 +77,8 @@ type Lines = Result<(Vec<Vec<u8>>, Option<String>), Box<dyn std::error::Error>>;
 
 impl Export {
     async fn verdicts(self) -> Done {
-        self.write("verdicts", async |kept: &Kept, cursor: Option<&str>| -> Lines {
+        let mut out = self.begin().await?;
+        out.take(async |kept: &Kept, cursor: Option<&str>| -> Lines {
             let (verdicts, next) = kept.page_of_all(cursor).await?;
             let mut lines = Vec::with_capacity(verdicts.len());
             for verdict in verdicts {
@@ -88,47 +91,84 @@ impl Export {
             }
             Ok((lines, next))
         })
-        .await
+        .await?;
+        out.end("verdicts")
     }
 
-    async fn outcomes(self) -> Done {
-        self.write("outcomes", async |kept: &Kept, cursor: Option<&str>| -> Lines {
+    /// What was said of verdicts, then what was said of alerts whose verdicts nothing was said of.
+    async fn labels(self) -> Done {
+        let mut out = self.begin().await?;
+        out.take(async |kept: &Kept, cursor: Option<&str>| -> Lines {
             let (outcomes, next) = kept.page_of_outcomes(cursor).await?;
-            let mut lines = Vec::with_capacity(outcomes.len());
-            for (outcome, verdict) in outcomes {
-                let inputs: &RawValue = serde_json::from_slice(&verdict.inputs)?;
-                let line = FeedbackLine { verdict_id: &outcome.verdict_id, label: outcome.label, inputs };
-                lines.push(serde_json::to_vec(&line)?);
-            }
-            Ok((lines, next))
+            let lines = outcomes
+                .iter()
+                .map(|(outcome, verdict)| feedback_line(&outcome.verdict_id, outcome.label, verdict));
+            Ok((lines.collect::<Result<_, _>>()?, next))
         })
-        .await
+        .await?;
+        out.take(async |kept: &Kept, cursor: Option<&str>| -> Lines {
+            let (closed, next) = page_of_closed(kept, cursor).await?;
+            let lines = closed.iter().map(|(id, label, verdict)| feedback_line(id, *label, verdict));
+            Ok((lines.collect::<Result<_, _>>()?, next))
+        })
+        .await?;
+        out.end("labels")
     }
 
-    /// Writes every line that the pages have.
-    async fn write(self, what: &str, page: impl AsyncFn(&Kept, Option<&str>) -> Lines) -> Done {
-        let (host, _) = Host::open(Settings::in_folder(self.data.clone())).await?;
+    async fn begin(self) -> Result<Out, Box<dyn std::error::Error>> {
+        let (host, _) = Host::open(Settings::in_folder(self.data)).await?;
         let store = Arc::new(host.local.store.clone());
         let kept = Kept { store, blobs: Arc::new(host.local.blobs.clone()) };
-        let mut out = BufWriter::new(File::create_new(&self.to)?);
-        let (mut count, mut cursor) = (0_u64, None);
+        let file = BufWriter::new(File::create_new(&self.to)?);
+        Ok(Out { _host: host, kept, file, path: self.to, count: 0 })
+    }
+}
+
+/// A file that lines go to.
+struct Out {
+    /// The folder is its own for as long as this is.
+    _host: Arc<Host>,
+    kept: Kept,
+    file: BufWriter<File>,
+    path: PathBuf,
+    count: u64,
+}
+
+impl Out {
+    /// Writes every line that the pages have.
+    async fn take(
+        &mut self,
+        page: impl AsyncFn(&Kept, Option<&str>) -> Lines,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let mut cursor = None;
         loop {
-            let (lines, next) = page(&kept, cursor.as_deref()).await?;
+            let (lines, next) = page(&self.kept, cursor.as_deref()).await?;
             for line in lines {
-                out.write_all(&line)?;
-                out.write_all(b"\n")?;
-                count += 1;
+                self.file.write_all(&line)?;
+                self.file.write_all(b"\n")?;
+                self.count += 1;
             }
             cursor = next;
             if cursor.is_none() {
-                break;
+                return Ok(());
             }
         }
-        out.flush()?;
-        out.get_ref().sync_all()?;
-        Terminal::default().line(format!("{count} {what} in {}", self.to.display()));
+    }
+
+    fn end(mut self, what: &str) -> Done {
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        Terminal::default().line(format!("{} {what} in {}", self.count, self.path.display()));
         Ok(Verdict::Fine)
     }
+}
+
+fn feedback_line(
+    verdict_id: &str,
+    label: Label,
+    verdict: &scorpius_risk::verdicts::Kept,
+) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&FeedbackLine { verdict_id, label, inputs: serde_json::from_slice(&verdict.inputs)? })
 }
 
 /// What a verdict's subject turned out to be, with what the verdict was made from. Reasons and who gave them stay.

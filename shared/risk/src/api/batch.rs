@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::StatusCode;
 use schemars::JsonSchema;
+use scorpius_core::UnixMillis;
 use scorpius_edge::idempotency::Once;
 use scorpius_edge::problem::{INTERNAL, INVALID_REQUEST, Problem, TOO_LARGE};
 use scorpius_edge::{Request, Response};
@@ -17,6 +18,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{App, Asked, Judged, documents, judge, sha256};
 use crate::engine::verdict::Verdict;
+use crate::likelihood::Priors;
 
 /// Questions of a batch.
 pub(super) const ITEMS_MAX: usize = 100;
@@ -66,13 +68,14 @@ pub(super) async fn batch(app: &App, request: &Request) -> Result<Response, Prob
             .at("/items", format_args!("more than {ITEMS_MAX} items")));
     }
     let until = app.clock.now().plus_ms(READING_MS_MAX);
+    let priors = Priors::of_tenant(&*app.verdicts.store, request.tenant()?).await?;
     let mut results = Vec::with_capacity(items.len());
     for chunk in 0.. {
         let Some(rest) = items.get(results.len()..).filter(|rest| !rest.is_empty()) else { break };
         let once = Once::of(&of_chunk(request, chunk))?;
         let answer = match once.answered(&*app.verdicts.store).await? {
             Some(answer) => answer,
-            None => judge_some(app, request, rest, until, &once).await?,
+            None => judge_some(app, request, rest, &(until, priors), &once).await?,
         };
         let answered: BatchAnswer =
             serde_json::from_slice(&answer.body).map_err(|error| INTERNAL.because(error))?;
@@ -101,7 +104,7 @@ async fn judge_some(
     app: &App,
     request: &Request,
     items: &[BTreeMap<String, Value>],
-    until: scorpius_core::UnixMillis,
+    all: &(UnixMillis, Priors),
     once: &Once,
 ) -> Result<Response, Problem> {
     let (mut results, mut writes, mut bytes) = (Vec::new(), Vec::new(), 0);
@@ -109,7 +112,7 @@ async fn judge_some(
         if !results.is_empty() && bytes >= CHUNK_BYTES_MAX {
             break;
         }
-        match judge_item(app, request, item, until).await {
+        match judge_item(app, request, item, all).await {
             Ok(judged) => {
                 bytes += judged.answer.len();
                 let text = String::from_utf8(judged.answer).map_err(|error| INTERNAL.because(error))?;
@@ -140,7 +143,7 @@ async fn judge_item(
     app: &App,
     request: &Request,
     item: &BTreeMap<String, Value>,
-    until: scorpius_core::UnixMillis,
+    (until, priors): &(UnixMillis, Priors),
 ) -> Result<Judged, Problem> {
     let mut item = item.clone();
     let read = match item.remove("kind").as_ref().and_then(Value::as_str) {
@@ -157,5 +160,5 @@ async fn judge_item(
     };
     let body = serde_json::to_vec(&item).map_err(|error| INTERNAL.because(error))?;
     let alone = Request { body: Bytes::from(body), ..request.clone() };
-    judge(app, &alone, read(&alone)?, until).await
+    judge(app, &alone, Asked { priors: Some(*priors), ..read(&alone)? }, *until).await
 }

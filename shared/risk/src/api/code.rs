@@ -50,40 +50,55 @@ impl AtHand {
 #[derive(Default)]
 pub(super) struct Codes(Vec<(Looked, Vec<Part>)>);
 
-/// The code of an address and of what it is a proxy for, where the asker tells it or wants it read, and the block of which
-/// it is.
+/// What is at an address, as far as it was told or read.
+#[derive(Default)]
+pub(super) struct OfAddress {
+    /// Its own code and what it is a proxy for.
+    pub(super) codes: Vec<AtHand>,
+    /// The block at which it was read.
+    pub(super) block: Option<Block>,
+    /// Why it was not read, or not to the end, where the asker wanted it.
+    pub(super) unread: Option<Unread>,
+}
+
+/// The code of an address and of what it is a proxy for, where the asker tells it or wants it read.
 pub(super) async fn of_address(
     app: &App,
     question: &Question,
     told: Option<Bytes>,
     is_read: bool,
     until: UnixMillis,
-) -> Result<(Vec<AtHand>, Option<Block>), Problem> {
-    let Question::Address { chain, address: asked } = question else { return Ok((Vec::new(), None)) };
-    let (told_by, own, code, block) = match (told, &app.chain) {
-        (Some(code), _) => (Teller::Asker, None, Some(Code::from(code)), None),
+) -> Result<OfAddress, Problem> {
+    let Question::Address { chain, address: asked } = question else { return Ok(OfAddress::default()) };
+    let (told_by, own, code, block, unread) = match (told, &app.chain) {
+        (Some(code), _) => (Teller::Asker, None, Some(Code::from(code)), None, None),
         (None, Some(node)) if is_read => {
             let late = || app.clock.now() >= until;
             let read =
                 prefetch_view(&**node, chain.number(), address(asked), &questions(), &slots(), &late).await;
-            if read.unread == Some(Unread::NoEndpoint) {
-                return Ok((Vec::new(), None));
+            // A chain that nobody configured is not one that fails.
+            if let Some(unread) = read.unread.filter(|unread| *unread != Unread::NoEndpoint) {
+                tracing::warn!(chain = %chain, unread = ?unread, "the code of an address could not be read");
             }
-            let block = read.state.as_ref().map(|state| &state.block);
+            let (block, unread) = (read.state.as_ref(), read.unread);
+            let block = block.map(|state| &state.block);
             let block = block.map(|block| Block { number: block.number, hash: block.hash.to_string() });
-            let Read { code, own, .. } = seen(*asked, Teller::Chain, read.state.as_ref(), read.unread);
-            (Teller::Chain, own, code, block)
+            let Read { code, own, .. } = seen(*asked, Teller::Chain, read.state.as_ref(), unread);
+            (Teller::Chain, own, code, block, unread)
         }
-        _ => return Ok((Vec::new(), None)),
+        (None, None) if is_read => {
+            return Ok(OfAddress { unread: Some(Unread::NoEndpoint), ..OfAddress::default() });
+        }
+        (None, _) => return Ok(OfAddress::default()),
     };
     let code = code.filter(|code| !code.is_empty());
     let scan = match (&code, RuleSet::extended().model(Class::Contract)) {
         (Some(code), Some(_)) => Some(scanned(code.clone()).await?),
         _ => None,
     };
-    let at_hand = AtHand::both(*asked, told_by, own, code, scan);
-    let block = block.filter(|_| !at_hand.is_empty());
-    Ok((at_hand, block))
+    let codes = AtHand::both(*asked, told_by, own, code, scan);
+    let block = block.filter(|_| !codes.is_empty());
+    Ok(OfAddress { codes, block, unread })
 }
 
 /// It computes, for up to a second.

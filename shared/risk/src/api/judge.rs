@@ -18,6 +18,7 @@ use crate::engine::verdict::Verdict;
 use crate::engine::{Decided, Moved, decide_hashed};
 use crate::events::Scored;
 use crate::intel::Indicator;
+use crate::likelihood::{Class, Priors};
 use crate::verdicts::Kept;
 
 /// How long a chain is read for one transaction. The request that is on its way then is waited for.
@@ -40,6 +41,8 @@ pub struct Asked {
     pub run: Run,
     /// What the guard of the wallet adds whose transaction it is.
     pub guard: Option<Guard>,
+    /// How much of its traffic the tenant says is harmful, where that was read already.
+    pub priors: Option<Priors>,
 }
 
 /// What is told of the chain, and how a transaction is to be run.
@@ -78,6 +81,7 @@ impl Asked {
             accounts: Vec::new(),
             run: Run::default(),
             guard: None,
+            priors: None,
         }
     }
 }
@@ -100,16 +104,22 @@ pub struct Judged {
 /// When lists or blobs do not answer, and 401 for an anonymous caller.
 pub async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis) -> Result<Judged, Problem> {
     let (tenant, actor) = (request.tenant()?, request.actor()?);
-    let Asked { question, history, dealings, accounts, mut run, guard } = asked;
+    let Asked { question, history, dealings, accounts, mut run, guard, priors } = asked;
     let id = new_id("vrd", &*app.clock);
     let until = until.min(app.clock.now().plus_ms(READING_MS_MAX));
+    let priors = match priors {
+        Some(priors) => priors,
+        // What has no curve needs no prior, which saves a read.
+        None if Class::of(&question, &question.read()).is_none() => Priors::default(),
+        None => Priors::of_tenant(&*app.verdicts.store, tenant).await?,
+    };
     let code = run.code.take();
-    let (of_asked, read_at) = of_address(app, &question, code.clone(), run.is_code_read, until).await?;
+    let asked = of_address(app, &question, code.clone(), run.is_code_read, until).await?;
     let token = token::look(app, &question, code, until).await?;
     let ground = ground(app, &question, run, until).await;
     let mut at_hand = of_ground(&question, ground.as_ref());
     at_hand.extend(token.iter().flat_map(|(_, _, codes)| codes.clone()));
-    at_hand.extend(of_asked);
+    at_hand.extend(asked.codes);
     let codes = Codes::look(app, at_hand).await?;
     let mut indicators = question.indicators();
     indicators.extend(codes.indicators());
@@ -121,12 +131,13 @@ pub async fn judge(app: &App, request: &Request, asked: Asked, until: UnixMillis
         .told(&accounts)
         .over(ground)
         .coded(codes.told(&answers))
-        .guarded(guard);
+        .guarded(guard)
+        .likely(&priors);
     let inputs = match token {
         Some((token, block, _)) => inputs.seen(token, block, &app.lists),
         None => inputs,
     };
-    let inputs = Inputs { block: read_at.or(inputs.block.clone()), ..inputs };
+    let inputs = Inputs { block: asked.block.or(inputs.block.clone()), code_unread: asked.unread, ..inputs };
     let bytes = inputs.canonical();
     let Decided { verdict, moved } = decide_hashed(&inputs, sha256(&bytes), inputs.rules());
     let answer = verdict.canonical();

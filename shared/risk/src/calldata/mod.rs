@@ -258,6 +258,18 @@ pub fn read(target: Account, data: &[u8]) -> Calls {
 }
 
 impl Calls {
+    /// Whether it pays somebody, and nothing else: coins without a call, or one transfer of the caller's own tokens.
+    #[must_use]
+    pub fn is_payment(&self) -> bool {
+        match self.calls.as_slice() {
+            _ if self.incomplete => false,
+            [] => true,
+            [call] if call.form.is_plain() => true,
+            [call] => matches!(call.effects[..], [Effect::Transfer { from: None, .. }]),
+            _ => false,
+        }
+    }
+
     /// Takes `AllowZero` for what it is on a token that is known to be fungible.
     pub fn settle(&mut self, is_fungible: impl Fn(&Account) -> bool) {
         for effect in self.calls.iter_mut().flat_map(|call| &mut call.effects) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use scorpius_core::UnixMillis;
+use scorpius_evm::Unread;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -22,6 +23,7 @@ use crate::engine::rules::{RuleSet, SignalId};
 use crate::engine::verdict::{Block, Subject};
 use crate::foreign::ForeignAccount;
 use crate::intel::Indicator;
+use crate::likelihood;
 use crate::lists::{ListRef, Lists};
 use crate::message::{Message, Note, Reading};
 use crate::model::Class;
@@ -323,6 +325,12 @@ pub struct Inputs {
     /// What the guard of the wallet adds whose transaction it is, if it is one's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
+    /// Why the code of the address was not read, or not to the end, where it was to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_unread: Option<Unread>,
+    /// By what the likelihood is made, if it is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<likelihood::Asked>,
 }
 
 impl Inputs {
@@ -356,6 +364,8 @@ impl Inputs {
             token: None,
             codes: Vec::new(),
             guard: None,
+            code_unread: None,
+            likelihood: None,
         }
     }
 

@@ -15,6 +15,7 @@ pub mod ground;
 pub mod guard;
 mod guard_rules;
 pub mod inputs;
+mod likely;
 pub mod listed;
 pub mod odds;
 mod party_rules;
@@ -110,6 +111,7 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
     let interval = [log_odds - rules.spread.down, log_odds + rules.spread.up + widened];
     let (score, level) = (probability.score(), level(log_odds, &weighed, rules));
     let advice = advice(level, &weighed, rules);
+    let likelihood = likely::look(inputs, &reading, rules, &weighed);
     let decision = guard.map(|guard| {
         let has = |id: SignalId| weighed.iter().any(|(_, signal)| signal.id == id.name());
         let has_hard = weighed.iter().any(|(rule, _)| rule.class == Class::Hard);
@@ -135,6 +137,7 @@ pub(crate) fn decide_hashed(inputs: &Inputs, inputs_sha256: String, rules: &Rule
         block: inputs.block.clone(),
         inputs_sha256,
         advice,
+        likelihood,
         decision,
     };
     Decided { verdict, moved: moved.unwrap_or_default() }

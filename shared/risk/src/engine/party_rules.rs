@@ -216,8 +216,16 @@ impl<'a> Known<'a> {
                 }
             }
         }
-        for party in unknown().filter(|party| self.state(&party.account).is_none()) {
-            findings.add(SignalId::NoChainData, self.asked("chain", party.evidence()));
+        // Of an address alone: whoever wanted its code read is told that it was not, also of one that is well known.
+        let unread = self.inputs.code_unread;
+        let is_unseen =
+            |party: &Party| !self.is_well_known(&party.account) && self.state(&party.account).is_none();
+        for party in others().filter(|party| unread.is_some() || is_unseen(party)) {
+            let mut evidence = party.evidence();
+            if let Some(why) = unread {
+                evidence["code_unread"] = json!(why);
+            }
+            findings.add(SignalId::NoChainData, self.asked("chain", evidence));
         }
     }
 }

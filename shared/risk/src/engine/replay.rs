@@ -7,6 +7,7 @@ use crate::engine::inputs::{BadInputs, Inputs};
 use crate::engine::rules::RuleSet;
 use crate::engine::verdict::Verdict;
 use crate::engine::{ENGINE, decide};
+use crate::likelihood::Calibration;
 
 /// A verdict that was made again.
 #[derive(Debug)]
@@ -34,6 +35,12 @@ pub enum ReplayError {
     /// It was made by rules that this release does not have.
     #[error("this release does not have the rule set `{sha256}`")]
     OtherRules {
+        /// Which.
+        sha256: String,
+    },
+    /// It was made by a calibration that this release does not have.
+    #[error("this release does not have the calibration `{sha256}`")]
+    OtherCalibration {
         /// Which.
         sha256: String,
     },
@@ -76,7 +83,12 @@ pub fn replay(verdict: &str, inputs: &[u8]) -> Result<Replayed, ReplayError> {
     if found != stored.inputs_sha256 {
         return Err(ReplayError::OtherInputs { found, named: stored.inputs_sha256 });
     }
-    let verdict_now = decide(&Inputs::parse(inputs)?, rules);
+    let inputs = Inputs::parse(inputs)?;
+    let calibration = inputs.likelihood.as_ref().map(|asked| &asked.calibration_sha256);
+    if let Some(sha256) = calibration.filter(|sha256| Calibration::shipped(sha256).is_none()) {
+        return Err(ReplayError::OtherCalibration { sha256: sha256.clone() });
+    }
+    let verdict_now = decide(&inputs, rules);
     let bytes = verdict_now.canonical();
     Ok(Replayed { same: bytes == verdict.as_bytes(), bytes, verdict: verdict_now })
 }

@@ -428,5 +428,6 @@ impl SignalIds {
 
 mod code;
 mod guard;
+mod likely;
 mod requests;
 pub(crate) mod simulation;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::engine::guard::Decision;
+use crate::likelihood::Likelihood;
 use crate::lists::ListRef;
 
 /// What to think of it.
@@ -183,6 +184,9 @@ pub struct Verdict {
     pub inputs_sha256: String,
     /// What to do.
     pub advice: String,
+    /// How likely harm is among what is asked about; the probability is what the rules' weights say. Absent where it was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<Likelihood>,
     /// What the guard of the wallet decides whose transaction it is; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use file::{BadModel, Model, Node, Parts, Split};
-pub use registry::{Listed, Registry, listed};
+pub use registry::{Listed, ListedCalibration, ListedCurve, Registry, listed};
 
 /// What a model is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -1,11 +1,13 @@
 //! The models of this release: which there are, what they measured, and for which rules they count.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::engine::rules::RuleSet;
+use crate::likelihood::{Calibration, Curve};
 use crate::model::Model;
 
 /// One model of this release.
@@ -22,7 +24,7 @@ pub struct Listed {
     /// Whether the rules of this release count it.
     pub active: bool,
     /// Cross-validated measures, in millionths, by name.
-    pub measures: std::collections::BTreeMap<String, i64>,
+    pub measures: BTreeMap<String, i64>,
 }
 
 /// The models of this release.
@@ -30,6 +32,32 @@ pub struct Listed {
 pub struct Registry {
     /// By name.
     pub models: Vec<Listed>,
+    /// By what the likelihood of verdicts is made.
+    pub calibration: ListedCalibration,
+}
+
+/// The calibration that counts.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ListedCalibration {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its canonical JSON, in hex: as verdicts name it.
+    pub sha256: String,
+    /// By class; what is not here has no likelihood.
+    pub classes: BTreeMap<&'static str, ListedCurve>,
+}
+
+/// What evidence is worth on the questions of one class.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ListedCurve {
+    /// What the sets are, and what they cannot tell.
+    pub about: String,
+    /// SHA-256 of the rows that it was made from, in hex.
+    pub data_sha256: String,
+    /// The signals that were measured.
+    pub signals: Vec<String>,
+    /// Cross-validated measures, in millionths, by name.
+    pub measures: BTreeMap<String, i64>,
 }
 
 /// As JSON, each from one file of `models/`.
@@ -67,5 +95,18 @@ pub fn listed() -> Registry {
         })
         .collect();
     models.sort_by(|one, two| one.name.cmp(&two.name));
-    Registry { models }
+    let calibration = Calibration::current();
+    let curve = |curve: &Curve| ListedCurve {
+        about: curve.about.clone(),
+        data_sha256: curve.data_sha256.clone(),
+        signals: curve.signals.iter().map(|id| id.name()).collect(),
+        measures: curve.measures.clone(),
+    };
+    let classes = calibration.curves().iter().map(|(class, of)| (class.name(), curve(of))).collect();
+    let calibration = ListedCalibration {
+        name: calibration.name().to_owned(),
+        sha256: calibration.sha256().to_owned(),
+        classes,
+    };
+    Registry { models, calibration }
 }

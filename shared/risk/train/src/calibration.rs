@@ -13,29 +13,48 @@ pub struct Calibration {
     pub rows: usize,
 }
 
-/// Pools neighbours until no share is below the one before it (Ayer and others, 1955). By log-odds.
-#[must_use]
-pub fn isotonic(pairs: &[(f64, bool)]) -> Vec<Calibration> {
+/// Neighbours that say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pool {
+    /// From here on, in thousandths of log-odds.
+    pub(crate) from: i64,
+    pub(crate) rows: usize,
+    pub(crate) harmful: usize,
+}
+
+/// Pools neighbours until no share is below the one before it (Ayer and others, 1955), by log-odds in thousandths. All of it
+/// in whole numbers.
+pub(crate) fn pools(pairs: &[(i64, bool)]) -> Vec<Pool> {
     let mut sorted = pairs.to_vec();
-    sorted.sort_by(|one, two| one.0.total_cmp(&two.0));
-    // From where, how many, how many of them harmful.
-    let mut pools: Vec<(f64, usize, usize)> = Vec::new();
-    for same in sorted.chunk_by(|one, two| one.0.total_cmp(&two.0).is_eq()) {
+    sorted.sort_by_key(|(odds, _)| *odds);
+    let mut pools: Vec<Pool> = Vec::new();
+    for same in sorted.chunk_by(|one, two| one.0 == two.0) {
         let Some((from, _)) = same.first() else { continue };
-        let mut pool = (*from, same.len(), same.iter().filter(|(_, harmful)| *harmful).count());
-        while let Some(last) = pools.last().filter(|last| last.2 * pool.1 >= pool.2 * last.1) {
-            pool = (last.0, last.1 + pool.1, last.2 + pool.2);
+        let harmful = same.iter().filter(|(_, harmful)| *harmful).count();
+        let mut pool = Pool { from: *from, rows: same.len(), harmful };
+        while let Some(last) =
+            pools.last().filter(|last| last.harmful * pool.rows >= pool.harmful * last.rows)
+        {
+            pool =
+                Pool { from: last.from, rows: last.rows + pool.rows, harmful: last.harmful + pool.harmful };
             pools.pop();
         }
         pools.push(pool);
     }
+    pools
+}
+
+/// The pools' shares. By log-odds.
+#[must_use]
+pub fn isotonic(pairs: &[(f64, bool)]) -> Vec<Calibration> {
     let whole = |number: f64| libm::round(number) as i64;
-    let step = |(from, rows, harmful): (f64, usize, usize)| Calibration {
-        from: whole(from * 1_000.0),
+    let pairs: Vec<_> = pairs.iter().map(|(odds, harmful)| (whole(odds * 1_000.0), *harmful)).collect();
+    let step = |Pool { from, rows, harmful }: Pool| Calibration {
+        from,
         share: whole(harmful as f64 / rows as f64 * 1_000_000.0),
         rows,
     };
-    pools.into_iter().map(step).collect()
+    pools(&pairs).into_iter().map(step).collect()
 }
 
 /// What the curve says of `odds`, as a probability; between two steps in a straight line.

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use scorpius_risk::likelihood::Step;
+
+use crate::curve::LearnedCurve;
 use crate::learn::{Contender, LearnError, Outcome};
+use crate::measures::Shifted;
 use crate::set::{Builder, DataSet};
 
 /// One class: its set, its hash, and what came of it.
@@ -43,6 +47,36 @@ pub fn card(
         writeln!(text, "| {why} | {lines} |")?;
     }
     Ok(text)
+}
+
+/// What verdicts say of how likely harm is, each row by the folds that did not have it.
+fn likelihood(text: &mut String, of: &LearnedCurve) -> std::fmt::Result {
+    writeln!(text, "\nLikelihood: {}\n", of.curve.about)?;
+    writeln!(
+        text,
+        "| at | by | Brier | of the share alone | calibration error |\n| --- | --- | --- | --- | --- |"
+    )?;
+    let set = &of.at_set;
+    let share = set.harmful as f64 / set.rows.max(1) as f64;
+    let (brier, error, alone) = (set.brier, set.calibration_error, share * (1.0 - share));
+    writeln!(text, "| the set's share, {share:.4} | curve | {brier:.6} | {alone:.6} | {error:.6} |")?;
+    for (by, at) in [("curve", &of.applied), ("rules", &of.by_rules)] {
+        let Shifted { share, brier, brier_of_share, calibration_error, .. } = at;
+        writeln!(text, "| {share:.4} | {by} | {brier:.6} | {brier_of_share:.6} | {calibration_error:.6} |")?;
+    }
+    writeln!(text, "\n| said | harmful | rows |\n| --- | --- | --- |")?;
+    for alike in &of.applied.alike {
+        writeln!(text, "| {:.4} | {:.4} | {} |", alike.said, alike.harmful, alike.rows)?;
+    }
+    writeln!(
+        text,
+        "\n| from | evidence | low | high | harmful | harmless |\n| --- | --- | --- | --- | --- | --- |"
+    )?;
+    for step in &of.curve.steps {
+        let Step { from, evidence, low, high, harmful, harmless } = step;
+        writeln!(text, "| {from} | {evidence} | {low} | {high} | {harmful} | {harmless} |")?;
+    }
+    Ok(())
 }
 
 fn learned(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
@@ -88,6 +122,9 @@ fn learned(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     )?;
     for step in &outcome.calibration {
         writeln!(text, "| {} | {:.4} | {} |", step.from, step.share as f64 / 1e6, step.rows)?;
+    }
+    if let Some(of) = &outcome.curve {
+        likelihood(text, of)?;
     }
     writeln!(text)
 }

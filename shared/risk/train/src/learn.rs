@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 
 use crate::additive::{Additive, Sign, intercept};
 use crate::calibration::{Calibration, isotonic, read};
+use crate::curve::{self, LearnedCurve};
 use crate::measures::{Measures, sigmoid};
 use crate::set::{DataSet, Row, SetError};
 use crate::trees::{Forest, Rows, Shape};
 
 /// Folds that measure.
-const FOLDS: u64 = 5;
+pub(crate) const FOLDS: u64 = 5;
 /// Folds within a fold, that choose.
 const INNER_FOLDS: u64 = 3;
 /// What is tried.
@@ -75,6 +76,8 @@ pub struct Outcome {
     pub model: Option<Model>,
     /// From the rules' log-odds to the share that was harmful, on this set.
     pub calibration: Vec<Calibration>,
+    /// What evidence is worth, for classes whose verdicts have a likelihood.
+    pub curve: Option<LearnedCurve>,
 }
 
 /// Why nothing was learned.
@@ -131,6 +134,18 @@ pub fn learn(set: &DataSet, settings: &Settings) -> Result<Outcome, LearnError> 
         .map(|(name, odds)| of.contender(name, odds, &folds))
         .collect();
     let (gain, ships, reason) = of.judged(&contenders, &odds);
+    let curve = match set.kind.likelihood() {
+        Some((class, model)) => {
+            let [rules, _, trees] = &odds;
+            let by = |(rules, trees): (&f64, &f64)| libm::round((trees - rules) * 1_000.0) as i64;
+            let terms: Vec<_> = match ships {
+                true => rules.iter().zip(trees).map(by).collect(),
+                false => vec![0; set.rows.len()],
+            };
+            Some(curve::learn(set, class, &terms, &folds, model.filter(|_| ships))?)
+        }
+        None => None,
+    };
     let all: Vec<usize> = (0..set.rows.len()).collect();
     let additive = of.additive(&all);
     let model = match set.kind.model() {
@@ -160,6 +175,7 @@ pub fn learn(set: &DataSet, settings: &Settings) -> Result<Outcome, LearnError> 
         weights: of.signals.iter().map(|(id, _)| *id).zip(additive.weights).collect(),
         model,
         calibration,
+        curve,
     })
 }
 
@@ -201,7 +217,7 @@ fn fold(seed: u64, group: &str, folds: u64) -> u64 {
     hash.finalize().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte)) % folds
 }
 
-fn split(folds: &[u64], number: u64) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn split(folds: &[u64], number: u64) -> (Vec<usize>, Vec<usize>) {
     let (test, train) = (0..folds.len()).partition(|row| folds.get(*row) == Some(&number));
     (train, test)
 }

@@ -13,16 +13,20 @@ mod additive;
 mod calibration;
 mod card;
 mod cases;
+mod curve;
 mod learn;
 mod measures;
+mod plot;
 mod set;
 mod trees;
 
 pub use calibration::{Calibration, isotonic};
 pub use card::{Learned, card};
 pub use cases::{Asked, BadCase, question};
+pub use curve::LearnedCurve;
 pub use learn::{Contender, LearnError, Outcome, Settings, learn};
-pub use measures::{AtRate, Measures};
+pub use measures::{Alike, AtRate, Measures, Shifted};
+pub use plot::{Series, plot};
 pub use set::{Builder, DataSet, Kind, Row, SetError};
 
 #[cfg(test)]

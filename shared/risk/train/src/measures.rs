@@ -68,6 +68,80 @@ impl Measures {
     }
 }
 
+/// Groups of equal weight that a shifted calibration error is taken over.
+const GROUPS: usize = 10;
+
+/// Some rows that are said to be alike: what was said on average, what was true, and their share of all.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Alike {
+    /// Said.
+    pub said: f64,
+    /// True.
+    pub harmful: f64,
+    /// Of all, once the kinds have the shares of the prior.
+    pub weight: f64,
+    /// Rows.
+    pub rows: usize,
+}
+
+/// Measures as if a told share of what is asked about were harmful: rows of each kind count so that they make up that share.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Shifted {
+    /// The share.
+    pub share: f64,
+    /// Mean square of the difference.
+    pub brier: f64,
+    /// The same when the share is all that is said.
+    pub brier_of_share: f64,
+    /// Expected calibration error over `alike`.
+    pub calibration_error: f64,
+    /// By what was said; what was said alike is together.
+    pub alike: Vec<Alike>,
+}
+
+impl Shifted {
+    /// Of pairs of evidence, as log-odds without a start, and truth.
+    pub(crate) fn of(pairs: &[(f64, bool)], share: f64) -> Self {
+        let harmful = pairs.iter().filter(|(_, harmful)| *harmful).count();
+        let each = |share: f64, rows: usize| share / rows.max(1) as f64;
+        let (of_harmful, of_harmless) = (each(share, harmful), each(1.0 - share, pairs.len() - harmful));
+        let start = libm::log(share / (1.0 - share));
+        let mut sorted: Vec<_> =
+            pairs.iter().map(|(odds, harmful)| (sigmoid(start + odds), *harmful)).collect();
+        sorted.sort_by(|one, two| one.0.total_cmp(&two.0));
+        let (mut brier, mut alike) = (0.0, Vec::<Alike>::new());
+        for same in sorted.chunk_by(|one, two| one.0.total_cmp(&two.0).is_eq()) {
+            let Some((said, _)) = same.first() else { continue };
+            let bad = of_harmful * same.iter().filter(|(_, harmful)| *harmful).count() as f64;
+            let good = of_harmless * same.iter().filter(|(_, harmful)| !*harmful).count() as f64;
+            brier += bad * (1.0 - said) * (1.0 - said) + good * said * said;
+            let here = Alike { said: *said, harmful: bad, weight: bad + good, rows: same.len() };
+            match alike
+                .last_mut()
+                .filter(|last| last.weight * (GROUPS as f64) < 1.0 && last.rows < pairs.len() / GROUPS)
+            {
+                Some(last) => {
+                    let weight = last.weight + here.weight;
+                    last.said = (last.said * last.weight + here.said * here.weight) / weight;
+                    (last.weight, last.harmful, last.rows) =
+                        (weight, last.harmful + here.harmful, last.rows + here.rows);
+                }
+                None => alike.push(here),
+            }
+        }
+        for group in &mut alike {
+            group.harmful /= group.weight;
+        }
+        Self {
+            share,
+            brier,
+            brier_of_share: share * (1.0 - share),
+            calibration_error: alike.iter().map(|of| of.weight * (of.said - of.harmful).abs()).sum(),
+            alike,
+        }
+    }
+}
+
 /// By ranks (Mann and Whitney).
 fn auc(pairs: &[(f64, bool)]) -> f64 {
     let mut sorted = pairs.to_vec();
@@ -114,6 +188,17 @@ mod tests {
         let of = Measures::of(&blind);
         assert_eq!((of.brier, of.auc, of.at_percent.recall), (0.1875, 0.5, 0.0));
         assert!(of.calibration_error < 1e-9);
+    }
+
+    #[test]
+    fn a_shifted_measure_is_that_of_a_set_with_that_share() {
+        // One harmful row counts as many as 49 harmless ones by their share: 2 %.
+        let pairs: Vec<_> = (0..100).map(|number| (0.0, number < 50)).collect();
+        let of = Shifted::of(&pairs, 0.02);
+        assert!((of.brier - 0.0196).abs() < 1e-12 && (of.brier_of_share - of.brier).abs() < 1e-12, "{of:?}");
+        assert!(of.calibration_error < 1e-12 && of.alike.len() == 1, "{of:?}");
+        let over: Vec<_> = pairs.iter().map(|(_, harmful)| (5.0, *harmful)).collect();
+        assert!(Shifted::of(&over, 0.02).calibration_error > 0.7);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use scorpius_risk::engine::ground::Teller;
 use scorpius_risk::engine::inputs::{Inputs, Question};
 use scorpius_risk::engine::rules::{Class, RuleSet, SignalId};
 use scorpius_risk::engine::{ENGINE, decide};
+use scorpius_risk::likelihood;
 use scorpius_risk::lists::{List, ListKind, Lists};
 use scorpius_risk::model;
 use scorpius_risk::token::{CodeSeen, TokenSeen, scan_whole};
@@ -30,8 +31,10 @@ pub enum Kind {
     Contract,
     /// Names of sites.
     Domain,
-    /// Payments and wallets' requests.
-    Transaction,
+    /// Payments, by coins or by one transfer of tokens.
+    Payment,
+    /// What else wallets are asked to sign.
+    Request,
 }
 
 impl Kind {
@@ -41,7 +44,8 @@ impl Kind {
         match self {
             Self::Contract => "contract",
             Self::Domain => "domain",
-            Self::Transaction => "transaction",
+            Self::Payment => "payment",
+            Self::Request => "request",
         }
     }
 
@@ -51,8 +55,24 @@ impl Kind {
         match self {
             Self::Contract => Some(model::Class::Contract),
             Self::Domain => Some(model::Class::Domain),
-            Self::Transaction => None,
+            Self::Payment | Self::Request => None,
         }
+    }
+
+    /// The class of verdicts whose likelihood it teaches, and the signal that its model is.
+    #[must_use]
+    pub fn likelihood(self) -> Option<(likelihood::Class, Option<SignalId>)> {
+        match self {
+            Self::Domain => Some((likelihood::Class::Domain, Some(SignalId::NameModel))),
+            Self::Payment => Some((likelihood::Class::Payment, None)),
+            Self::Contract | Self::Request => None,
+        }
+    }
+
+    /// Of a transaction or a message.
+    fn of_request(question: &Question) -> Self {
+        let class = likelihood::Class::of(question, &question.read());
+        if class == Some(likelihood::Class::Payment) { Self::Payment } else { Self::Request }
     }
 }
 
@@ -188,8 +208,9 @@ impl Builder {
             Question::Token { .. } => self.skip("no code"),
             Question::Transaction { .. } | Question::Signature { .. } => {
                 let group = payee.map_or_else(|| id.clone(), |(_, intended)| intended.to_string());
+                let kind = Kind::of_request(&asked.0);
                 let made = inputs(asked, &self.registries);
-                self.judged(Kind::Transaction, source, (id.clone(), group, harmful), Vec::new(), &made)?;
+                self.judged(kind, source, (id.clone(), group, harmful), Vec::new(), &made)?;
                 match payee {
                     Some((from, to)) if harmful => {
                         self.honest(source, &id, &case, &[from.to_string(), to.to_string()])
@@ -212,9 +233,10 @@ impl Builder {
         meant["recipient"] = json!(to);
         meant["sender"] = json!(from);
         let Ok(asked) = question(&meant) else { return self.skip("no question") };
+        let kind = Kind::of_request(&asked.0);
         let made = inputs(asked, &self.registries);
         let row = (format!("{id}/meant"), to.clone(), false);
-        self.judged(Kind::Transaction, &format!("{source} (made)"), row, Vec::new(), &made)
+        self.judged(kind, &format!("{source} (made)"), row, Vec::new(), &made)
     }
 
     fn contract(&mut self, source: &str, case: &Value) -> Result<(), SetError> {
@@ -319,6 +341,7 @@ impl Builder {
         // What lists said is not learned: they are asked again each time.
         inputs.sites.clear();
         inputs.guard = None;
+        inputs.likelihood = None;
         let registries: BTreeSet<_> =
             self.registries.iter().map(|list| list.reference().name.clone()).collect();
         inputs.facts.retain(|fact| registries.contains(&fact.list));
@@ -332,8 +355,10 @@ impl Builder {
                 };
                 (Kind::Contract, looked.code.sha256.clone(), looked.features.clone())
             }
-            Question::Transaction { to, .. } => (Kind::Transaction, to.to_string(), Vec::new()),
-            Question::Signature { .. } => (Kind::Transaction, id.clone(), Vec::new()),
+            Question::Transaction { to, .. } => {
+                (Kind::of_request(&inputs.question), to.to_string(), Vec::new())
+            }
+            Question::Signature { .. } => (Kind::Request, id.clone(), Vec::new()),
             Question::ForeignAddress { .. } => return self.skip("addresses: lists alone know them"),
         };
         self.judged(kind, "feedback", (id, group, harmful), features, &inputs)

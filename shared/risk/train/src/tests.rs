@@ -1,6 +1,7 @@
 //! The whole way on small sets that are made here.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use scorpius_risk::engine::rules::SignalId;
 use serde_json::json;
@@ -138,4 +139,60 @@ fn feedback_is_learned_from_and_lists_are_not() {
     let row = &sets[0].rows[0];
     assert_eq!((row.source.as_str(), row.harmful), ("feedback", true));
     assert!(row.signals.contains(&SignalId::BrandLure) && !row.signals.contains(&SignalId::ThreatList));
+}
+
+/// Code of a few hundred functions, each of which asks its storage and jumps on.
+fn large(seed: u8) -> String {
+    let mut code = vec![0x60, 0x00, 0x35, 0x60, 0xe0, 0x1c];
+    for number in 0..200_u16 {
+        let [high, low] = number.to_be_bytes();
+        // DUP1, PUSH4, EQ, PUSH2, JUMPI: to a place of its own.
+        let [to_high, to_low] = (2_400 + 12 * number).to_be_bytes();
+        code.extend([0x80, 0x63, seed, 0x10, high, low, 0x14, 0x61, to_high, to_low, 0x57]);
+    }
+    code.resize(2_400, 0x00);
+    for number in 0..200_u16 {
+        let [_, low] = number.to_be_bytes();
+        // JUMPDEST, SSTORE of what storage has, STOP.
+        code.extend([0x5b, 0x60, low, 0x54, 0x60, seed, 0x01, 0x60, low, 0x55, 0x00, 0x00]);
+    }
+    hex::encode(code)
+}
+
+fn contracts() -> (DataSet, String) {
+    let mut builder = Builder::new();
+    for number in 0..6_u8 {
+        let labels = if number % 2 == 0 { json!([{"category": "honeypot"}]) } else { json!([]) };
+        let line = json!({
+            "id": format!("c{number}"), "runtime_bytecode": large(number), "labels": labels,
+            "benign": number % 2 == 1,
+        });
+        builder.line("made", &line.to_string()).expect("a line");
+    }
+    let set = builder.finish().0.remove(0);
+    let hash = set.sha256().expect("a hash");
+    (set, hash)
+}
+
+#[test]
+fn rows_of_contracts_are_the_same_on_a_machine_that_is_busy() {
+    let (set, calm) = contracts();
+    assert_eq!(set.rows.len(), 6);
+    let is_over = AtomicBool::new(false);
+    let busy = std::thread::scope(|scope| {
+        // More than the scanner has threads for its second opinion, and than the machine has processors.
+        for number in 0..10_u8 {
+            let is_over = &is_over;
+            scope.spawn(move || {
+                let code = hex::decode(large(number)).expect("hex");
+                while !is_over.load(Ordering::Relaxed) {
+                    assert!(!scorpius_risk::token::scan(&code).code_sha256.is_empty());
+                }
+            });
+        }
+        let busy = contracts().1;
+        is_over.store(true, Ordering::Relaxed);
+        busy
+    });
+    assert_eq!(busy, calm);
 }

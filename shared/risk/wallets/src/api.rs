@@ -23,9 +23,9 @@ use sha2::{Digest, Sha256};
 pub use crate::alert::{AlertState, ClosedReason};
 pub use crate::api::alerts::{AlertList, AlertView, ChangeAlert};
 pub use crate::api::documents::{
-    AnalysisRequest, AnalyzedTransaction, ChangeWallet, EntryRequest, EntryView, ListView, PolicyRequest,
-    PolicyView, ProtectRequest, SeenTransaction, TransactionLimit, UnsignedTransaction, WalletDetail,
-    WalletList, WalletView,
+    AnalysisRequest, AnalyzedTransaction, ChangeWallet, DetailLevel, EntryRequest, EntryView, ListView,
+    PolicyRequest, PolicyView, ProtectRequest, SeenTransaction, TransactionLimit, UnsignedTransaction,
+    WalletDetail, WalletList, WalletView,
 };
 use crate::wallet::{Wallet, Wallets};
 

@@ -58,6 +58,18 @@ pub(crate) fn factors(verdict: &Verdict) -> Vec<RiskFactor> {
     weighed(verdict).filter_map(factor).collect()
 }
 
+/// 1 less the width of the interval, six digits.
+pub(crate) fn confidence(verdict: &Verdict) -> String {
+    // Six digits after the point are what the engine writes.
+    let millionths = |share: &String| {
+        share.split_once('.').and_then(|(one, rest)| format!("{one}{rest}").parse::<u32>().ok())
+    };
+    let [low, high] = verdict.interval.each_ref().map(millionths);
+    let width = high.unwrap_or(1_000_000).saturating_sub(low.unwrap_or_default()).min(1_000_000);
+    let rest = 1_000_000 - width;
+    format!("{}.{:06}", rest / 1_000_000, rest % 1_000_000)
+}
+
 /// What to do, most important first.
 pub(crate) fn recommendations(verdict: &Verdict) -> Vec<String> {
     let speaks =

@@ -10,6 +10,7 @@ mod alert;
 pub mod api;
 pub mod events;
 mod explain;
+pub mod feedback;
 mod guarded;
 mod lists;
 mod past;

@@ -3,6 +3,7 @@
 use scorpius_core::{Key, TenantId, UnixMillis};
 use scorpius_risk::address::ChainId;
 use scorpius_risk::engine::guard::{Limit, Policy};
+use scorpius_risk::likelihood::{Priors, policy_key};
 use serde::{Deserialize, Serialize};
 
 /// Limits of a policy.
@@ -25,6 +26,9 @@ pub(crate) struct SecurityPolicy {
     pub(crate) global_risk_threshold: u8,
     pub(crate) auto_block_threshold: u8,
     pub(crate) limits: Vec<LimitOnChain>,
+    /// What `Priors::of_tenant` reads.
+    #[serde(default)]
+    pub(crate) likelihood_priors: Priors,
     /// When and by whom; `None` at version 0.
     pub(crate) changed: Option<Changed>,
 }
@@ -43,6 +47,7 @@ impl Default for SecurityPolicy {
             global_risk_threshold: 60,
             auto_block_threshold: 90,
             limits: Vec::new(),
+            likelihood_priors: Priors::default(),
             changed: None,
         }
     }
@@ -50,7 +55,7 @@ impl Default for SecurityPolicy {
 
 impl SecurityPolicy {
     pub(crate) fn key(tenant: &TenantId) -> Key {
-        Key::new(format!("{tenant}#security-policy"), "current")
+        policy_key(tenant)
     }
 
     /// As far as it is about `chain`.

@@ -83,6 +83,18 @@ impl Deadline {
         Self { until: Instant::now().checked_add(time), run: None }
     }
 
+    /// None: limits of work alone end it, and it does not ask whom only time ends.
+    #[must_use]
+    pub fn never() -> Self {
+        Self { until: None, run: None }
+    }
+
+    /// Whether time ends it.
+    #[must_use]
+    pub(crate) fn is_timed(&self) -> bool {
+        self.until.is_some()
+    }
+
     /// `time` from now, or the moment at which `run` is stopped.
     #[must_use]
     pub fn watched(time: Duration, run: &Arc<Run>) -> Self {

@@ -87,7 +87,7 @@ pub fn scan_paths(bytes: &[u8], budget: Budget, set: &DetectorSet, deadline: &De
     let whole = bytes.len();
     let bytes = bytes.get(..CODE_BYTES_MAX).unwrap_or(bytes);
     let code = Code::new(bytes);
-    let recovery = Recovery::start(bytes);
+    let recovery = if deadline.is_timed() { Recovery::start(bytes) } else { Recovery::not_asked() };
     // A quarter is kept for the detectors.
     let exploring = deadline.earlier(budget.time() / 4);
     let mut explored = explore(&code, None, budget.limits(), &exploring);

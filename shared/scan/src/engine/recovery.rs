@@ -39,6 +39,8 @@ pub(crate) enum NoRecovery {
     TimedOut,
     #[error("it failed on this code")]
     Failed,
+    #[error("it was not asked, for it has no limit but time")]
+    NotAsked,
 }
 
 /// A run that has started.
@@ -50,9 +52,10 @@ struct Slot;
 impl Slot {
     fn take() -> Option<Self> {
         let taken = THREADS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |running| {
-            (running < THREADS_MAX).then_some(running + 1)
+            (running < THREADS_MAX).then(|| running + 1)
         });
-        taken.is_ok().then_some(Self)
+        // Not made where none was taken: its end would give one back.
+        taken.is_ok().then(|| Self)
     }
 }
 
@@ -81,6 +84,11 @@ impl Recovery {
         let thread =
             std::thread::Builder::new().name("evmole".to_owned()).stack_size(THREAD_STACK_BYTES).spawn(work);
         Self(thread.map(|_| take).map_err(|_| NoRecovery::Busy))
+    }
+
+    /// Nothing is started.
+    pub(crate) fn not_asked() -> Self {
+        Self(Err(NoRecovery::NotAsked))
     }
 
     /// Waits for its answer, `wait` at most.

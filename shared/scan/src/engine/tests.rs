@@ -244,3 +244,12 @@ proptest! {
         prop_assert_eq!(report.code.size_bytes, code.len());
     }
 }
+
+#[test]
+fn a_scan_that_no_time_ends_asks_nobody_whom_only_time_ends() {
+    let code = [0x33, 0xff];
+    let report = scan_until(&code, Budget::Quick, &Deadline::never());
+    let CrossCheck::Unavailable { reason } = &report.cross_check else { panic!("{:?}", report.cross_check) };
+    assert!(reason.contains("not asked"), "{reason}");
+    assert_eq!(report.findings, scan(&code, Budget::Quick).findings);
+}

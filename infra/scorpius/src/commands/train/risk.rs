@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scorpius_train::{Builder, Learned, Settings, card, learn};
+use scorpius_risk::likelihood::Calibration;
+use scorpius_train::{Builder, Learned, Series, Settings, card, learn, plot};
 use serde_json::json;
 
 use crate::commands::eval::corpus;
@@ -81,9 +82,38 @@ impl TrainRisk {
             };
             terminal.line(format!("{}: {said}", set.kind.name()));
         }
+        self.calibration(&learned)?;
         fs::write(self.out.join("card.md"), card(self.seed, &learned, &skipped)?)?;
         terminal.good(&format!("written to {}", self.out.display()));
         Ok(Verdict::Fine)
+    }
+
+    /// The curves of all classes as one file, and what they said against what was true.
+    fn calibration(&self, learned: &[Learned<'_>]) -> Result<(), Box<dyn std::error::Error>> {
+        let curves = || {
+            let learned = learned.iter().filter_map(|(set, _, outcome)| Some((set, outcome.as_ref().ok()?)));
+            learned.filter_map(|(set, outcome)| Some((set.kind.likelihood()?.0, outcome.curve.as_ref()?)))
+        };
+        let by_class = curves().map(|(class, of)| (class, of.curve.clone())).collect();
+        let calibration = Calibration::of(format!("calibration-{}", self.name), by_class)?;
+        fs::write(self.out.join("calibration.json"), calibration.canonical()?)?;
+        let colours = [("#1f5fa8", "#9bbbe0"), ("#b5651d", "#e3bf95")];
+        let names: Vec<_> = curves()
+            .zip(colours)
+            .map(|((class, of), colours)| {
+                let name = class.name();
+                (format!("{name}, likelihood"), format!("{name}, probability by the rules"), of, colours)
+            })
+            .collect();
+        let series: Vec<Series<'_>> = names
+            .iter()
+            .flat_map(|(curve, rules, of, (dark, light))| {
+                let rules: Series<'_> = (rules, light, &of.by_rules.alike);
+                [rules, (curve, dark, &of.applied.alike)]
+            })
+            .collect();
+        fs::write(self.out.join("likelihood.svg"), plot(&series)?)?;
+        Ok(())
     }
 
     fn write(&self, kind: &str, outcome: &scorpius_train::Outcome) -> Result<(), Box<dyn std::error::Error>> {

@@ -95,3 +95,25 @@ async fn bad_code_is_found_where_a_node_has_it_also_behind_proxies() {
     let (_, verdict, _) = bench.ask(ask("scoreAddress", &harmless)).await;
     assert_eq!(bad(&verdict), None, "{verdict}");
 }
+
+#[tokio::test]
+async fn code_that_could_not_be_read_is_told_with_the_reason_and_never_safe() {
+    let bench = with_state(true, |_| ());
+    let known = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48";
+    for (at, wanted, level) in [(TOKEN, true, "unknown"), (known, true, "unknown"), (known, false, "safe")] {
+        let asked = json!({"chain": "ethereum", "address": at, "read_code": wanted});
+        let (status, verdict, _) = bench.ask(ask("scoreAddress", &asked)).await;
+        assert_eq!((status, &verdict["level"]), (200, &json!(level)), "{verdict}");
+        let signals = verdict["signals"].as_array().expect("signals");
+        let missing = signals.iter().find(|signal| signal["id"] == "no_chain_data");
+        let why = missing.map(|signal| &signal["evidence"]["found"][0]["code_unread"]);
+        assert_eq!(why, wanted.then_some(&json!("unreachable")), "{verdict}");
+        let (_, replayed, _) =
+            bench.ask(about("replayVerdict", verdict["id"].as_str().expect("an id"))).await;
+        assert_eq!(replayed["same"], true, "{replayed}");
+    }
+    // Of a chain without an endpoint, too.
+    let elsewhere = json!({"chain": "polygon", "address": TOKEN, "read_code": true});
+    let (_, verdict, _) = bench.ask(ask("scoreAddress", &elsewhere)).await;
+    assert!(verdict["signals"].to_string().contains("\"code_unread\":\"no_endpoint\""), "{verdict}");
+}

@@ -62,3 +62,29 @@ async fn a_site_that_imitates_another_makes_its_request_dangerous() {
     let (_, verdict, _) = bench.ask(ask("scoreSignature", &asked("http://localhost:3000"))).await;
     assert_eq!(verdict["level"], json!("safe"), "{verdict}");
 }
+
+#[tokio::test]
+async fn a_tenant_s_policy_says_where_the_likelihood_begins_for_it_alone() {
+    use scorpius_core::{CommitId, Condition};
+
+    use crate::likelihood::policy_key;
+
+    let bench = bench();
+    let asked = json!({"domain": "metamask-restore.com"});
+    let policy = json!({"version": 1, "likelihood_priors": {"domain": 500}});
+    let put = Write::put(policy_key(&tenant(1)), &policy, Condition::Absent);
+    bench.app.verdicts.store.commit(CommitId::new(&*bench.clock), &[put]).await.expect("kept");
+    let batch = json!({"items": [{"kind": "domain", "domain": "metamask-restore.com"}]});
+    let (_, own, _) = bench.ask(ask("scoreDomain", &asked)).await;
+    let (_, other, _) = bench.ask(Ask { tenant: 2, ..ask("scoreDomain", &asked) }).await;
+    let (_, batch, _) = bench.ask(ask("scoreBatch", &batch)).await;
+    for (verdict, per_million, source) in
+        [(&own, 500, "policy"), (&batch["results"][0]["verdict"], 500, "policy"), (&other, 20_000, "default")]
+    {
+        let prior = &verdict["likelihood"]["prior"];
+        assert_eq!(prior, &json!({"per_million": per_million, "source": source}), "{verdict}");
+    }
+    assert_eq!((&own["score"], &own["signals"]), (&other["score"], &other["signals"]));
+    let (_, replayed, _) = bench.ask(about("replayVerdict", own["id"].as_str().expect("an id"))).await;
+    assert_eq!(replayed["same"], true);
+}

@@ -20,10 +20,12 @@ use scorpius_risk::engine::inputs::{Calldata, Question, Wei};
 use serde_json::value::RawValue;
 
 use super::alerts;
-use super::documents::{AnalysisRequest, AnalyzedTransaction, SeenTransaction, UnsignedTransaction};
+use super::documents::{
+    AnalysisRequest, AnalyzedTransaction, DetailLevel, SeenTransaction, UnsignedTransaction,
+};
 use super::{App, NO_ENDPOINT, below, invalid, no_such_wallet, thing, wallet_id};
 use crate::events::ThreatDetected;
-use crate::explain::{factors, recommendations};
+use crate::explain::{confidence, factors, recommendations};
 use crate::guarded::Guarded;
 use crate::past::{Analysis, Remembered};
 use crate::wallet::Wallet;
@@ -51,9 +53,10 @@ pub(super) async fn analyze(app: &App, request: &Request) -> Result<Response, Pr
     let find = async || Guarded::find(&*app.store, tenant, id).await?.ok_or_else(no_such_wallet);
     let mut guarded = find().await?;
     request.judge(thing(request, &guarded.wallet)?).await?;
+    let detail = body.detail_level;
     let subject = subject(app, &guarded.wallet, body).await?;
     for _ in 0..TRIES_MAX {
-        if let Some(response) = attempt(app, request, &once, &guarded, subject.clone()).await? {
+        if let Some(response) = attempt(app, request, &once, &guarded, (subject.clone(), detail)).await? {
             return Ok(response);
         }
         guarded = find().await?;
@@ -67,12 +70,13 @@ async fn attempt(
     request: &Request,
     once: &Once,
     guarded: &Guarded,
-    subject: Subject,
+    (subject, detail): (Subject, DetailLevel),
 ) -> Result<Option<Response>, Problem> {
     let (tenant, now) = (request.tenant()?, request.received_at);
     let Subject { mut asked, seen } = subject;
     asked.history.extend(guarded.past.known());
     asked.guard = Some(guarded.guard(now));
+    asked.priors = Some(guarded.policy.likelihood_priors);
     let judged = judge(&app.risk, request, asked, app.clock.now().plus_ms(READING_MS_MAX)).await?;
     let Judged { answer, writes: told, verdict, moved } = judged;
     let decision = verdict.decision.ok_or_else(|| INTERNAL.because("a guarded verdict without decision"))?;
@@ -107,20 +111,24 @@ async fn attempt(
         writes.push(Write::emit(Event::of(&fact, &verdict.id, 2, tenant, &request.actor()?, &*app.clock)));
     }
     let text = String::from_utf8(answer).map_err(|error| INTERNAL.because(error))?;
+    let whole = RawValue::from_string(text).map_err(|error| INTERNAL.because(error))?;
+    let is_full = detail == DetailLevel::Full;
     let shown = AnalyzedTransaction {
         wallet_id: wallet.id.clone(),
         analyzed_at: now.to_string(),
         decision,
         risk_score: verdict.score,
         risk_level: verdict.level,
-        risk_factors: factors(&verdict),
+        confidence: confidence(&verdict),
+        risk_factors: is_full.then(|| factors(&verdict)),
         recommendations: recommendations(&verdict),
         transaction: seen.map(|(hash, block)| SeenTransaction {
             hash,
             status: if block.is_some() { "included" } else { "pending" },
             block,
         }),
-        verdict: RawValue::from_string(text).map_err(|error| INTERNAL.because(error))?,
+        verdict_id: verdict.id.clone(),
+        verdict: Some(whole).filter(|_| is_full),
     };
     let response = Response::json(StatusCode::OK, &shown);
     let raced = AtomicBool::new(false);

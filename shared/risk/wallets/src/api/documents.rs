@@ -7,6 +7,7 @@ use scorpius_edge::cursor::Pagination;
 use scorpius_risk::api::AccountRequest;
 use scorpius_risk::engine::guard::{Decision, Monitoring};
 use scorpius_risk::engine::verdict::{Level, Verdict};
+use scorpius_risk::likelihood::Priors;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -16,7 +17,7 @@ use crate::lists::ListName;
 
 pub(super) const PROTECT_EXAMPLE: &str = r#"{"address": "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb", "chain": "ethereum", "name": "Treasury", "risk_threshold": 60, "monitoring_level": "standard"}"#;
 pub(super) const ANALYSIS_EXAMPLE: &str = r#"{"transaction": {"to": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "value": "0", "data": "0x095ea7b3000000000000000000000000fb6916095ca1df60bb79ce92ce3ea74c37c5d359ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"}}"#;
-pub(super) const POLICY_EXAMPLE: &str = r#"{"global_risk_threshold": 60, "auto_block_threshold": 90, "transaction_limits": [{"chain": "ethereum", "asset": "native", "per_transaction": "10000000000000000000", "per_24h": "50000000000000000000"}, {"chain": "ethereum", "asset": "any", "unlimited_approvals": false}]}"#;
+pub(super) const POLICY_EXAMPLE: &str = r#"{"global_risk_threshold": 60, "auto_block_threshold": 90, "transaction_limits": [{"chain": "ethereum", "asset": "native", "per_transaction": "10000000000000000000", "per_24h": "50000000000000000000"}, {"chain": "ethereum", "asset": "any", "unlimited_approvals": false}], "likelihood_priors": {"domain": 5000}}"#;
 
 fn standard() -> Monitoring {
     Monitoring::Standard
@@ -186,6 +187,20 @@ pub struct AnalysisRequest {
     /// One that was sent, 32 bytes in hex after `0x`: it is read from a node of the wallet's chain.
     #[serde(default)]
     pub transaction_hash: Option<String>,
+    /// How much is answered; `full` unless said.
+    #[serde(default)]
+    pub detail_level: DetailLevel,
+}
+
+/// How much is answered. What is judged and kept is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DetailLevel {
+    /// What to do, without reasons: `GET /v1/verdicts/{id}` shows these.
+    Summary,
+    /// All of it.
+    #[default]
+    Full,
 }
 
 /// A transaction that is not signed yet; the wallet signs it, on its chain.
@@ -241,16 +256,22 @@ pub struct AnalyzedTransaction {
     pub risk_score: u8,
     /// What to think of it.
     pub risk_level: Level,
-    /// The reasons, heaviest first.
-    pub risk_factors: Vec<RiskFactor>,
+    /// 1 less the width of the verdict's interval, six digits: near 1 when little that was not looked at could change it.
+    pub confidence: String,
+    /// The reasons, heaviest first; not in a summary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk_factors: Option<Vec<RiskFactor>>,
     /// What to do, most important first.
     pub recommendations: Vec<String>,
     /// What was read, where a hash was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<SeenTransaction>,
-    /// The verdict, as `GET /v1/verdicts/{id}` shows it again.
-    #[schemars(with = "Verdict")]
-    pub verdict: Box<RawValue>,
+    /// `vrd_…`.
+    pub verdict_id: String,
+    /// The verdict, as `GET /v1/verdicts/{id}` shows it again; not in a summary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Verdict>")]
+    pub verdict: Option<Box<RawValue>>,
 }
 
 /// A tenant's rules for its wallets.
@@ -264,6 +285,9 @@ pub struct PolicyRequest {
     /// At most 50, and 16 of one chain; one for each chain and asset.
     #[serde(default)]
     pub transaction_limits: Vec<TransactionLimit>,
+    /// How many of a million that you ask about are harmful, by class: where the likelihood of verdicts begins.
+    #[serde(default)]
+    pub likelihood_priors: Priors,
 }
 
 /// What one transaction, and what a day, may do with one asset.
@@ -299,6 +323,8 @@ pub struct PolicyView {
     pub auto_block_threshold: u8,
     /// By chain and asset.
     pub transaction_limits: Vec<TransactionLimit>,
+    /// What is said of each class; what is not said is the platform's 20,000.
+    pub likelihood_priors: Priors,
     /// RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<String>,

@@ -9,6 +9,7 @@ use scorpius_edge::{Problem, Request, Response, etag};
 use scorpius_risk::api::chain;
 use scorpius_risk::engine::guard::{Holding, Limit};
 use scorpius_risk::engine::inputs::Wei;
+use scorpius_risk::likelihood::{BadPrior, Priors};
 
 use super::documents::{PolicyRequest, PolicyView, TransactionLimit};
 use super::{App, invalid, sha256_of, threshold};
@@ -40,6 +41,7 @@ pub(super) async fn put(app: &App, request: &Request) -> Result<Response, Proble
         global_risk_threshold: threshold("/global_risk_threshold", asked.global_risk_threshold)?,
         auto_block_threshold: threshold("/auto_block_threshold", asked.auto_block_threshold)?,
         limits: limits(asked.transaction_limits)?,
+        likelihood_priors: priors(asked.likelihood_priors)?,
         changed,
     };
     if policy.auto_block_threshold < policy.global_risk_threshold {
@@ -58,6 +60,12 @@ pub(super) async fn put(app: &App, request: &Request) -> Result<Response, Proble
     let writes = [Write::put(SecurityPolicy::key(tenant), &policy, as_read), Write::emit(event)];
     app.commit(&writes).await?;
     Ok(answer(policy))
+}
+
+fn priors(asked: Priors) -> Result<Priors, Problem> {
+    let wrong = |bad: BadPrior| invalid(&format!("/likelihood_priors/{}", bad.class.name()), bad);
+    asked.check().map_err(wrong)?;
+    Ok(asked)
 }
 
 fn limits(asked: Vec<TransactionLimit>) -> Result<Vec<LimitOnChain>, Problem> {
@@ -122,6 +130,7 @@ fn answer(policy: SecurityPolicy) -> Response {
         global_risk_threshold: policy.global_risk_threshold,
         auto_block_threshold: policy.auto_block_threshold,
         transaction_limits: policy.limits.into_iter().map(limit).collect(),
+        likelihood_priors: policy.likelihood_priors,
         updated_at,
         updated_by,
     };

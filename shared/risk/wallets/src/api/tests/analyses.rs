@@ -194,3 +194,92 @@ async fn the_same_key_is_counted_once() {
     let shown = bench.expect(200, ask("getWallet", &Value::Null).of(&wallet)).await;
     assert_eq!(shown["transaction_count"], 1);
 }
+
+#[tokio::test]
+async fn why_an_alert_was_closed_is_a_label_once() {
+    use scorpius_risk::events::Label;
+
+    let bench = bench();
+    let wallet = bench.protected().await;
+    let verdicts = &bench.app.risk.verdicts;
+    let labels = async || {
+        let (mut found, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = crate::feedback::page_of_closed(verdicts, cursor.as_deref()).await.expect("a page");
+            found.extend(page.0.into_iter().map(|(id, label, kept)| {
+                assert!(kept.inputs.starts_with(b"{"), "with what it was made from");
+                (id, label)
+            }));
+            cursor = page.1;
+            if cursor.is_none() {
+                return found;
+            }
+        }
+    };
+    let mut wanted = Vec::new();
+    for (number, (reason, label)) in [
+        ("false_alarm", Some(Label::Harmless)),
+        ("harmful", Some(Label::Harmful)),
+        ("accepted", None),
+        ("other", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut asked = drainer();
+        asked["value"] = json!(number.to_string());
+        let analyzed = bench.analyzed(&wallet, &asked).await;
+        let alerts = bench.expect(200, ask("listAlerts", &Value::Null)).await;
+        let alert =
+            alerts["alerts"].as_array().expect("alerts")[0]["alert_id"].as_str().expect("an id").to_owned();
+        bench.clock.advance_ms(1_000);
+        assert_eq!(labels().await.len(), wanted.len(), "an open alert says nothing");
+        let close = json!({"state": "closed", "reason": reason});
+        bench.expect(200, ask("changeAlert", &close).of(&alert)).await;
+        let verdict_id = analyzed["verdict"]["id"].as_str().expect("an id").to_owned();
+        wanted.extend(label.map(|label| (verdict_id, label)));
+    }
+    let mut told = labels().await;
+    told.sort();
+    wanted.sort();
+    assert_eq!(told, wanted);
+    // What has an outcome is told by that, once.
+    let (id, _) = wanted.first().expect("one").clone();
+    let put = Write::put(
+        scorpius_risk::api::Outcome::key(&tenant(1), &id),
+        &json!({"verdict_id": id}),
+        scorpius_core::Condition::Absent,
+    );
+    bench.app.store.commit(CommitId::new(&*bench.clock), &[put]).await.expect("kept");
+    assert_eq!(labels().await, wanted[1..]);
+}
+
+#[tokio::test]
+async fn a_summary_says_what_to_do_and_leaves_the_reasons_to_the_verdict() {
+    let bench = bench();
+    let wallet = bench.protected().await;
+    let asked = |detail: Option<&str>| {
+        let mut body = json!({"transaction": drainer()});
+        if let Some(detail) = detail {
+            body["detail_level"] = json!(detail);
+        }
+        ask("analyzeTransaction", &body).of(&wallet)
+    };
+    let full = bench.expect(200, asked(Some("full"))).await;
+    let summary = bench.expect(200, asked(Some("summary"))).await;
+    for same in ["decision", "risk_score", "risk_level", "confidence", "recommendations", "wallet_id"] {
+        assert_eq!(full[same], summary[same], "{same}");
+    }
+    assert!(full["risk_factors"].is_array() && full["verdict"]["id"] == full["verdict_id"], "{full}");
+    let has = |name: &str| summary.get(name).is_some();
+    assert!(!has("risk_factors") && !has("verdict") && has("verdict_id"), "{summary}");
+    let kept =
+        bench.app.risk.verdicts.shown(&tenant(1), summary["verdict_id"].as_str().expect("an id")).await;
+    assert!(kept.expect("the store answers").is_some(), "what is judged is kept all the same");
+    bench.expect(400, asked(Some("everything"))).await;
+    // As wide as the verdict's interval says.
+    let ends = full["verdict"]["interval"].as_array().expect("an interval");
+    let end = |at: usize| ends[at].as_str().expect("a share").parse::<f64>().expect("a number");
+    let confidence: f64 = full["confidence"].as_str().expect("a share").parse().expect("a number");
+    assert!((confidence - (1.0 - (end(1) - end(0)))).abs() < 1e-9, "{full}");
+}

@@ -136,13 +136,18 @@ async fn a_policy_is_replaced_by_its_version() {
     let none = bench.expect(200, ask("getSecurityPolicy", &Value::Null)).await;
     assert_eq!(
         none,
-        json!({"version": 0, "global_risk_threshold": 60, "auto_block_threshold": 90, "transaction_limits": []})
+        json!({
+            "version": 0, "global_risk_threshold": 60, "auto_block_threshold": 90, "transaction_limits": [],
+            "likelihood_priors": {},
+        })
     );
     let limits = json!([
         {"chain": "base", "asset": USDC.to_lowercase(), "per_24h": "5"},
         {"chain": "ethereum", "asset": "any", "unlimited_approvals": false},
     ]);
-    let put = ask("putSecurityPolicy", &policy(limits));
+    let mut asked = policy(limits);
+    asked["likelihood_priors"] = json!({"payment": 700});
+    let put = ask("putSecurityPolicy", &asked);
     assert_eq!(bench.expect(412, put.clone()).await["code"], "precondition-failed");
     let made = bench.expect(200, put.clone().with("if-match", "\"0\"")).await;
     assert_eq!((&made["version"], &made["updated_by"]), (&json!(1), &json!("key_1")));
@@ -151,6 +156,11 @@ async fn a_policy_is_replaced_by_its_version() {
     });
     assert_eq!(made["transaction_limits"][0], limit);
     assert_eq!(made["transaction_limits"][1]["asset"], USDC);
+    assert_eq!(made["likelihood_priors"], json!({"payment": 700}));
+    let wallet = bench.protected().await;
+    let analyzed = bench.analyzed(&wallet, &payment(NOBODY, "1")).await;
+    let prior = &analyzed["verdict"]["likelihood"]["prior"];
+    assert_eq!(prior, &json!({"per_million": 700, "source": "policy"}), "{analyzed}");
     bench.expect(412, put.with("if-match", "\"0\"")).await;
     assert_eq!(bench.expect(200, ask("getSecurityPolicy", &Value::Null)).await, made);
     let told = bench.told("scorpius.wallet.security_policy_changed.v1").await;
@@ -198,6 +208,11 @@ async fn what_is_not_of_its_form_is_a_clear_problem_at_each_door() {
         limit[name] = value;
         put(policy(json!([limit])))
     };
+    let likely = |class: &str, value: Value| {
+        let mut policy = policy(json!([]));
+        policy["likelihood_priors"] = json!({class: value});
+        put(policy)
+    };
     let entry = |body: Value, who: &str| ask("putEntry", &body).of(&wallet).on("allow", who);
     let analyze = |body: Value| ask("analyzeTransaction", &body).of(&wallet);
     let many: Vec<_> = (1..=17).map(|n| json!({"chain": "base", "asset": format!("0x{n:040x}")})).collect();
@@ -208,6 +223,8 @@ async fn what_is_not_of_its_form_is_a_clear_problem_at_each_door() {
         (protect("address", json!(NOBODY.replace('B', "b"))), 400, "invalid-address", "/address"),
         (protect("address", json!("vitalik.eth")), 400, "unsupported-address", "/address"),
         (protect("chain", json!("bitcoin")), 400, "unsupported-chain", "/chain"),
+        (likely("domain", json!(0)), 400, "invalid-request", "/likelihood_priors/domain"),
+        (likely("payment", json!(500_001)), 400, "invalid-request", "/likelihood_priors/payment"),
         (protect("name", json!("")), 400, "invalid-request", "/name"),
         (protect("name", json!("a\nb")), 400, "invalid-request", "/name"),
         (protect("name", json!("x".repeat(101))), 400, "invalid-request", "/name"),
