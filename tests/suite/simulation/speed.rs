@@ -28,11 +28,20 @@ async fn a_transaction_is_simulated_from_a_node_and_from_told_state_and_the_time
         "data": format!("0x{}", hex(&data)), "gas_limit": 200_000,
     });
     let desk = Desk::open_with(|settings| settings.chains = format!("{}={}", node.chain_id, node.url)).await;
-    let read = measured(&desk, &asked, "chain", Some(&node)).await;
-
     let mut told = asked.clone();
     told["state"] = state(&node, sender, token, data).await;
-    let local = measured(&desk, &told, "asker", None).await;
+    let (mut read, mut local) = (Vec::with_capacity(REQUESTS), Vec::with_capacity(REQUESTS));
+    // By turns, so that both have the same store and the same neighbours.
+    for number in 0..BEFORE + REQUESTS {
+        // What was read of a block before helps nobody, and no limit of a minute is reached.
+        node.ask("anvil_mine", json!(["0x1"])).await;
+        desk.clock.advance_ms(1_000);
+        let times = [took(&desk, &asked, "chain").await, took(&desk, &told, "asker").await];
+        if number >= BEFORE {
+            read.push(times[0]);
+            local.push(times[1]);
+        }
+    }
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     say(&format!("simulated transactions, {REQUESTS} of each, one at a time, load {}", load.trim()));
     say(&line("state read from a node on loopback, a new block each time", read));
@@ -50,31 +59,19 @@ async fn state(node: &Node, from: Address, to: Address, data: Vec<u8>) -> Value 
 }
 
 /// From the request to the answer, with the verdict's record on disk.
-async fn measured(desk: &Desk, asked: &Value, told_by: &str, node: Option<&Node>) -> Vec<Duration> {
-    let mut times = Vec::with_capacity(REQUESTS);
-    for number in 0..BEFORE + REQUESTS {
-        if let Some(node) = node {
-            // What was read of a block before helps nobody.
-            node.ask("anvil_mine", json!(["0x1"])).await;
-        }
-        // So that no limit of a minute is reached.
-        desk.clock.advance_ms(1_000);
-        let began = Instant::now();
-        let verdict = desk.post("/v1/risk/transaction", asked).await.expect(200);
-        let took = began.elapsed();
-        let signals = verdict["signals"].as_array().expect("signals");
-        let simulated = signals.iter().find(|signal| signal["id"] == "simulated");
-        let simulated = simulated.unwrap_or_else(|| panic!("it was not simulated: {verdict}"));
-        assert_eq!(simulated["evidence"]["found"][0]["state_told_by"], told_by, "{verdict}");
-        if number >= BEFORE {
-            times.push(took);
-        }
-    }
-    times.sort();
-    times
+async fn took(desk: &Desk, asked: &Value, told_by: &str) -> Duration {
+    let began = Instant::now();
+    let verdict = desk.post("/v1/risk/transaction", asked).await.expect(200);
+    let took = began.elapsed();
+    let signals = verdict["signals"].as_array().expect("signals");
+    let simulated = signals.iter().find(|signal| signal["id"] == "simulated");
+    let simulated = simulated.unwrap_or_else(|| panic!("it was not simulated: {verdict}"));
+    assert_eq!(simulated["evidence"]["found"][0]["state_told_by"], told_by, "{verdict}");
+    took
 }
 
-fn line(what: &str, times: Vec<Duration>) -> String {
+fn line(what: &str, mut times: Vec<Duration>) -> String {
+    times.sort();
     let at =
         |permille: usize| times[(times.len() * permille / 1_000).min(times.len() - 1)].as_secs_f64() * 1e3;
     format!("{what}: p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms", at(500), at(990), at(1_000))
