@@ -204,3 +204,26 @@ contract Escrow is Owned {
     function deposit(address payee) external payable onlyOwner { deposits[payee] = deposits[payee].add(msg.value); }
     function withdraw(address payable payee) external onlyOwner { uint256 amount = deposits[payee]; deposits[payee] = 0; payee.transfer(amount); }
 }
+
+//@ absent denial_of_service/unbounded-loop
+contract Grows {
+    event Joined(string name);
+    address[] members;
+    uint256 count;
+    mapping(uint256 => string) names;
+    function join(string calldata name) external {
+        count += 1;
+        members.length += 1;
+        members[members.length - 1] = msg.sender;
+        names[count] = name;
+        emit Joined(names[count]);
+    }
+}
+
+//@ vulnerable denial_of_service/unbounded-loop
+contract Clears {
+    address[] members;
+    uint256 round;
+    function join() external { members.push(msg.sender); }
+    function next() external { delete members; round += 1; }
+}

@@ -177,6 +177,26 @@ impl<'a> Contract<'a> {
         self.inside(id).into_iter().filter_map(slot).collect()
     }
 
+    /// The words of storage that a condition is made of, through merged words too. What a mapping is asked with is left out:
+    /// it says whose word it is, and not what it is.
+    pub(crate) fn slots_looked_at(&self, condition: Id) -> Vec<Id> {
+        let (mut slots, mut seen, mut open) = (Vec::new(), HashSet::new(), vec![condition]);
+        while let Some(part) = open.pop() {
+            if seen.len() > PARTS_MAX || !seen.insert(part) {
+                continue;
+            }
+            match self.arena().expr(part) {
+                Expr::Storage(slot) => slots.push(*slot),
+                _ => {
+                    open.extend(self.arena().parts(part));
+                    open.extend_from_slice(self.arena().alternatives(part));
+                }
+            }
+        }
+        slots.sort_unstable();
+        slots
+    }
+
     /// Every expression in `id`, itself included and what merged words may be, a few hundred at most.
     pub(crate) fn inside(&self, id: Id) -> Vec<Id> {
         let (mut all, mut at) = (vec![id], 0);

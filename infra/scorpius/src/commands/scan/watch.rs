@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn without_a_terminal_nothing_is_shown() {
-        assert_eq!(watched(None, None, |run| run.is_stopped()), false);
+        assert!(!watched(None, None, |run| run.is_stopped()));
         assert!(bar(false).is_none());
     }
 }

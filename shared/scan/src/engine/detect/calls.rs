@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Candidate;
 use crate::engine::contract::{CallSite, Contract};
 use crate::engine::expr::{Expr, Id, render};
-use crate::engine::opcode::{ADD, CALL, CALLCODE, DELEGATECALL, EQ, ISZERO};
+use crate::engine::opcode::{ADD, CALL, CALLCODE, DELEGATECALL, EQ, ISZERO, LT};
 use crate::engine::report::{Confidence, Severity};
 use crate::engine::rules::{self, Rule};
 use crate::engine::taint::Taint;
@@ -13,6 +13,9 @@ use crate::engine::taint::Taint;
 /// ERC-20 `transfer`, `transferFrom`.
 pub(super) const TRANSFER: u32 = 0xa905_9cbb;
 pub(super) const TRANSFER_FROM: u32 = 0x23b8_72dd;
+
+/// A number with so many bits is a hash: hardly any hash has fewer.
+const HASH_BITS_MIN: usize = 224;
 
 pub(super) fn find(contract: &Contract<'_>) -> Vec<Candidate> {
     let mut candidates = Vec::new();
@@ -246,7 +249,14 @@ fn unbounded_loops(contract: &Contract<'_>) -> Vec<Candidate> {
         if !leaves || !told.insert((branch.pc, visit.state.selector)) || !contract.graph.kept(index) {
             continue;
         }
-        let length = arena.slots_read(branch.condition).into_iter().find(|slot| grows.contains(slot));
+        if clears_behind(contract, branch.condition) {
+            continue;
+        }
+        let looked_at = contract.slots_looked_at(branch.condition);
+        // An array's place says how far the loop is, and a mapping's key only whose word it is.
+        let places = looked_at.iter().filter(|slot| contract.mapping(**slot).is_none());
+        let places: Vec<Id> = places.flat_map(|&slot| arena.slots_read(slot)).collect();
+        let length = looked_at.into_iter().chain(places).find(|slot| grows.contains(slot));
         let Some(length) = length else { continue };
         // Reading costs only who reads.
         let after = contract.after(index);
@@ -271,6 +281,27 @@ fn unbounded_loops(contract: &Contract<'_>) -> Vec<Candidate> {
         }
     }
     candidates
+}
+
+/// Whether a loop goes from one end of an array's places to another: what is behind an array that got shorter is cleared so,
+/// and nothing where it got longer. A loop over all of the array begins at a place that no length says.
+fn clears_behind(contract: &Contract<'_>, condition: Id) -> bool {
+    let arena = contract.arena();
+    contract.comparisons(condition).into_iter().filter_map(|part| arena.as_op(part, LT)).any(
+        |[place, end]| {
+            let is_end = arena.as_op(end, ADD).is_some_and(|sides| {
+                // Where an array's places begin is a hash, which optimisers put in as a number.
+                let is_hash = |side: Id| match arena.expr(side) {
+                    Expr::Hash(_) => true,
+                    Expr::Const(word) => word.bit_len() > HASH_BITS_MIN,
+                    _ => false,
+                };
+                sides.iter().any(|&side| is_hash(side))
+                    && sides.iter().any(|&side| arena.taint(side).has(Taint::STORAGE))
+            });
+            is_end && arena.taint(place).has(Taint::STORAGE)
+        },
+    )
 }
 
 /// The instructions that hand over control.

@@ -1,6 +1,6 @@
 //! Conditions that a privileged caller switches, and without which holders cannot sell or get paid.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::super::Candidate;
 use super::super::calls::TRANSFER;
@@ -12,9 +12,6 @@ use crate::engine::opcode::{ADD, AND, CALLER, EXTCODESIZE, SUB};
 use crate::engine::report::Severity;
 use crate::engine::rules::{self, Rule};
 use crate::engine::taint::Taint;
-
-/// Expressions of a condition that are looked at.
-const PARTS_MAX: usize = 400;
 
 /// Conditions of transfers.
 pub(super) fn of_transfers(token: &Token, contract: &Contract<'_>) -> Vec<Candidate> {
@@ -41,7 +38,7 @@ pub(super) fn of_transfers(token: &Token, contract: &Contract<'_>) -> Vec<Candid
         if ends_kept && !unmoved.get(index).copied().unwrap_or(true) || !decides(contract, branch.condition) {
             continue;
         }
-        for slot in slots_looked_at(contract, branch.condition) {
+        for slot in contract.slots_looked_at(branch.condition) {
             if token.is_of_holders(contract, slot) || !told.insert((branch.pc, slot)) {
                 continue;
             }
@@ -84,7 +81,7 @@ pub(super) fn of_payouts(contract: &Contract<'_>) -> Vec<Candidate> {
         {
             continue;
         }
-        for slot in slots_looked_at(contract, branch.condition) {
+        for slot in contract.slots_looked_at(branch.condition) {
             if contract.arena().as_const(slot).is_none() || !told.insert((branch.pc, slot)) {
                 continue;
             }
@@ -142,26 +139,6 @@ fn without(contract: &Contract<'_>, states: &[usize]) -> Vec<bool> {
         }
     }
     reached
-}
-
-/// The words of storage that a condition is made of. What a mapping is asked with is left out: it says whose word
-/// it is, and not what it is.
-fn slots_looked_at(contract: &Contract<'_>, condition: Id) -> Vec<Id> {
-    let (mut slots, mut seen, mut open) = (Vec::new(), HashSet::new(), vec![condition]);
-    while let Some(part) = open.pop() {
-        if seen.len() > PARTS_MAX || !seen.insert(part) {
-            continue;
-        }
-        match contract.arena().expr(part) {
-            Expr::Storage(slot) => slots.push(*slot),
-            _ => {
-                open.extend(contract.arena().parts(part));
-                open.extend_from_slice(contract.arena().alternatives(part));
-            }
-        }
-    }
-    slots.sort_unstable();
-    slots
 }
 
 /// Whether a condition lets somebody decide. That a sum fits, that there is code at an address, and that an
