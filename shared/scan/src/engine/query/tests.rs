@@ -1,7 +1,9 @@
 //! The language by example: what it refuses and where, and each construct on contracts that show it and on others.
 
 use super::{BadDetector, Detector, DetectorSet, Fault, NotASet, PREFIX, shipped};
-use crate::engine::{Budget, Confidence, Finding, RULES, Report, Severity, scan_asking};
+use crate::engine::{
+    Budget, Confidence, Deadline, Finding, RULES, Report, Severity, scan_asking, scan_paths,
+};
 
 /// A detector of one query.
 fn text(query: &str) -> String {
@@ -342,7 +344,8 @@ fn who_runs_out_of_fuel_is_named_and_what_was_found_stays() {
         Detector::parse(&text("find x in selfdestructs where x.pc < 9 report x").replace("mine", "next"))
             .expect("one"),
     ];
-    let report = scan_asking(&code, Budget::Quick, &DetectorSet::of(set, Vec::new()).expect("a set"));
+    let set = DetectorSet::of(set, Vec::new()).expect("a set");
+    let report = scan_paths(&code, Budget::Quick, &set, &Deadline::never()).0;
     let told: Vec<_> = report.not_explored.iter().filter(|it| it.what == "detector").collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(report.incomplete && told[0].why.starts_with("`tenant/mine` ran out of fuel"), "{told:?}");
@@ -374,7 +377,8 @@ fn a_detector_reports_so_many_places_and_takes_none_from_the_platform() {
     code.push(0x00);
     let all = text("find x in selfdestructs report x severity critical");
     let set = ["aaa", "bbb", "ccc"].map(|id| Detector::parse(&all.replace("mine", id)).expect("a detector"));
-    let report = scan_asking(&code, Budget::Quick, &DetectorSet::of(set.into(), Vec::new()).expect("a set"));
+    let set = DetectorSet::of(set.into(), Vec::new()).expect("a set");
+    let report = scan_paths(&code, Budget::Quick, &set, &Deadline::never()).0;
     let theirs = report.findings.iter().filter(|it| it.detector.starts_with(PREFIX)).count();
     assert_eq!((theirs, report.findings.len()), (40, 100));
     let whys: Vec<&str> = report.not_explored.iter().map(|it| it.why.as_str()).collect();
