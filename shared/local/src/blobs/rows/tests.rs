@@ -82,7 +82,8 @@ async fn what_is_published_is_there_as_a_whole_or_not_at_all() {
     let (store, blobs) = open(folder.path());
     let together = blobs.with_records().expect("they are beside a store");
     let publish = async |publication: Publication| together.publish(&publication).await;
-    let new = || CommitId::new(&*clock());
+    let clock = clock();
+    let new = || CommitId::new(&*clock);
 
     let other = these([("ledger/tile/0/001", b"new"), (TILE, b"other")]);
     let refused = publish(published(other, b"note", new(), Condition::Absent)).await;
