@@ -181,9 +181,7 @@ mod tests {
             assert!(crate::StoredBlock::of_text(&text).is_err() && crate::Address::of_ion(&text).is_err());
         }
         assert!(!is_shallow(b"$ion_1_1 (:11111111111111111111111111)"));
-        for text in
-            [format!("\"${number}\""), format!("{number}"), "$10".to_owned(), "$ion_1_0 {a:$4}".to_owned()]
-        {
+        for text in [format!("\"${number}\""), number, "$10".to_owned(), "$ion_1_0 {a:$4}".to_owned()] {
             assert!(is_shallow(text.as_bytes()), "{text}");
         }
     }
