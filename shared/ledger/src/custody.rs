@@ -101,7 +101,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             "PUT /v1/audit/holds/{id}",
             "placeHold",
-            "Places a legal hold, until it is lifted: on a person (`usr_…`, `key_…`), on the tenant (its id), on a resource (its id), or on a stretch of time (`FROM--TO`, two moments in RFC 3339). What it is on is neither erased nor let end.",
+            "Places a legal hold, until it is lifted: on a person (`usr_…`, `key_…`), on the tenant (its id), on a resource (`resource:` and its id), or on a stretch of time (`FROM--TO`, two moments in RFC 3339). What it is on is neither erased nor let end.",
             Access::Action("audit:hold"),
         )
         .takes::<HoldRequest>(r#"{"reason": "Case 12/2026"}"#)

@@ -3,7 +3,7 @@
 //! ```text
 //! usr_… key_…    a person        not erased; entries that name them do not end
 //! ten_…          the tenant      nobody of it is erased, it is not deleted, none of its entries ends
-//! scn_… wal_… …  a resource      entries of events about it do not end
+//! resource:scn_… a resource      entries of events about it do not end
 //! FROM--TO       a time          entries of events of that time do not end (ISO 8601's interval, as file names have it)
 //! ```
 //!
@@ -29,10 +29,10 @@ pub(crate) use covers::HeldOf;
 
 /// How long it is remembered that a hold was lifted, and why.
 const LIFTED_S: u64 = 400 * 86_400;
-/// Characters of a resource's name.
-const RESOURCE_CHARS: std::ops::RangeInclusive<usize> = 3..=200;
-/// What begins so is no resource, or is named by another kind of hold.
-const NO_RESOURCES: [&str; 4] = ["evt_", "key_", "ten_", "usr_"];
+/// What the name of a hold on a resource begins with: whatever else is misspelt is refused, and no hold on nothing.
+const RESOURCE: &str = "resource:";
+/// Characters of a resource's own name.
+const RESOURCE_CHARS: std::ops::RangeInclusive<usize> = 1..=200;
 
 /// What a hold is on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -120,7 +120,7 @@ pub(crate) enum NotHoldable {
     OtherTenant,
     /// No name.
     #[error(
-        "what can be held is a person (`usr_…`, `key_…`), the tenant (its id), a resource (its id), or a time (`FROM--TO`)"
+        "what can be held is a person (`usr_…`, `key_…`), the tenant (its id), a resource (`resource:` and its id), or a time (`FROM--TO`)"
     )]
     Name,
     /// No moments, or none that follow each other.
@@ -139,24 +139,26 @@ impl Held {
         if id::is_id("ten", text) {
             return if text == tenant.as_str() { Ok(Self::Tenant) } else { Err(NotHoldable::OtherTenant) };
         }
-        if let Some((from, to)) = text.split_once("--") {
-            let moments = from.parse().and_then(|from| Ok((from, to.parse()?)));
-            return match moments {
-                Ok((from, to)) if from < to => Ok(Self::Period(from, to)),
-                Ok(_) | Err(_) => Err(NotHoldable::Period),
+        if let Some(resource) = text.strip_prefix(RESOURCE) {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.:#@".contains(c);
+            return match RESOURCE_CHARS.contains(&resource.len()) && resource.chars().all(is_plain) {
+                true => Ok(Self::Resource(resource.to_owned())),
+                false => Err(NotHoldable::Name),
             };
         }
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.:#@".contains(c);
-        let is_resource = RESOURCE_CHARS.contains(&text.len())
-            && text.chars().all(is_plain)
-            && !NO_RESOURCES.iter().any(|prefix| text.starts_with(prefix));
-        if is_resource { Ok(Self::Resource(text.to_owned())) } else { Err(NotHoldable::Name) }
+        let (from, to) = text.split_once("--").ok_or(NotHoldable::Name)?;
+        let moments = from.parse().and_then(|from| Ok((from, to.parse()?)));
+        match moments {
+            Ok((from, to)) if from < to => Ok(Self::Period(from, to)),
+            Ok(_) | Err(_) => Err(NotHoldable::Period),
+        }
     }
 
     /// Where the hold on it is: one of each, however it was written.
     fn at(&self, tenant: &TenantId) -> Key {
         match self {
-            Self::Person(name) | Self::Resource(name) => hold::at(tenant, name),
+            Self::Person(name) => hold::at(tenant, name),
+            Self::Resource(name) => hold::at(tenant, &format!("{RESOURCE}{name}")),
             Self::Tenant => hold::at(tenant, tenant.as_str()),
             Self::Period(from, to) => hold::at(tenant, &format!("{from}--{to}")),
         }
@@ -342,8 +344,10 @@ mod tests {
         assert_eq!(parse(PERSON), Ok(Held::Person(PERSON.to_owned())));
         assert_eq!(parse(whose.as_str()), Ok(Held::Tenant));
         assert_eq!(parse(tenant(2).as_str()), Err(NotHoldable::OtherTenant));
-        for resource in ["scn_019aa5d8a4c87e5f9d2b3c4d5e6f7a8b", "intel", "ledger_log_ten_1", "a:b.c#d@e"] {
-            assert_eq!(parse(resource), Ok(Held::Resource(resource.to_owned())), "{resource}");
+        for resource in ["scn_019aa5d8a4c87e5f9d2b3c4d5e6f7a8b", "intel", PERSON, "a:b.c#d@e"] {
+            let held = parse(&format!("resource:{resource}")).expect("a resource");
+            assert_eq!(held, Held::Resource(resource.to_owned()));
+            assert_ne!(held.at(&whose), Held::Person(resource.to_owned()).at(&whose));
         }
         let (from, to) = ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00.000Z");
         let moments = (from.parse().expect("a time"), to.parse().expect("a time"));
@@ -358,19 +362,22 @@ mod tests {
         {
             assert_eq!(parse(&bad), Err(NotHoldable::Period), "{bad}");
         }
+        let long = format!("resource:{}", "a".repeat(201));
+        let event = "evt_00000000000000000000000000000001";
         for bad in [
             "",
-            "ab",
             "usr_1",
-            "key_G",
-            "evt_00000000000000000000000000000001",
+            "key",
+            "KEY_1",
+            event,
             "ten_1",
-            "a b c",
-            "ä_1",
-            "a/b",
+            "scn_1",
+            "resource:",
+            "resource:a b",
+            "resource:ä",
+            &long,
         ] {
             assert_eq!(parse(bad), Err(NotHoldable::Name), "{bad}");
         }
-        assert_eq!(parse(&"a".repeat(201)), Err(NotHoldable::Name));
     }
 }

@@ -56,7 +56,7 @@ async fn whoever_is_held_is_not_erased_nor_is_their_tenant_deleted() {
     ask_as(&desk, &as_eve, "GET", "/v1/account", &Value::Null).await.expect(200);
     ask_as(&desk, &as_eve, "DELETE", &eve, &Value::Null).await.expect(204);
     let (_, id) = tenant.rsplit_once('/').expect("an id");
-    for what in [id, "scn_1", "2026-01-01T00:00:00Z--2026-02-01T00:00:00Z"] {
+    for what in [id, "resource:scn_1", "2026-01-01T00:00:00Z--2026-02-01T00:00:00Z"] {
         let place = format!("/v1/audit/holds/{what}");
         ask_as(&desk, &as_eve, "PUT", &place, &json!({"reason": "Case 14/2026"})).await.expect(200);
         let refused = desk.ask("DELETE", &tenant, &[], b"").await;

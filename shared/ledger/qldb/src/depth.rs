@@ -5,8 +5,13 @@ pub(crate) const DEPTH_MAX: usize = 128;
 
 const BINARY_MARK: [u8; 4] = [0xe0, 0x01, 0x00, 0xea];
 
-/// Whether `bytes`, Ion text or binary, are nested at most `DEPTH_MAX` deep; and text is UTF-8, without which the reader panics
-/// at a string.
+/// Digits of a symbol's number, as in `$10`: the reader panics at more than a machine's word has, and journals have names instead.
+const SYMBOL_DIGITS_MAX: usize = 9;
+/// After the dollar: what switches to a version that has numbers in more places. QLDB wrote 1.0.
+const NEXT_VERSION: &[u8] = b"ion_1_1";
+
+/// Whether `bytes`, Ion text or binary, are nested at most `DEPTH_MAX` deep; and text is UTF-8 without long numbers of symbols, at
+/// which the reader panics.
 pub(crate) fn is_shallow(bytes: &[u8]) -> bool {
     match bytes.starts_with(&BINARY_MARK) {
         true => binary_is_shallow(bytes),
@@ -32,6 +37,7 @@ fn text_is_shallow(bytes: &[u8]) -> bool {
                 at += 2;
             }
             (None, b'"' | b'\'') => quote = Some(Quote::One(byte)),
+            (None, b'$') if !is_plain_symbol(bytes.get(at + 1..).unwrap_or_default()) => return false,
             (None, b'{' | b'[' | b'(') => depth += 1,
             (None, b'}' | b']' | b')') => depth = depth.saturating_sub(1),
             (None, _) => {}
@@ -42,6 +48,12 @@ fn text_is_shallow(bytes: &[u8]) -> bool {
         at += 1;
     }
     true
+}
+
+/// What comes after a dollar outside of strings.
+fn is_plain_symbol(rest: &[u8]) -> bool {
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits <= SYMBOL_DIGITS_MAX && !rest.starts_with(NEXT_VERSION)
 }
 
 #[derive(Clone, Copy)]
@@ -157,6 +169,21 @@ mod tests {
         let bytes = [b"{a: \"{b:{{lu4".as_slice(), &[0xd4, 0xca], b"W}}\"}"].concat();
         assert!(!is_shallow(&bytes));
         assert!(crate::hash::proof_of_ion(&bytes).is_err());
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn numbers_of_symbols_that_no_word_holds_are_not_handed_to_the_reader() {
+        let number = "1".repeat(53);
+        for text in [format!("do(${number}titadapa)"), format!("${number}"), format!("{{a:${number}::1}}")] {
+            assert!(!is_shallow(text.as_bytes()), "{text}");
+            assert!(crate::hash::proof_of_ion(text.as_bytes()).is_err());
+            assert!(crate::StoredBlock::of_text(&text).is_err() && crate::Address::of_ion(&text).is_err());
+        }
+        assert!(!is_shallow(b"$ion_1_1 (:11111111111111111111111111)"));
+        for text in [format!("\"${number}\""), number, "$10".to_owned(), "$ion_1_0 {a:$4}".to_owned()] {
+            assert!(is_shallow(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

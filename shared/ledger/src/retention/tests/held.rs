@@ -52,7 +52,7 @@ impl Erasing {
 /// The 300th entry, of tenant 1, as each kind of hold covers it.
 fn names() -> [(String, u64); 3] {
     let (from, to) = (NOW.plus_ms(300), NOW.plus_ms(301));
-    [(tenant(1).to_string(), 0), ("vrd_300".to_owned(), 300), (format!("{from}--{to}"), 300)]
+    [(tenant(1).to_string(), 0), ("resource:vrd_300".to_owned(), 300), (format!("{from}--{to}"), 300)]
 }
 
 #[tokio::test]
@@ -61,8 +61,8 @@ async fn retention_stops_before_the_first_entry_that_is_held_and_says_by_what() 
         let kept = Kept::of(&[700]).await;
         let hold = kept.place(&tenant(1), &what).await;
         // Another tenant's hold of the same name holds nothing of this one.
-        kept.place(&tenant(2), "vrd_200").await;
-        kept.lift(&tenant(2), "vrd_200").await;
+        kept.place(&tenant(2), "resource:vrd_200").await;
+        kept.lift(&tenant(2), "resource:vrd_200").await;
         let minimum = kept.end().await;
         assert_eq!((minimum.index, minimum.deleted), (whole(first), whole(first)), "{what}");
         let held = HeldBack { hold: hold.clone(), tenant: tenant(1), index: first };
@@ -100,10 +100,10 @@ async fn what_nobody_can_open_may_be_about_what_is_held() {
     let actor = Actor::request("key_1", None);
     // All but one of tenant 1's entries are of this person.
     erasing.of().erase(&tenant(1), PERSON, &actor).await.expect("erased");
-    kept.place(&tenant(1), "vrd_600").await;
+    kept.place(&tenant(1), "resource:vrd_600").await;
     let minimum = kept.end().await;
     assert_eq!((minimum.index, minimum.held.map(|held| held.index)), (0, Some(0)));
-    kept.lift(&tenant(1), "vrd_600").await;
+    kept.lift(&tenant(1), "resource:vrd_600").await;
     kept.step().await;
     kept.days(7);
     assert_eq!(kept.step().await.deleted, 512);
@@ -119,7 +119,7 @@ async fn an_entry_that_is_held_is_never_removed_whenever_the_hold_comes() {
                 continue;
             }
             let (from, to) = (NOW.plus_ms(100), NOW.plus_ms(101));
-            for what in [tenant(1).to_string(), "vrd_100".to_owned(), format!("{from}--{to}")] {
+            for what in [tenant(1).to_string(), "resource:vrd_100".to_owned(), format!("{from}--{to}")] {
                 let kept = Arc::new(before(stage).await);
                 let (held, name) = (Arc::clone(&kept), what.clone());
                 let was_there = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -151,13 +151,13 @@ async fn a_hold_that_comes_after_the_effect_keeps_what_is_not_deleted_and_is_tol
         script.log().iter().position(|call| call == "put ledger/minimum").expect("a file") as u64 + 1;
     drop(kept.troubled(&Script::new(Trouble::DiesBefore, deletes)).run().await);
     assert_eq!((kept.minimum().await.index, kept.records().await.len()), (256, 300));
-    let hold = kept.place(&tenant(1), "vrd_0").await;
+    let hold = kept.place(&tenant(1), "resource:vrd_0").await;
     kept.step().await;
     let minimum = kept.step().await;
     assert_eq!((minimum.index, minimum.deleted, kept.records().await.len()), (256, 0, 300));
     assert_eq!(minimum.held.map(|held| held.hold), Some(hold));
     assert_eq!(kept.told().await, [(0, 256), (256, 256)]);
-    kept.lift(&tenant(1), "vrd_0").await;
+    kept.lift(&tenant(1), "resource:vrd_0").await;
     assert_eq!(kept.step().await.deleted, 256);
     kept.check(256).await;
 }
