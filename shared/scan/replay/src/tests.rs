@@ -79,6 +79,9 @@ const REPLAYED: [(&str, usize, usize); 14] = [
     ("weak-randomness", 14, 12),
 ];
 
+/// Twins of one weakness that have another: here anyone may become the owner, who freezes nobody.
+const BESIDE: [(&str, &str); 1] = [("v4/MisnamedOwnerOfName", "unguarded-owner-change")];
+
 #[test]
 fn of_the_regression_set_so_much_is_replayed_and_nothing_of_its_twins() {
     let tried: BTreeSet<&str> = [
@@ -103,7 +106,12 @@ fn of_the_regression_set_so_much_is_replayed_and_nothing_of_its_twins() {
     for line in include_str!("../../regression/contracts.jsonl").lines() {
         let line: Line = serde_json::from_str(line).expect("a line of the set");
         let shown = replays(&line.runtime_bytecode, Budget::Standard);
-        assert!(!line.labels.is_empty() || shown.is_empty(), "{}: {shown:?}", line.id);
+        if line.labels.is_empty() {
+            let beside =
+                BESIDE.iter().filter(|(name, _)| line.id.starts_with(&format!("regression/{name}/")));
+            let beside: BTreeSet<_> = beside.map(|(_, rule)| *rule).collect();
+            assert_eq!(shown.keys().map(String::as_str).collect::<BTreeSet<_>>(), beside, "{}", line.id);
+        }
         for label in line.labels {
             let Some(rule) = label.subtype.map(|rule| rule.replace('_', "-")) else { continue };
             if !tried.contains(rule.as_str()) {
