@@ -16,13 +16,21 @@ const STEPS_MAX: usize = 1_000;
 /// What a step may move, in thousandths of log-odds.
 const EVIDENCE_MAX: i64 = 40_000;
 
-/// As JSON, each from one file of `models/`. The last one is what questions are asked by; the others are for replays.
-const FILES: [&str; 1] = [include_str!("../../models/calibration-2026-11.json")];
+/// A calibration of this release. It is read when it is first used: most questions ask for its hash alone.
+struct Shipped {
+    sha256: &'static str,
+    calibration: LazyLock<Calibration>,
+}
 
-static SHIPPED: LazyLock<Vec<Calibration>> = LazyLock::new(|| {
-    let read = |file: &&str| Calibration::parse(file.as_bytes());
-    FILES.iter().map(|file| read(file).expect("a test of this crate reads every calibration")).collect()
-});
+/// Each from one file of `models/`. The last one is what questions are asked by; the others are for replays.
+static SHIPPED: [Shipped; 1] = [Shipped {
+    sha256: "f0474a713b927a6c2f013a038c7be9ed8063a426ced99dce5bbc67b6b76f2134",
+    calibration: LazyLock::new(|| read(include_str!("../../models/calibration-2026-11.json"))),
+}];
+
+fn read(file: &str) -> Calibration {
+    Calibration::parse(file.as_bytes()).expect("a test of this crate reads every calibration")
+}
 
 /// One step: from here on, up to the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,18 +103,23 @@ pub struct Calibration {
 
 impl Calibration {
     /// What questions are asked by.
-    ///
-    /// # Panics
-    /// Never: there is a file.
     #[must_use]
     pub fn current() -> &'static Self {
-        SHIPPED.last().expect("there is a file")
+        let [.., last] = &SHIPPED;
+        &last.calibration
+    }
+
+    /// Its hash, for whoever needs no more.
+    #[must_use]
+    pub fn current_sha256() -> &'static str {
+        let [.., last] = &SHIPPED;
+        last.sha256
     }
 
     /// The calibration with this hash, if this release has it.
     #[must_use]
     pub fn shipped(sha256: &str) -> Option<&'static Self> {
-        SHIPPED.iter().find(|calibration| calibration.sha256 == sha256)
+        SHIPPED.iter().find(|shipped| shipped.sha256 == sha256).map(|shipped| &*shipped.calibration)
     }
 
     /// Reads and checks a calibration's JSON. Its hash is that of its canonical JSON (RFC 8785), not of its layout.
@@ -220,7 +233,9 @@ mod tests {
 
     #[test]
     fn every_calibration_of_the_release_is_read_and_the_current_one_is_for_its_rules() {
-        assert_eq!(SHIPPED.len(), FILES.len());
+        for Shipped { sha256, calibration } in &SHIPPED {
+            assert_eq!(calibration.sha256(), *sha256);
+        }
         let current = Calibration::current();
         for rules in RuleSet::all() {
             assert!(current.is_for(rules), "train again: the rules `{}` have changed", rules.name);

@@ -76,7 +76,7 @@ impl Inputs {
     pub fn likely(self, priors: &Priors) -> Self {
         let class = Class::of(&self.question, &self.question.read());
         let asked = Asked {
-            calibration_sha256: Calibration::current().sha256().to_owned(),
+            calibration_sha256: Calibration::current_sha256().to_owned(),
             prior: class.map(|class| priors.of(class)),
         };
         Self { likelihood: Some(asked), ..self }
