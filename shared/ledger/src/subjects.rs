@@ -58,10 +58,23 @@ impl LastDays {
         }
     }
 
+    /// For both.
+    pub(crate) fn both(day: u64) -> Self {
+        Self { shared: Some(day), own: Some(day) }
+    }
+
     fn with(self, kind: LogKind, day: u64) -> Self {
         match kind {
             LogKind::Shared => Self { shared: Some(day), ..self },
             LogKind::Own => Self { own: Some(day), ..self },
+        }
+    }
+
+    /// After it sealed for this kind. Where nothing was said before, entries of the other kind may be there, too.
+    fn used(self, kind: LogKind, day: u64) -> Self {
+        match self == Self::default() {
+            true => Self::both(day),
+            false => self.with(kind, day),
         }
     }
 }
@@ -171,7 +184,7 @@ impl Subjects {
             }
             for behind in behind.chunks(WRITES_MAX) {
                 let put = |(subject, seen): &(&String, &Option<Seen>)| match seen {
-                    Some(seen) => put_used(tenant, subject, seen, seen.last.with(kind, today)),
+                    Some(seen) => put_used(tenant, subject, seen, seen.last.used(kind, today)),
                     None => self.put_new(tenant, tenant_key, subject, LastDays::default().with(kind, today)),
                 };
                 let puts: Vec<_> = behind.iter().map(put).collect();

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use scorpius_core::{BlobName, Blobs, Event, Store, SystemClock, TenantId};
 use scorpius_edge::queue::AuditBatch;
 use scorpius_edge::{Message, Outcome};
+use scorpius_ledger::anchor::AnchorError;
 use scorpius_ledger::worker;
-use scorpius_ledger::{Origin, Proofs, Sequencer, VerifierKey, audit_log, hash};
+use scorpius_ledger::{Anchored, Anchorer, Origin, Proofs, Sequencer, VerifierKey, audit_log, hash};
 use scorpius_local::{FileKeys, FolderBlobs, Local, LocalOptions, SqliteStore};
 use serde_json::json;
 
@@ -119,4 +120,45 @@ async fn a_log_whose_tiles_are_files_of_an_older_version_goes_on() {
             assert_eq!(proof.expect("a proof").index, number);
         }
     }
+}
+
+/// Records, tiles and checkpoint go back together, and make a log that is whole: only the anchors know better.
+#[tokio::test]
+async fn a_database_that_was_put_back_is_found_out_by_its_anchors() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (database, copy) = (folder.path().join("scorpius.db"), folder.path().join("copy"));
+    let grow = async |numbers: std::ops::Range<u64>| {
+        let (local, app) = open(folder.path());
+        let message = message(&local, numbers.start, &numbers.map(event).collect::<Vec<_>>()).await;
+        assert_eq!(worker::handle(&app, &message).await, Outcome::Done);
+    };
+    let anchorer = |local: &Local| {
+        let ports: (Arc<dyn Store>, Arc<dyn Blobs>, Arc<dyn Blobs>) =
+            (Arc::new(local.store.clone()), Arc::new(local.blobs.clone()), Arc::new(local.anchors.clone()));
+        Anchorer::new(ports, Arc::new(local.keys.clone()), Arc::new(SystemClock), origin())
+    };
+    grow(0..90).await;
+    std::fs::copy(&database, &copy).expect("copied while nobody has it open");
+    grow(90..180).await;
+    let anchored = anchorer(&open(folder.path()).0).run().await.expect("anchored");
+    assert_eq!(anchored, Anchored::Put { number: 1, size: 180 });
+
+    std::fs::copy(&copy, &database).expect("put back while nobody has it open");
+    {
+        let (local, _) = open(folder.path());
+        let key = VerifierKey::of_log(&local.keys, &origin()).await.expect("a key");
+        assert_eq!(audit_log(&local.blobs, &[key]).await.expect("a log that is whole").checkpoint.size, 90);
+        let refused = anchorer(&local).run().await.expect_err("behind its anchor");
+        assert!(matches!(refused, AnchorError::RolledBack { known: 90, anchored: 180 }), "{refused:?}");
+        let look = anchorer(&local).look().await;
+        assert!(look.faults.iter().any(|fault| fault.contains("it was rolled back")), "{look:?}");
+    }
+    // Also when it has gone on beyond the anchor.
+    for from in [200, 300] {
+        grow(from..from + 90).await;
+    }
+    let (local, _) = open(folder.path());
+    let refused = anchorer(&local).run().await.expect_err("another history");
+    assert!(matches!(refused, AnchorError::NotContinued { size: 270, anchored: 180 }), "{refused:?}");
+    assert_eq!(anchorer(&local).look().await.faults, [refused.to_string()]);
 }

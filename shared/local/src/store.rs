@@ -173,7 +173,7 @@ impl Store for SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use scorpius_core::{Condition, ManualClock};
+    use scorpius_core::{Condition, ManualClock, SystemClock};
 
     use super::*;
 
@@ -230,6 +230,26 @@ mod tests {
         let store = SqliteStore::open(folder.path(), clock).expect("counters may be lost");
         assert!(store.get(&record).await.expect("the store answers").is_some());
         assert_eq!(store.get(&counter).await.expect("the store answers"), None);
+    }
+
+    #[test]
+    fn counters_that_are_damaged_before_there_are_records_keep_no_folder_closed() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("counters.db"), [7; 9_000]).expect("a file is there");
+        drop(SqliteStore::open(folder.path(), Arc::new(SystemClock)).expect("counters may be lost"));
+    }
+
+    #[tokio::test]
+    async fn the_log_has_its_room_before_it_is_used() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let size = || folder.path().join("scorpius.db-wal").metadata().expect("a log").len();
+        for start in 0..2 {
+            let store = SqliteStore::open(folder.path(), Arc::new(SystemClock)).expect("the folder opens");
+            assert_eq!(size(), 8 << 20, "start {start}");
+            let put = Write::put(Key::new("ten#thing", "a"), &start, Condition::Always);
+            store.commit(CommitId::new(&SystemClock), &[put]).await.expect("it is stored");
+            assert_eq!(size(), 8 << 20, "it is written over");
+        }
     }
 
     #[tokio::test]

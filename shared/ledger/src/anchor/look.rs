@@ -84,39 +84,42 @@ impl Anchorer {
         if let Some(last) = &last {
             look.anchors = (last.number, last.checkpoint.size);
         }
-        let Some(read) = self.records.head().await? else {
-            if last.is_some() {
-                look.faults
-                    .push("its record is gone, and it is anchored: the store was rolled back".to_owned());
+        let head = self.records.head().await?.map(|read| read.head);
+        if let Some(head) = &head {
+            look.size = head.published_size();
+            look.waiting = head.size.saturating_sub(look.size);
+            if head.origin != self.origin {
+                look.faults.push(format!("its record calls it `{}`", head.origin));
             }
+        }
+        let Some(published) = head.and_then(|head| head.published) else {
+            let behind =
+                last.map(|last| AnchorError::RolledBack { known: 0, anchored: last.checkpoint.size });
+            look.faults.extend(behind.map(|error| error.to_string()));
             return Ok(());
         };
-        let head = read.head;
-        look.size = head.published_size();
-        look.waiting = head.size.saturating_sub(look.size);
-        if head.origin != self.origin {
-            look.faults.push(format!("its record calls it `{}`", head.origin));
-        }
-        let Some(published) = &head.published else { return Ok(()) };
-        let checkpoint = match opened(published, &key) {
+        let checkpoint = match opened(&published, &key) {
             Err(error @ AnchorError::Unsigned) => {
                 look.faults.push(error.to_string());
                 return Ok(());
             }
             checkpoint => checkpoint?,
         };
+        let mut unread = None;
         if let Some(last) = &last {
             match self.continues(&checkpoint, &last.checkpoint).await {
                 Err(error @ (AnchorError::RolledBack { .. } | AnchorError::NotContinued { .. })) => {
                     look.faults.push(error.to_string());
                 }
-                // Its tiles are looked at below.
-                Err(AnchorError::Read(_)) => {}
+                Err(AnchorError::Read(error)) => unread = Some(chain(&error)),
                 continued => continued?,
             }
         }
         self.look_at_copy(look, &key, &checkpoint.root).await?;
-        self.look_at_tiles(look, &checkpoint.root).await
+        self.look_at_tiles(look, &checkpoint.root).await?;
+        // What keeps the anchor from being compared is mostly said by now.
+        look.faults.extend(unread.filter(|why| !look.faults.contains(why)));
+        Ok(())
     }
 
     /// What readers without the store get.
@@ -198,6 +201,7 @@ mod tests {
 
     use super::*;
     use crate::log::{LogName, put_beginning};
+    use crate::records::{Head, Records};
     use crate::testing::{MemoryBlobs, NOW, World, event_of, logs, origin, tenant};
 
     /// A log of 300 entries with an anchor.
@@ -260,9 +264,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_tile_without_which_the_anchor_cannot_be_compared_is_named() {
+        for log in logs() {
+            let (world, _, anchorer) = anchored(&log).await;
+            let events: Vec<_> = (300..600).map(|number| event_of(number, &tenant(1))).collect();
+            for (number, batch) in events.chunks(97).enumerate() {
+                world.sequencer().append(&format!("bat_later_{number}"), batch).await.expect("appended");
+            }
+            assert_eq!(look(&anchorer, &log).await.faults, Vec::<String>::new());
+            // It is there, and no part of the right edge.
+            world.blobs.put(&log.blob("tile/0/001").expect("a name"), "x".into()).await.expect("put");
+            let look = look(&anchorer, &log).await;
+            assert_eq!((look.size, look.faults.len()), (600, 1), "{look:?}");
+            assert!(look.faults[0].contains("the tree of 600 entries"), "{look:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_store_of_an_earlier_time_and_a_foreign_anchor_are_named() {
         for log in logs() {
             let (world, anchors, anchorer) = anchored(&log).await;
+            let records = Records::new(world.store.clone(), log.clone());
+            let read = records.head().await.expect("an answer").expect("a head");
+            let unpublished = Head { published: None, ..read.head };
+            let before = [records.put_head(&unpublished, Some(read.version))];
+            world.store.commit(CommitId::new(&SystemClock), &before).await.expect("before its checkpoint");
+            assert!(look(&anchorer, &log).await.faults[0].contains("rolled back"));
             let gone = [Write::Delete { key: log.head(), condition: Condition::Present }];
             world.store.commit(CommitId::new(&SystemClock), &gone).await.expect("gone");
             assert!(look(&anchorer, &log).await.faults[0].contains("rolled back"));

@@ -22,7 +22,7 @@ use crate::anchor::{AnchorError, Anchorer};
 use crate::facts::SubjectForgotten;
 use crate::holds::HeldOf;
 use crate::keys::{self, TENANTS};
-use crate::log::{LogKind, LogName};
+use crate::log::LogName;
 use crate::subjects::{LastDays, Subjects, day_of};
 
 /// Where tenants are listed: those that ever had an entry, and those of before there was that list.
@@ -55,22 +55,20 @@ struct Pass {
 struct Bounds {
     shared: Option<UnixMillis>,
     own: Option<UnixMillis>,
-    /// Whether there is an own log, or is to be one.
+    /// Whether there is an own log, or is to be one. Where there is none, nothing is left in it, whatever a record says.
     has_own: bool,
 }
 
 impl Bounds {
     /// Whether nothing is left that was sealed by a secret that was last used on these days.
     fn end(self, last: LastDays) -> bool {
-        let ends = |kind: LogKind| {
-            let bound = match kind {
-                LogKind::Shared => self.shared,
-                LogKind::Own => self.own,
-            };
-            let over = |day: u64| (day + 1).saturating_mul(DAY_MS).saturating_add(SLACK_MS);
-            last.of(kind).is_none_or(|day| bound.is_some_and(|bound| over(day) <= bound.0))
+        let over = |day: u64| (day + 1).saturating_mul(DAY_MS).saturating_add(SLACK_MS);
+        let ends = |last: Option<u64>, bound: Option<UnixMillis>| {
+            last.is_none_or(|day| bound.is_some_and(|bound| over(day) <= bound.0))
         };
-        last != LastDays::default() && LogKind::BOTH.into_iter().all(ends)
+        last != LastDays::default()
+            && ends(last.shared, self.shared)
+            && (!self.has_own || ends(last.own, self.own))
     }
 }
 
@@ -192,7 +190,7 @@ impl Forgetting<'_> {
         }
         let from = after.map(|after| format!("{after}!"));
         let page = self.store.list(&ListQuery { from, ..ListQuery::all(Subjects::of(tenant)) }).await?;
-        self.date(tenant, bounds, pass.day, &page.records).await?;
+        self.date(tenant, pass.day, &page.records).await?;
         let ends = |record: &&Record| {
             let read = Subjects::in_record(record);
             read.erased_at.is_none() && bounds.end(read.last) && !held.has(&record.key.sort)
@@ -210,14 +208,8 @@ impl Forgetting<'_> {
     }
 
     /// Records that say nothing of when they were used are taken to have been used today.
-    async fn date(
-        &self,
-        tenant: &TenantId,
-        bounds: Bounds,
-        today: u64,
-        records: &[Record],
-    ) -> Result<(), AnchorError> {
-        let last = LastDays { shared: Some(today), own: bounds.has_own.then_some(today) };
+    async fn date(&self, tenant: &TenantId, today: u64, records: &[Record]) -> Result<(), AnchorError> {
+        let last = LastDays::both(today);
         for record in records {
             let read = Subjects::in_record(record);
             if read.erased_at.is_none() && read.last == LastDays::default() {

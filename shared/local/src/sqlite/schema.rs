@@ -83,33 +83,35 @@ impl Place {
     /// The connection that writes; creates the files and brings them to this format.
     pub(crate) fn open_writer(&self) -> Result<Connection, OpenError> {
         let counters = self.dir.join(COUNTERS);
-        if !self.dir.join(MAIN).exists() {
-            // SQLite removes the log of a database that is not there yet.
-            drop(self.try_open_writer()?);
-        }
-        self.reserve_log()?;
-        match self.try_open_writer() {
+        let open = || self.reserve_log().and_then(|()| self.try_open_writer());
+        match open() {
             // Counters are not synced: after a power loss the file may be damaged, and is begun again.
             Err(error) if counters.exists() && self.counters_are_damaged() => {
                 tracing::warn!(error = %error, "counters were damaged and are begun again");
                 for suffix in ["", "-wal", "-shm"] {
                     remove(&self.dir.join(format!("{COUNTERS}{suffix}")))?;
                 }
-                self.try_open_writer()
+                open()
             }
             other => other,
         }
     }
 
     /// Zeros are no log: SQLite finds nothing in them, and writes over them.
-    fn reserve_log(&self) -> std::io::Result<()> {
-        let log = self.dir.join(format!("{MAIN}-wal"));
-        // A log that is there is of a process that was killed, and is read first.
-        let is_synced = self.options.durability == Durability::PowerLoss && self.options.vfs.is_none();
-        if !is_synced || log.exists() {
+    fn reserve_log(&self) -> Result<(), OpenError> {
+        if self.options.durability != Durability::PowerLoss || self.options.vfs.is_some() {
             return Ok(());
         }
-        durable::write_zeros(&log, LOG_BYTES)
+        if !self.dir.join(MAIN).exists() {
+            // SQLite removes the log of a database that is not there yet.
+            drop(self.try_open_writer()?);
+        }
+        let log = self.dir.join(format!("{MAIN}-wal"));
+        // A log that is there is of a process that was killed, and is read first; or empty, of one that only read.
+        match log.exists() {
+            true => Ok(()),
+            false => Ok(durable::write_zeros(&log, LOG_BYTES)?),
+        }
     }
 
     fn try_open_writer(&self) -> Result<Connection, OpenError> {

@@ -69,6 +69,21 @@ impl Town {
         read.is_some_and(|read| read.erased_at.is_none())
     }
 
+    /// As an earlier version left the record: it says nothing of when the secret was used.
+    async fn undate(&self, tenant: &TenantId, number: u64) -> Key {
+        let key = Subjects::key(tenant, &self.subject(tenant, number).await);
+        let store = &*self.kept.world.store;
+        let record = store.get(&key).await.expect("an answer").expect("a record");
+        let mut attributes = record.attributes;
+        for day in ["shared_day", "own_day"] {
+            attributes.0.remove(day);
+        }
+        let put =
+            Write::Put { key: key.clone(), attributes, expires_at: None, condition: Condition::Present };
+        store.commit(CommitId::new(&SystemClock), &[put]).await.expect("put");
+        key
+    }
+
     async fn erase(&self, tenant: &TenantId, number: u64) {
         let (store, clock): (_, Arc<dyn Clock>) = (self.kept.world.store.clone(), self.kept.clock.clone());
         let payloads = self.payloads();
@@ -192,20 +207,39 @@ async fn who_is_held_or_erased_or_comes_back_keeps_what_there_is() {
 async fn a_secret_of_which_nobody_knows_when_it_was_used_waits_as_long_as_one_of_today() {
     let town = Town::due(&LogName::Shared).await;
     let (whose, store) = (tenant(1), &*town.kept.world.store);
-    let key = Subjects::key(&whose, &town.subject(&whose, 1).await);
-    let mut record = store.get(&key).await.expect("an answer").expect("a record");
-    record.attributes.0.remove("shared_day").expect("a day");
-    let undated = Write::Put {
-        key: key.clone(),
-        attributes: record.attributes,
-        expires_at: None,
-        condition: Condition::Present,
-    };
-    store.commit(CommitId::new(&SystemClock), &[undated]).await.expect("put");
+    let key = town.undate(&whose, 1).await;
     town.step().await;
     assert!(town.has_secret(&whose, 1).await && !town.has_secret(&whose, 2).await);
     let record = store.get(&key).await.expect("an answer").expect("a record");
     assert_eq!(record.attributes.int("shared_day"), (town.kept.clock.now().0 / DAY_MS) as i64);
+}
+
+/// The secret is used for one kind of log again, and nothing ever said that it was used for the other.
+#[tokio::test]
+async fn a_secret_of_before_days_were_written_down_stays_as_long_as_either_log_needs_it() {
+    let whose = tenant(1);
+    let own = LogName::Own(whose.clone());
+    for (first, second) in [(LogName::Shared, own.clone()), (own, LogName::Shared)] {
+        let mut town = Town::new().await;
+        let begun = [put_beginning(&whose, 0)];
+        town.kept.world.store.commit(CommitId::new(&SystemClock), &begun).await.expect("begun");
+        // By the other person's hold this log stays as it is.
+        town.seal(&first, &whose, &[1, 2], 300).await;
+        town.undate(&whose, 1).await;
+        town.kept.hold(&whose, &person(2), true).await;
+        for (persons, days) in [(1, 0), (9, 5), (9, 1), (9, 1)] {
+            town.kept.days(days);
+            town.seal(&second, &whose, &[persons], 300).await;
+            town.step().await;
+        }
+        for days in [91, 7, 1] {
+            town.kept.days(days);
+            town.step().await;
+        }
+        assert!(Minimum::of(&*town.kept.world.store, &second).await.expect("a record").deleted > 300);
+        assert!(town.has_secret(&whose, 1).await, "{first:?}");
+        town.check().await;
+    }
 }
 
 #[tokio::test]
