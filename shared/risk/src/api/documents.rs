@@ -46,7 +46,8 @@ pub struct AddressRequest {
     /// Its deployed code, hex after `0x`, at most 128 KiB, which is not checked: compared with code that lists report.
     #[serde(default)]
     pub code: Option<String>,
-    /// Whether a node of the chain is asked for the code, where one is configured. That takes as long as the node takes.
+    /// Whether a node of the chain is asked for the code. That takes as long as the node takes; where none is configured, or none
+    /// answers, `no_chain_data` says so and the verdict is not `safe`.
     #[serde(default)]
     pub read_code: bool,
 }

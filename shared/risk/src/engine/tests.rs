@@ -296,7 +296,7 @@ fn the_decoded_calls_are_shown() {
 #[test]
 fn golden_verdicts_keep_their_bytes() {
     let mut changed = Vec::new();
-    for name in ["address", "approval", "guarded", "permit", "simulated"] {
+    for name in ["address", "approval", "guarded", "permit", "simulated", "site"] {
         let [inputs, verdict] = golden(name);
         let read = Inputs::parse(inputs.as_bytes()).expect("inputs");
         assert_eq!(String::from_utf8_lossy(&read.canonical()), inputs);

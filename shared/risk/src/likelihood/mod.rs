@@ -116,6 +116,7 @@ pub struct Estimate {
     /// Of what looks like this, so many are harmful.
     pub likelihood: String,
     /// Where that may lie: by the sets' size and by how they differ, by what was not looked at, and by what was set by hand.
+    /// What was measured takes a payment's lower end no lower than the prior.
     pub interval: [String; 2],
     /// Where counting begins.
     pub prior: Prior,

@@ -1,5 +1,5 @@
 use alloy_primitives::Bytes;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scorpius_core::UnixMillis;
 use serde_json::{Value, json};
@@ -77,6 +77,33 @@ fn powers_over_holders_are_found_in_code_of_every_compiler() {
         seen.insert(name);
     }
     assert_eq!(seen.len(), 2);
+}
+
+/// Whoever changes the scanner or these signals sees here what verdicts about tokens say otherwise.
+#[test]
+fn signals_of_the_tokens_in_the_regression_set_are_these() {
+    let mut counts = BTreeMap::new();
+    // `transfer` and `balanceOf`.
+    let selectors = [[0xa9, 0x05, 0x9c, 0xbb], [0x70, 0xa0, 0x82, 0x31]];
+    let is_token =
+        |code: &Bytes| selectors.iter().all(|selector| code.windows(4).any(|four| four == selector));
+    for (_, code) in contracts().into_iter().filter(|(_, code)| is_token(code)) {
+        let seen = TokenSeen { scan: Some(scan_whole(&code)), ..token(&Bytes::new()) };
+        let verdict = judge(TOKEN, Some(TokenSeen { code: Some(CodeSeen::of(&code)), ..seen }));
+        for id in found(&verdict) {
+            *counts.entry(id.to_owned()).or_insert(0) += 1;
+        }
+    }
+    // No `token_sell_switch`: it asks for `medium`, and the scanner says `low` and `info` of what limits selling.
+    let expected = [
+        ("token_blacklist", 8),
+        ("token_fee", 4),
+        ("token_mint", 8),
+        ("token_pausable", 12),
+        ("token_takes_holders", 4),
+        ("token_without_functions", 6),
+    ];
+    assert_eq!(counts, expected.map(|(id, count)| (id.to_owned(), count)).into());
 }
 
 #[test]

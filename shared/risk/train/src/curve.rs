@@ -64,8 +64,8 @@ fn about(class: Class) -> (&'static str, bool) {
     }
 }
 
-/// The curve of `class`, where `terms` is what a model said of each row by folds that did not have it, and `has_model` whether
-/// it counts.
+/// The curve of `class`, where `terms` is what a model said of each row by folds that did not have it, and `model` its signal,
+/// if it counts.
 pub(crate) fn learn(
     set: &DataSet,
     class: Class,

@@ -88,3 +88,22 @@ async fn a_tenant_s_policy_says_where_the_likelihood_begins_for_it_alone() {
     let (_, replayed, _) = bench.ask(about("replayVerdict", own["id"].as_str().expect("an id"))).await;
     assert_eq!(replayed["same"], true);
 }
+
+#[tokio::test]
+async fn a_site_is_not_judged_by_another_prior_where_the_policy_cannot_be_read() {
+    use scorpius_core::{CommitId, Condition};
+
+    use crate::likelihood::policy_key;
+
+    let bench = bench();
+    let policy = json!({"version": 1, "likelihood_priors": {"domain": "many"}});
+    let put = Write::put(policy_key(&tenant(1)), &policy, Condition::Absent);
+    bench.app.verdicts.store.commit(CommitId::new(&*bench.clock), &[put]).await.expect("kept");
+    let site = json!({"domain": "metamask-restore.com"});
+    let batch = json!({"items": [{"kind": "domain", "domain": "metamask-restore.com"}]});
+    for asked in [ask("scoreDomain", &site), ask("scoreBatch", &batch)] {
+        let (status, problem, _) = bench.ask(asked).await;
+        assert_eq!((status, &problem["code"]), (503, &json!("unavailable")), "{problem}");
+    }
+    assert!(bench.events().await.is_empty(), "nothing is kept");
+}
