@@ -5,6 +5,18 @@ use std::io::{self, IsTerminal, Write};
 /// Characters of a name beside a bar: the line is to stay one on most terminals.
 const NAME_CHARS_MAX: usize = 60;
 
+/// Whether a letter moves what a terminal shows, or turns its line round.
+#[must_use]
+pub fn is_unruly(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Somebody's text as a part of a line.
+#[must_use]
+pub fn tame(text: &str) -> String {
+    text.chars().filter(|letter| !is_unruly(*letter)).collect()
+}
+
 /// Writes lines for a person; colours only where a terminal shows them.
 pub struct Terminal {
     colours: bool,
@@ -97,9 +109,7 @@ impl Progress {
     pub fn working(&mut self, (done, of, what): (u64, u64, &'static str), at_work: &str) {
         self.what = what;
         // Names are of files, and may be anything: one line of them at most.
-        let name: String =
-            at_work.chars().filter(|letter| !letter.is_control()).take(NAME_CHARS_MAX).collect();
-        self.draw((done, of), name);
+        self.draw((done, of), tame(at_work).chars().take(NAME_CHARS_MAX).collect());
     }
 
     fn draw(&mut self, (done, of): (u64, u64), name: String) {

@@ -20,6 +20,8 @@ use super::writers::Writers;
 const SITES_MAX: usize = 4_000;
 /// Gas that a transfer of ether gives along: too little to call back.
 const STIPEND_GAS: u64 = 2_300;
+/// A number with so many bits may be a hash: hardly any hash has fewer.
+const HASH_BITS_MIN: usize = 224;
 /// Expressions that one question looks at.
 const PARTS_MAX: usize = 400;
 
@@ -178,9 +180,12 @@ impl<'a> Contract<'a> {
     }
 
     /// The words of storage that a condition is made of, through merged words too. What a mapping is asked with is left out:
-    /// it says whose word it is, and not what it is.
+    /// it says whose word it is, and not what it is. None once time has run out.
     pub(crate) fn slots_looked_at(&self, condition: Id) -> Vec<Id> {
         let (mut slots, mut seen, mut open) = (Vec::new(), HashSet::new(), vec![condition]);
+        if self.out_of_time() {
+            return slots;
+        }
         while let Some(part) = open.pop() {
             if seen.len() > PARTS_MAX || !seen.insert(part) {
                 continue;
@@ -272,10 +277,13 @@ impl<'a> Contract<'a> {
     }
 
     /// The bits of `slot` that `reader` is made of, through merged words too; all, if that takes looking at more
-    /// than a few hundred expressions.
+    /// than a few hundred expressions. None once time has run out.
     pub(crate) fn bits_read(&self, reader: Id, slot: Id) -> U256 {
         let (mut open, mut seen) = (vec![(reader, U256::MAX)], HashSet::new());
         let mut bits = U256::ZERO;
+        if self.out_of_time() {
+            return bits;
+        }
         while let Some((id, used)) = open.pop() {
             if !seen.insert((id, used)) {
                 continue;
@@ -301,9 +309,12 @@ impl<'a> Contract<'a> {
     /// The bits of its slot that a write sets, and what it sets them to: a word packed with others keeps theirs.
     pub(crate) fn packed(&self, write: &WriteSite) -> (U256, Vec<Id>) {
         let (mut kept, mut set, mut open) = (U256::ZERO, Vec::new(), vec![write.value]);
+        let mut looked_at = 0;
         while let Some(part) = open.pop() {
+            looked_at += 1;
             match self.arena().expr(part) {
-                Expr::Op(OR, [a, b, _]) if set.len() + open.len() < 16 => open.extend([*a, *b]),
+                // So many parts have a word of 16 variables; of more, the rest counts as set.
+                Expr::Op(OR, [a, b, _]) if looked_at < 32 => open.extend([*a, *b]),
                 Expr::Op(AND, [mask, word, _]) if *self.arena().expr(*word) == Expr::Storage(write.slot) => {
                     kept |= self.arena().as_const(*mask).unwrap_or_default();
                 }
@@ -311,6 +322,16 @@ impl<'a> Contract<'a> {
             }
         }
         (!kept, set)
+    }
+
+    /// Whether it is where an array's elements begin: the hash of one word, which optimisers put in as a number. A number that is
+    /// near 0 or near 2^256, which is what a difference adds, is hardly any hash.
+    pub(crate) fn is_start_of_array(&self, id: Id) -> bool {
+        match self.arena().expr(id) {
+            Expr::Hash(words) => words.len() == 1,
+            Expr::Const(word) => word.bit_len() > HASH_BITS_MIN && (!*word).bit_len() > HASH_BITS_MIN,
+            _ => false,
+        }
     }
 
     /// Whether two slots are of one mapping, or one slot.

@@ -22,6 +22,8 @@ const CONDITIONS_MAX: usize = 50;
 const SELECTORS_MAX: usize = 50;
 /// Calls of internal functions that are told.
 const CALLERS_MAX: usize = 16;
+/// Words and instructions that are looked at for the callers of one finding.
+const CALLERS_WORK_MAX: usize = 1 << 20;
 /// Guards that are told.
 const GUARDS_MAX: usize = 20;
 
@@ -67,12 +69,13 @@ impl Seen<'_> {
     fn callers(&self, of: usize) -> Vec<usize> {
         let stack =
             self.explored.visits.get(of).map(|visit| visit.state.stack.as_slice()).unwrap_or_default();
-        let mut callers = Vec::new();
+        let (mut callers, mut left) = (Vec::new(), CALLERS_WORK_MAX);
         for &word in stack.iter().rev() {
             // A word that is a place to jump to is where a call returns to, or a number that happens to be one.
             let returns_to = self.explored.arena.as_const(word).filter(|it| self.code.jumpdest(it).is_some());
             let Some(returns_to) = returns_to else { continue };
-            let caller = self.pusher(of, word).and_then(|block| self.push(block, returns_to));
+            let block = self.pusher(of, word, &mut left);
+            let caller = block.and_then(|block| self.push(block, returns_to, &mut left));
             callers.extend(caller.filter(|caller| !callers.contains(caller)));
             if callers.len() == CALLERS_MAX {
                 break;
@@ -82,12 +85,13 @@ impl Seen<'_> {
     }
 
     /// The nearest block on the path to a state that puts `word`, which is on the state's stack, there.
-    fn pusher(&self, of: usize, word: Id) -> Option<usize> {
+    fn pusher(&self, of: usize, word: Id, left: &mut usize) -> Option<usize> {
         let mut at = of;
         loop {
             // A parent is older than its child, so this ends.
             let (parent, _) = self.explored.visits.get(at)?.parent?;
             let state = &self.explored.visits.get(parent)?.state;
+            *left = left.checked_sub(1 + state.stack.len())?;
             if !state.stack.contains(&word) {
                 return Some(state.pc);
             }
@@ -96,9 +100,10 @@ impl Seen<'_> {
     }
 
     /// The instruction of a block that pushes `word`.
-    fn push(&self, block: usize, word: U256) -> Option<usize> {
+    fn push(&self, block: usize, word: U256, left: &mut usize) -> Option<usize> {
         let mut pc = block;
         while pc < self.code.bytes().len() {
+            *left = left.checked_sub(1)?;
             let Instruction { op, next } = self.code.at(pc);
             if next > pc + 1 && self.code.pushed(pc) == word {
                 return Some(pc);

@@ -1,5 +1,7 @@
 //! The states of a contract as a graph: what comes before, after, always before, and again and again.
 
+use std::collections::BTreeSet;
+
 use super::explore::Visit;
 use super::expr::Id;
 
@@ -84,10 +86,11 @@ impl Graph {
         reached
     }
 
-    /// Every state from which a path may reach `visit`, without itself unless through a loop.
-    pub(crate) fn leading_to(&self, visit: usize) -> Vec<bool> {
+    /// Every state from which a path may reach one of `visits`; itself only through a loop or to another.
+    pub(crate) fn leading_to(&self, visits: &BTreeSet<usize>) -> Vec<bool> {
         let mut reached = vec![false; self.before.len()];
-        let mut open: Vec<usize> = self.before.get(visit).cloned().unwrap_or_default();
+        let mut open: Vec<usize> =
+            visits.iter().filter_map(|&visit| self.before.get(visit)).flatten().copied().collect();
         while let Some(index) = open.pop() {
             let Some(seen) = reached.get_mut(index) else { continue };
             if !std::mem::replace(seen, true) {
@@ -304,6 +307,6 @@ mod tests {
         let (visits, graph) = graph(&[0x5b, 0x5f, 0x35, 0x5f, 0x57, 0x00]);
         assert!(graph.circle(at(&visits, 0)).is_some());
         assert!(graph.circle(at(&visits, 5)).is_none());
-        assert!(graph.after(&visits, 0)[0] && graph.leading_to(0)[0]);
+        assert!(graph.after(&visits, 0)[0] && graph.leading_to(&BTreeSet::from([0]))[0]);
     }
 }

@@ -1,4 +1,4 @@
-//! The regression set: contracts of our own, labelled before the detectors were written. It holds the engine to
+//! The regression set: contracts of our own, labelled by what was written into them. It holds the engine to
 //! what it finds and is silent on today; how accurate that is on others' code, it does not say.
 
 use std::collections::BTreeSet;

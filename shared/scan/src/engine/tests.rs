@@ -204,6 +204,17 @@ fn hostile_code_meets_a_limit() {
         .chain([0x33, 0xff])
         .collect();
     ends("many guards", &guards);
+    // 900 places to jump to that nobody pushes, on the stack of a thousand blocks, and a hundred ends to be told of.
+    let sums = (5_400..6_300_u32).flat_map(|to| {
+        let less = (to - 1).to_be_bytes();
+        [0x61, less[2], less[3], 0x60, 1, 0x01]
+    });
+    let ends_told = (0..100_u32).flat_map(|n| {
+        let next = (n * 8 + 6_407).to_be_bytes();
+        [0x36, 0x61, next[2], next[3], 0x57, 0x33, 0xff, 0x5b]
+    });
+    let deep: Vec<u8> = sums.chain([0x5b; 1_000]).chain(ends_told).collect();
+    ends("deep stacks", &deep);
     // A loop through memory at rising places.
     ends("rising memory", &[0x5f, 0x5b, 0x33, 0x81, 0x52, 0x60, 0x20, 0x01, 0x60, 0x01, 0x56]);
     for push in 0x60..=0x7f_u8 {
@@ -252,4 +263,28 @@ fn a_scan_that_no_time_ends_asks_nobody_whom_only_time_ends() {
     let CrossCheck::Unavailable { reason } = &report.cross_check else { panic!("{:?}", report.cross_check) };
     assert!(reason.contains("not asked"), "{reason}");
     assert_eq!(report.findings, scan(&code, Budget::Quick).findings);
+}
+
+/// `while (place < END) { storage[5] = 0; place += 1 }` from `storage[1]` on; with data, `storage[0] += 1` instead.
+fn looping(end: &[u8]) -> Vec<u8> {
+    let after = 24 + u8::try_from(end.len()).expect("a few instructions");
+    let begin = [0x36, 0x60, after + 2, 0x57, 0x60, 1, 0x54, 0x5b];
+    let body =
+        [0x81, 0x10, 0x15, 0x60, after, 0x57, 0x5f, 0x60, 5, 0x55, 0x60, 1, 0x01, 0x60, 7, 0x56, 0x5b, 0x00];
+    let grow = [0x5b, 0x60, 1, 0x5f, 0x54, 0x01, 0x5f, 0x55, 0x00];
+    [&begin, end, &body, &grow].concat()
+}
+
+#[test]
+fn a_loop_to_a_length_is_told_and_one_to_the_end_of_an_array_s_places_is_not() {
+    let told = |end: &[u8]| {
+        let report = scan(&looping(end), Budget::Quick);
+        report.findings.iter().any(|finding| finding.detector == "unbounded-loop")
+    };
+    // To `storage[0]`, and to one less, which adds a number as large as a hash.
+    assert!(told(&[0x5f, 0x54]));
+    assert!(told(&[0x60, 1, 0x5f, 0x54, 0x03]));
+    // Keccak-256 of 32 zeros: where the elements of an array at 0 begin.
+    let start = hex::decode("290decd9548b62a8d60345a988386fc84ba6bc95484008f6362f93160ef3e563").expect("hex");
+    assert!(!told(&[&[0x7f], start.as_slice(), &[0x5f, 0x54, 0x01]].concat()));
 }

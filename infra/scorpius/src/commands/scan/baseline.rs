@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, tame};
 
 /// Bytes of a baseline.
 const BYTES_MAX: u64 = 64 << 20;
@@ -48,12 +48,8 @@ impl Baseline {
 
     /// Says which of `found`, by fingerprint with rule and place, are in it, and which of its own are not found again.
     pub(super) fn tell<'p>(&'p self, found: &'p [(&str, String)], incomplete: bool, terminal: &Terminal) {
-        // A report that has lines says more than one of the same code that has none.
-        let fuller = |(it, place): &'p (&str, String)| {
-            let theirs = self.findings.get(*it)?;
-            Some(if theirs.starts_with(place.as_str()) { theirs.as_str() } else { place.as_str() })
-        };
-        let unchanged: Vec<_> = found.iter().filter_map(fuller).collect();
+        let again = |(it, place): &'p (&str, String)| Some(fuller(place, self.findings.get(*it)?));
+        let unchanged: Vec<_> = found.iter().filter_map(again).collect();
         let now: BTreeSet<_> = found.iter().map(|(it, _)| *it).collect();
         let fixed: Vec<_> = self
             .findings
@@ -67,6 +63,15 @@ impl Baseline {
         };
         list(&unchanged, "are in the baseline", "unchanged", terminal);
         list(&fixed, gone, "fixed", terminal);
+    }
+}
+
+/// Where a finding is now, as far as both reports say it: one that has lines says more than one of the same code that has none.
+fn fuller<'p>(ours: &'p str, theirs: &'p str) -> &'p str {
+    match theirs.strip_prefix(ours) {
+        // A line, and not another digit of another place.
+        Some(more) if more.starts_with(", ") => theirs,
+        _ => ours,
     }
 }
 
@@ -89,7 +94,7 @@ pub(super) fn place(rule: &str, pc: Option<usize>, line: Option<(&str, usize)>) 
     let places: Vec<_> = pc.map(|pc| format!("pc {pc}")).into_iter().chain(line).collect();
     let at = if places.is_empty() { String::new() } else { format!(" at {}", places.join(", ")) };
     // Whatever a baseline says is shown on a terminal.
-    format!("{rule}{at}").chars().filter(|letter| !letter.is_control()).collect()
+    tame(&format!("{rule}{at}"))
 }
 
 fn number(value: &Value) -> Option<usize> {
@@ -162,7 +167,19 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_the_baseline_are_told_for_the_same_place_alone() {
+        assert_eq!(fuller("r at pc 7", "r at pc 7, A.sol:3"), "r at pc 7, A.sol:3");
+        for (ours, theirs) in [
+            ("r at pc 7", "r at pc 71, A.sol:3"),
+            ("r at pc 7, A.sol:3", "r at pc 7"),
+            ("r at A.sol:3", "r at A.sol:31"),
+        ] {
+            assert_eq!(fuller(ours, theirs), ours);
+        }
+    }
+
+    #[test]
     fn nothing_of_a_baseline_turns_the_terminal() {
-        assert_eq!(place("r\u{1b}[2K", None, Some(("a\rb", 1))), "r[2K at ab:1");
+        assert_eq!(place("r\u{1b}[2K", None, Some(("a\rb\u{202e}", 1))), "r[2K at ab:1");
     }
 }

@@ -7,7 +7,10 @@ use std::path::Path;
 use scorpius_scan::compiled::{
     CalledFrom, Compiled, CompiledSources, CompilerInput, CompilerOutput, Lines, Origin,
 };
+use scorpius_scan::source::Place;
 use serde::Deserialize;
+
+use crate::terminal::tame;
 
 /// Bytes of a file of the compiler's. Those of large projects have some ten megabytes.
 const JSON_BYTES_MAX: u64 = 256 << 20;
@@ -45,17 +48,18 @@ pub(super) fn lines(
 /// For people: where that is.
 pub(super) fn explain(origin: &Origin) -> String {
     match origin {
-        Origin::Source { place, excerpt } => {
-            format!("  at {}:{}:{}: {excerpt}", place.path, place.line, place.column)
-        }
+        Origin::Source { place, excerpt } => shown("at", place, excerpt),
         Origin::Compiler => "  in code that the compiler adds".to_owned(),
     }
 }
 
 /// For people: where code that nobody wrote is called.
 pub(super) fn explain_caller(caller: &CalledFrom) -> String {
-    let CalledFrom { place, excerpt, .. } = caller;
-    format!("  called from {}:{}:{}: {excerpt}", place.path, place.line, place.column)
+    shown("called from", &caller.place, &caller.excerpt)
+}
+
+fn shown(how: &str, place: &Place, excerpt: &str) -> String {
+    tame(&format!("  {how} {}:{}:{}: {excerpt}", place.path, place.line, place.column))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {

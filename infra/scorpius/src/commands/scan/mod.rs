@@ -39,7 +39,7 @@ pub struct Scan {
     /// Print the report as JSON instead of a table.
     #[arg(long, conflicts_with = "sarif")]
     json: bool,
-    /// An earlier report of `--json` or `--sarif`: what it has already neither shows in the table nor fails.
+    /// An earlier report of `--json` or `--sarif`: what it has already is only named in the table, and does not fail.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
     /// Reports of other tools on the same Solidity: JSON of Slither, Mythril or Aderyn, or SARIF. What they say of the

@@ -4,7 +4,7 @@ use scorpius_scan::external::ExternalFinding;
 use scorpius_scan::source::{Project, SourceFinding, SourceReport};
 
 use super::baseline::{self, Baseline};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, is_unruly};
 
 /// Prints what is not known, each with its lines.
 pub(super) fn table(project: &Project, report: &SourceReport, known: &Baseline, terminal: &Terminal) {
@@ -43,8 +43,7 @@ fn show(project: &Project, finding: &SourceFinding, terminal: &Terminal) {
         project.files().find(|(path, _)| *path == place.path).map(|(_, text)| text).unwrap_or_default();
     let line = text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
     // What a file says may turn the terminal round.
-    let line: String =
-        line.chars().map(|it| if it.is_control() || is_turning(it) { ' ' } else { it }).collect();
+    let line: String = line.chars().map(|it| if is_unruly(it) { ' ' } else { it }).collect();
     let width = place.line.to_string().len();
     let end = if place.end_line == place.line { place.end_column } else { line.chars().count() + 1 };
     let marks = "^".repeat(end.saturating_sub(place.column).clamp(1, 200));
@@ -78,8 +77,4 @@ pub(super) fn others(imported: &[ExternalFinding], terminal: &Terminal) {
             terminal.line(format!("  {line}"));
         }
     }
-}
-
-fn is_turning(letter: char) -> bool {
-    matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -14,9 +14,6 @@ use crate::engine::taint::Taint;
 pub(super) const TRANSFER: u32 = 0xa905_9cbb;
 pub(super) const TRANSFER_FROM: u32 = 0x23b8_72dd;
 
-/// A number with so many bits is a hash: hardly any hash has fewer.
-const HASH_BITS_MIN: usize = 224;
-
 pub(super) fn find(contract: &Contract<'_>) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     let mut told = BTreeSet::new();
@@ -290,13 +287,7 @@ fn clears_behind(contract: &Contract<'_>, condition: Id) -> bool {
     contract.comparisons(condition).into_iter().filter_map(|part| arena.as_op(part, LT)).any(
         |[place, end]| {
             let is_end = arena.as_op(end, ADD).is_some_and(|sides| {
-                // Where an array's places begin is a hash, which optimisers put in as a number.
-                let is_hash = |side: Id| match arena.expr(side) {
-                    Expr::Hash(_) => true,
-                    Expr::Const(word) => word.bit_len() > HASH_BITS_MIN,
-                    _ => false,
-                };
-                sides.iter().any(|&side| is_hash(side))
+                sides.iter().any(|&side| contract.is_start_of_array(side))
                     && sides.iter().any(|&side| arena.taint(side).has(Taint::STORAGE))
             });
             is_end && arena.taint(place).has(Taint::STORAGE)

@@ -102,13 +102,7 @@ fn storage_write(contract: &Contract<'_>, write: &WriteSite) -> Option<Candidate
 fn index(contract: &Contract<'_>, slot: Id) -> Option<(Id, Id)> {
     let arena = contract.arena();
     let [a, b] = arena.as_op(slot, ADD)?;
-    // The start of an array at a constant place is itself a constant, or a hash of one word.
-    let start = |id: Id| match arena.expr(id) {
-        Expr::Hash(words) => words.len() == 1,
-        Expr::Const(word) => word.bit_len() > 200,
-        _ => false,
-    };
-    match (start(a), start(b)) {
+    match (contract.is_start_of_array(a), contract.is_start_of_array(b)) {
         (true, _) => Some((a, b)),
         (_, true) => Some((b, a)),
         _ => None,

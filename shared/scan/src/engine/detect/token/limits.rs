@@ -17,7 +17,7 @@ use crate::engine::taint::Taint;
 pub(super) fn of_transfers(token: &Token, contract: &Contract<'_>) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     let mut told = BTreeSet::new();
-    let moved: Vec<usize> = contract
+    let moved: BTreeSet<usize> = contract
         .writes
         .iter()
         .filter(|write| {
@@ -56,7 +56,7 @@ pub(super) fn of_transfers(token: &Token, contract: &Contract<'_>) -> Vec<Candid
 pub(super) fn of_payouts(contract: &Contract<'_>) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     let mut told = BTreeSet::new();
-    let paid: Vec<usize> = contract
+    let paid: BTreeSet<usize> = contract
         .calls
         .iter()
         .filter(|site| {
@@ -106,24 +106,18 @@ pub(super) fn of_payouts(contract: &Contract<'_>) -> Vec<Candidate> {
 }
 
 /// For each state, whether one of `states` may still be reached; so for these.
-fn leading_to(contract: &Contract<'_>, states: &[usize]) -> Vec<bool> {
-    let mut leading = vec![false; contract.visits().len()];
+fn leading_to(contract: &Contract<'_>, states: &BTreeSet<usize>) -> Vec<bool> {
+    let mut leading = contract.graph.leading_to(states);
     for &state in states {
-        if leading.get(state).copied().unwrap_or(true) {
-            continue;
-        }
-        for (to, leads) in leading.iter_mut().zip(contract.graph.leading_to(state)) {
-            *to |= leads;
-        }
-        if let Some(to) = leading.get_mut(state) {
-            *to = true;
+        if let Some(leads) = leading.get_mut(state) {
+            *leads = true;
         }
     }
     leading
 }
 
 /// For each state, whether some path from the start comes there without one of `states`; not so for these.
-fn without(contract: &Contract<'_>, states: &[usize]) -> Vec<bool> {
+fn without(contract: &Contract<'_>, states: &BTreeSet<usize>) -> Vec<bool> {
     let mut barred = vec![false; contract.visits().len()];
     for &state in states {
         if let Some(barred) = barred.get_mut(state) {
@@ -187,7 +181,7 @@ fn limit(contract: &Contract<'_>, visit: usize, pc: usize, condition: Id, slot: 
     [privileged(visit, pc, condition, rule, Severity::Low, summary.to_owned()), limit]
 }
 
-/// Who, let in and outside of transfers, sets what `reader` uses of the variable.
+/// Who, let in and outside of transfers, sets what `reader` uses of the variable; nobody once time has run out.
 pub(super) fn setters<'c>(
     contract: &'c Contract<'_>,
     slot: Id,
@@ -195,7 +189,8 @@ pub(super) fn setters<'c>(
 ) -> impl Iterator<Item = &'c WriteSite> {
     let read = contract.bits_read(reader, slot);
     contract.writes.iter().filter(move |write| {
-        contract.same_variable(write.slot, slot)
+        !read.is_zero()
+            && contract.same_variable(write.slot, slot)
             && !(contract.packed(write).0 & read).is_zero()
             && !is_transfer(contract.selector(write.visit))
             && is_let_in(contract, write.visit)
@@ -210,6 +205,7 @@ pub(super) fn setters<'c>(
 /// is sent tokens from there cannot send them on.
 fn is_set_by_transfers(contract: &Contract<'_>, slot: Id) -> bool {
     contract.mapping(slot).is_some()
+        && !contract.out_of_time()
         && contract.writes.iter().any(|write| {
             contract.same_variable(write.slot, slot)
                 && is_transfer(contract.selector(write.visit))

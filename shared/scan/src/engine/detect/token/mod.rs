@@ -115,7 +115,11 @@ impl Token {
     fn hidden_mint(&self, contract: &Contract<'_>, write: &WriteSite) -> Option<Candidate> {
         let function = contract.selector(write.visit);
         self.key(contract, write.slot)?;
-        if is_transfer(function) || !is_let_in(contract, write.visit) || takes(contract, write) {
+        if is_transfer(function)
+            || !is_let_in(contract, write.visit)
+            || takes(contract, write)
+            || contract.out_of_time()
+        {
             return None;
         }
         // An owner that is written is a token with a number (ERC-721).
@@ -183,7 +187,7 @@ impl Token {
             return None;
         }
         let lowers = takes(contract, write) || contract.is_zero(write.value);
-        if !lowers || self.asks_for_allowance(contract, write.visit) {
+        if !lowers || contract.out_of_time() || self.asks_for_allowance(contract, write.visit) {
             return None;
         }
         Some(privileged(
